@@ -1,0 +1,60 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo build test test-needs lint generate fuzz bench
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+ARGS ?=
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s  %s\n", $$1, $$2}' Makefile
+
+demo: build ## run Brine with simulated users and a dialog to click through; Ctrl-C ends it
+	./bin/brine demo $(ARGS)
+
+build: ## build bin/brine
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/brine ./cmd/brine
+
+test: test-needs ## install what the tests need, and run them all
+	go vet ./...
+	go test -race -count=1 -timeout 10m ./...
+
+lint: ## check format, code and go.mod
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
+	@if grep -rnE '\bt\.Skip' --include='*_test.go' .; then echo "a test fails, it does not skip"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+
+generate: ## build anew what is committed and built from sources, like client/dist
+	go generate ./...
+
+fuzz: ## fuzz every target for FUZZTIME (30s)
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: ## measure, and print one table with each figure's limit
+	go run ./bench $(ARGS)
+
+# Tests fail where something is missing, so it is installed first where apt-get can.
+# $(call need,commands of which one must be there,Debian package)
+define need
+	@for name in $(1); do if command -v $$name >/dev/null; then exit 0; fi; done; \
+	sudo=; [ $$(id -u) = 0 ] || sudo=sudo; \
+	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || command -v sudo >/dev/null; }; then \
+		echo "installing $(2), which the tests need"; \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2) && exit 0; \
+	fi; \
+	echo "The tests need one of: $(1). Install it (Debian's package is $(2)) and run make test again." >&2; exit 1
+endef
+
+test-needs:
+	$(call need,cc gcc clang,gcc libc6-dev)
+	$(call need,unshare,util-linux)
+	$(call need,mount,mount)
+	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)

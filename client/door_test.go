@@ -1,0 +1,185 @@
+package client_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"brine/client"
+)
+
+// serverTime is what the door tells as its time: a multiple of 10 minutes.
+const serverTime = 1795268400000
+
+// noAnswer stands for a server that closes the connection instead of answering.
+const noAnswer = 0
+
+// blob is an interaction as it arrives.
+type blob struct {
+	ID          string            `json:"id"`
+	Timestamp   int64             `json:"timestamp"`
+	EventStream [][]any           `json:"event_stream"`
+	SampleRate  float64           `json:"sample_rate"`
+	Dialog      string            `json:"dialog"`
+	Release     string            `json:"release"`
+	Experiments map[string]string `json:"experiments"`
+	EmailType   string            `json:"email_type"`
+	Emails      *int              `json:"number_emails"`
+	NewAccount  *bool             `json:"new_account"`
+	Language    string            `json:"language"`
+}
+
+// door is a small fake of the public door, which answers as it is told and keeps what it got.
+type door struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	context string   // body of the session context; "" answers 503
+	status  int      // of the answers to posts
+	token   string   // the token that posts must bear
+	got     []string // bodies of the posts
+	taken   []blob   // what was answered with 200
+}
+
+func openDoor(t *testing.T) *door {
+	t.Helper()
+	d := &door{status: http.StatusOK, token: "first"}
+	d.context = `{"csrf_token":"first","server_time":1795268400000,"data_sample_rate":1,"opted_out":false}`
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /wsapi/session_context", d.sessionContext)
+	mux.HandleFunc("POST /wsapi/interaction_data", d.interactionData)
+	mux.HandleFunc("GET /brine.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = w.Write(client.Library())
+	})
+	mux.HandleFunc("GET /blank", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, `<!doctype html><html lang="pt-BR"><title>Blank</title><script src="/brine.js"></script>`)
+	})
+	mux.Handle("GET /demo/", http.StripPrefix("/demo/", strict(http.FileServerFS(client.Demo()))))
+	d.Server = httptest.NewServer(mux)
+	t.Cleanup(d.Close)
+	return d
+}
+
+// strict serves with a policy under which inline scripts and styles do not run.
+func strict(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (d *door) sessionContext(w http.ResponseWriter, _ *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.context == "" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, d.context)
+}
+
+func (d *door) interactionData(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	d.got = append(d.got, string(body))
+	var post struct {
+		CSRF string `json:"csrf"`
+		Data blob   `json:"data"`
+	}
+	switch err := json.Unmarshal(body, &post); {
+	case err != nil:
+		w.WriteHeader(http.StatusBadRequest)
+	case d.status == noAnswer:
+		panic(http.ErrAbortHandler)
+	case d.status != http.StatusOK:
+		w.WriteHeader(d.status)
+	case post.CSRF != d.token:
+		w.WriteHeader(http.StatusForbidden)
+	default:
+		d.taken = append(d.taken, post.Data)
+		_, _ = io.WriteString(w, `{"success":true,"stored":1}`)
+	}
+}
+
+// answer sets the status of the answers to posts from now on.
+func (d *door) answer(status int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status = status
+}
+
+// tell sets the session context from now on.
+func (d *door) tell(context string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.context = context
+}
+
+// expireToken makes the token that was told worthless, and tells another one.
+func (d *door) expireToken() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.context = strings.Replace(d.context, d.token, "second", 1)
+	d.token = "second"
+}
+
+// posts gives the bodies of all posts so far, answered with success or not.
+func (d *door) posts() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.got)
+}
+
+// stored gives the blobs that were answered with success.
+func (d *door) stored() []blob {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.taken)
+}
+
+func (d *door) waitForPosts(t *testing.T, n int) {
+	t.Helper()
+	poll(t, "posts to arrive", func() bool { return len(d.posts()) >= n })
+}
+
+// onlyBlob gives the one blob that was stored.
+func (d *door) onlyBlob(t *testing.T) blob {
+	t.Helper()
+	stored := d.stored()
+	if len(stored) != 1 {
+		t.Fatalf("%d blobs were stored, want 1", len(stored))
+	}
+	return stored[0]
+}
+
+// names gives the names of a blob's events.
+func names(b blob) []string {
+	var names []string
+	for _, entry := range b.EventStream {
+		name, _ := entry[0].(string)
+		names = append(names, name)
+	}
+	return names
+}
+
+// poll waits until done is true, and fails the test when it is not in time.
+func poll(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %s", what)
+}

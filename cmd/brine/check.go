@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"brine/config"
+)
+
+// checkCmd says of the config, and of all that it names, what is wrong, before any door opens.
+type checkCmd struct {
+	configFlag
+	JSON bool `help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (*checkCmd) Help() string {
+	return `Exit code 0 when all is well, 1 with each mistake in a line: file:line: key: what is wrong (the likely fix).
+
+Example:
+  brine check --config /etc/brine/brine.yaml`
+}
+
+// report is what check found.
+type report struct {
+	OK       bool            `json:"ok"`
+	Streams  int             `json:"streams"` // interaction is one of them
+	Schemas  int             `json:"schemas"`
+	Mistakes config.Mistakes `json:"mistakes"`
+}
+
+// Run checks, prints, and fails where there is a mistake.
+func (c *checkCmd) Run(g *globals) error {
+	r, err := check(c.path())
+	if err != nil {
+		return err
+	}
+	if err := r.print(g, c.JSON); err != nil {
+		return err
+	}
+	if !r.OK {
+		return errTold
+	}
+	return nil
+}
+
+// check is the report on a config file, or an error where there is no reading it.
+func check(path string) (report, error) {
+	cfg, registry, err := load(path)
+	var mistakes config.Mistakes
+	if errors.As(err, &mistakes) {
+		return report{Mistakes: mistakes}, nil
+	}
+	if err != nil {
+		return report{}, err
+	}
+	return report{OK: true, Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}, nil
+}
+
+func (r report) print(g *globals, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(g.stdout).Encode(r)
+	}
+	if !r.OK {
+		_, err := fmt.Fprintln(g.stdout, r.Mistakes)
+		return err
+	}
+	_, err := fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n", r.Streams, r.Schemas)
+	return err
+}

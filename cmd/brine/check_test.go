@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const appSchema = `
+$schema: http://json-schema.org/draft-07/schema#
+$id: /app/session/1.0.0
+title: app/session
+type: object
+properties:
+  $schema: {type: string}
+  dt: {type: string, format: date-time}
+  screens: {type: integer}
+`
+
+func TestCheck(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		code  int
+		says  string
+	}{
+		{"NoFile", nil, exitOK, "config ok: 1 streams, 1 schemas\n"},
+		{"OK", map[string]string{
+			"brine.yaml":           "streams: {app: {schema: /app/session}}",
+			"schemas/session.yaml": appSchema,
+		}, exitOK, "config ok: 2 streams, 2 schemas\n"},
+		{"Key", map[string]string{
+			"brine.yaml": "\npublic: {adr: x}",
+		}, exitFailed, "brine.yaml:2: public.adr: unknown key (did you mean addr?)\n"},
+		{"NoSuchSchema", map[string]string{
+			"brine.yaml":           "streams:\n  app: {schema: /ap/session}",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:2: streams.app: no schema /ap/session in schemas (did you mean /app/session?)\n"},
+		{"NoSuchTime", map[string]string{
+			"brine.yaml":           "streams:\n  app: {schema: /app/session, time: at}",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:2: streams.app: schemas/session.yaml: at: no field"},
+		{"SchemaText", map[string]string{
+			"schemas/session.yaml": "$schema: [",
+		}, exitFailed, "schemas/session.yaml:1: "},
+		{"ConfigAndSchemas", map[string]string{
+			"brine.yaml":    "data: ''\nflush: {every: 0}",
+			"schemas/a.yml": "type: object", "schemas/b.json": "{\n]",
+		}, exitFailed, "brine.yaml:1: data: must name a folder (like ./data)\n" +
+			"brine.yaml:2: flush.every: expected 10ms to 10m0s (5s is the default)\n" +
+			"schemas/a.yml: $schema is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, c.files)
+			stdout, stderr, code := brine(t, "check")
+			if code != c.code || !strings.HasPrefix(stdout, c.says) || stderr != "" {
+				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestCheckNoSuchFile(t *testing.T) {
+	inFolder(t, nil)
+	stdout, stderr, code := brine(t, "check", "--config", "nowhere.yaml")
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "nowhere.yaml: no such file") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestCheckJSON(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": "\ndata: ''"})
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"check", "--json"}, `{"ok":false,"streams":0,"schemas":0,"mistakes":[{"file":"brine.yaml","line":2,"path":"data","what":"must name a folder","fix":"like ./data"}]}`},
+		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[]}`},
+	} {
+		stdout, _, _ := brine(t, c.args...)
+		if got := strings.TrimSpace(stdout); got != c.want || !json.Valid([]byte(got)) {
+			t.Errorf("\n got %s\nwant %s", got, c.want)
+		}
+	}
+}

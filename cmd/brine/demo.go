@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"brine/config"
+	"brine/event"
+	"brine/simulate"
+)
+
+// demoCmd shows the main job on this machine.
+type demoCmd struct {
+	Data    string `default:"./demo-data" help:"Where the demo keeps its data; remove it to begin anew."`
+	Public  string `default:"127.0.0.1:8080" help:"Address of the public door."`
+	Private string `default:"127.0.0.1:8081" help:"Address of the private door."`
+}
+
+// Help is shown below the flags.
+func (*demoCmd) Help() string {
+	return `One process with both doors on loopback, seven days of simulated history, a few simulated users who go on, and a page
+with a sign-in dialog to click through. Ctrl-C stops it.
+
+Example:
+  brine demo`
+}
+
+const (
+	demoDays   = 7
+	demoPerDay = 3000
+	demoPause  = 2 * time.Second // mean time between two simulated users
+)
+
+// Run shows the demo until it is interrupted.
+func (c *demoCmd) Run(g *globals) error {
+	cfg := config.Default()
+	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas = c.Data, c.Public, c.Private, ""
+	for name, addr := range map[string]string{"public": c.Public, "private": c.Private} {
+		if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
+		}
+	}
+	registry, err := event.LoadRegistry("")
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{demo: true})
+	if err != nil {
+		return err
+	}
+	if err := h.makeHistory(g); err != nil {
+		return closeWith(h, err)
+	}
+	users, stopUsers := context.WithCancel(g.ctx)
+	defer stopUsers()
+	err = h.serve(g.ctx, func() {
+		fmt.Fprintf(g.stdout, demoText, c.Public, c.Private, c.Private)
+		go simulateUsers(users, "http://"+c.Public, logger)
+	})
+	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
+	return closeWith(h, err)
+}
+
+const demoText = `
+Brine is running.
+
+  Click through a sign-in dialog     http://%s/demo/
+  See what it stored (5 s later)     curl http://%s/wsapi/interaction_data/last
+  Read all of it as a stream         curl -H 'Accept: application/x-ndjson' http://%s/api/v1/events/interaction
+  How things stand                   bin/brine status, in another terminal, with a config that says data: ./demo-data
+
+A few simulated users sign in every few seconds. Kill this process as hard as you like
+(kill -9): what was answered with success is still there when you start it again.
+Ctrl-C stops it.
+`
+
+// makeHistory imports the days before now, once.
+func (h *house) makeHistory(g *globals) error {
+	held, _, err := h.lake.Summaries(g.ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range held {
+		if s.Rows > 0 {
+			return nil
+		}
+	}
+	fmt.Fprintf(g.stdout, "Making %d days of simulated history in %s …\n", demoDays, h.cfg.Data)
+	r, w := io.Pipe()
+	go func() {
+		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: time.Now()}.Write(w))
+	}()
+	in := showProgress(g, "history", r)
+	defer in.done()
+	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp())
+	return err
+}
+
+// simulateUsers lets users come until the context ends, each through the public door like a browser.
+func simulateUsers(ctx context.Context, door string, logger *slog.Logger) {
+	source := simulate.NewSource(uint64(time.Now().UnixNano()))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(rand.ExpFloat64() * float64(demoPause))):
+		}
+		if err := sendOne(ctx, door, source); err != nil && ctx.Err() == nil {
+			logger.Warn("a simulated user could not send", "err", err)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"brine/config"
+	"brine/event"
+	"brine/lake"
+)
+
+// importCmd files events of the past.
+type importCmd struct {
+	configFlag
+	Stream string `arg:"" help:"The stream that the events belong to, like interaction."`
+	JSON   bool   `help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (*importCmd) Help() string {
+	return `Reads NDJSON from standard input: one event a line. Each is filed under the hour of its own time, without the
+7-day rule; what is older than 90 days is refused and counted. The same input a second time adds nothing.
+A brine that is serving from the same data folder does the work.
+
+Example:
+  brine simulate --days 30 --per-day 5000 | brine import interaction`
+}
+
+// importReport is what an import did.
+type importReport struct {
+	lake.Imported
+	TooOld   int64           `json:"too_old"`  // older than the raw window
+	Refused  int64           `json:"refused"`  // not an event of this stream
+	Problems []importProblem `json:"problems"` // of the first few that were refused
+}
+
+type importProblem struct {
+	Line int64 `json:"line"`
+	*event.Problem
+}
+
+// Run imports.
+func (c *importCmd) Run(g *globals) error {
+	cfg, registry, err := load(c.path())
+	if err != nil {
+		return err
+	}
+	streams, err := openStreams(cfg, registry)
+	if err != nil {
+		return err
+	}
+	s, ok := streams[c.Stream]
+	if !ok {
+		return errUnknownStream(c.Stream, cfg)
+	}
+	report, err := c.importInto(g, cfg, streams, s)
+	if err != nil {
+		return err
+	}
+	if err := report.print(g, c.JSON); err != nil {
+		return err
+	}
+	if report.Refused > 0 {
+		return errTold
+	}
+	return nil
+}
+
+func errUnknownStream(name string, cfg *config.Config) error {
+	return fmt.Errorf("no stream %q; there are: %s", name, strings.Join(cfg.StreamNames(), ", "))
+}
+
+func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[string]*event.Stream, s *event.Stream) (report importReport, err error) {
+	in := showProgress(g, "importing", g.stdin)
+	defer in.done()
+	data, err := openDataDir(cfg.Data)
+	if errors.Is(err, errLocked) {
+		err = askSocket(g.ctx, cfg.Data, "POST", "/import/"+c.Stream, in, &report)
+		return report, err
+	}
+	if err != nil {
+		return report, err
+	}
+	defer data.Close()
+	l, err := openOwnLake(g.ctx, data, streams)
+	if err != nil {
+		return report, err
+	}
+	defer l.close()
+	return importEvents(g.ctx, l.lake, s, in, data.tmp())
+}
+
+// rawWindow is how long events live as they were sent.
+const rawWindow = 90 * 24 * time.Hour
+
+// maxImportLine is how long a line of an import may be.
+const maxImportLine = 1 << 20
+
+// problemsShown bounds how many refused lines are told one by one.
+const problemsShown = 10
+
+// importEvents validates the input into a spool file, as its SHA-256 is known only at its end,
+// and then files what is good.
+func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Reader, tmp string) (report importReport, err error) {
+	t, err := l.Table(lake.Raw, s.Name)
+	if err != nil {
+		return report, err
+	}
+	spool, err := os.CreateTemp(tmp, "import-*.spool")
+	if err != nil {
+		return report, err
+	}
+	defer os.Remove(spool.Name())
+	defer spool.Close()
+	hash := sha256.New()
+	w := bufio.NewWriterSize(spool, 1<<20)
+	if err := spoolEvents(s, io.TeeReader(in, hash), w, &report); err != nil {
+		return report, err
+	}
+	if err := w.Flush(); err != nil {
+		return report, err
+	}
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return report, err
+	}
+	report.Imported, err = l.Import(ctx, t, hex.EncodeToString(hash.Sum(nil)), spooled(spool, &err))
+	return report, err
+}
+
+// spoolEvents writes each good line as a record.
+func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, report *importReport) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxImportLine)
+	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
+	oldest := arrival.Now.Add(-rawWindow).UnixMilli()
+	var row, record []byte
+	for n := int64(1); lines.Scan(); n++ {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		var key event.Key
+		var problem *event.Problem
+		row, key, problem = appendWhole(s, row[:0], line, arrival)
+		switch {
+		case problem != nil:
+			report.refuse(n, problem)
+			continue
+		case key.Time < oldest:
+			report.TooOld++
+			continue
+		}
+		record = event.AppendRecord(record[:0], event.Record{Dataset: lake.Raw, Stream: s.Name, Key: key, Row: row})
+		if _, err := w.Write(record); err != nil {
+			return err
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("a line is longer than %d bytes: is this NDJSON, one event a line?", maxImportLine)
+	}
+	return lines.Err()
+}
+
+// appendWhole takes a line that must be one event and nothing else.
+func appendWhole(s *event.Stream, dst, line []byte, a *event.Arrival) ([]byte, event.Key, *event.Problem) {
+	row, key, n, problem := s.Append(dst, line, a)
+	if problem == nil && n != len(line) {
+		problem = &event.Problem{Code: event.CodeSyntax, Message: "expected one event a line and nothing after it"}
+	}
+	return row, key, problem
+}
+
+func (r *importReport) refuse(line int64, p *event.Problem) {
+	r.Refused++
+	if len(r.Problems) < problemsShown {
+		r.Problems = append(r.Problems, importProblem{line, p})
+	}
+}
+
+// spooled reads the records back.
+func spooled(spool io.Reader, failed *error) iter.Seq2[event.Key, []byte] {
+	return func(yield func(event.Key, []byte) bool) {
+		lines := bufio.NewScanner(spool)
+		lines.Buffer(make([]byte, 64<<10), 2*maxImportLine)
+		for lines.Scan() {
+			for r, err := range event.Records(bytes.Clone(lines.Bytes())) {
+				if err != nil {
+					*failed = err
+					return
+				}
+				if !yield(r.Key, r.Row) {
+					return
+				}
+			}
+		}
+		if err := lines.Err(); err != nil {
+			*failed = err
+		}
+	}
+}
+
+func (r importReport) print(g *globals, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(g.stdout).Encode(r)
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(g.stdout, "line %d: %v\n", p.Line, p.Problem)
+	}
+	_, err := fmt.Fprintf(g.stdout, "%d stored, %d known already, %d older than 90 days, %d refused\n", r.Stored, r.Known, r.TooOld, r.Refused)
+	return err
+}

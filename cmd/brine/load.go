@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strconv"
+
+	"brine/config"
+	"brine/event"
+)
+
+// configFlag is the flag of commands that need the config.
+type configFlag struct {
+	Config string `placeholder:"brine.yaml" help:"Config file. Without it brine.yaml in the working folder where there is one, else every key's default."`
+}
+
+// path is the config file to read, "" for none.
+func (f configFlag) path() string {
+	const usual = "brine.yaml"
+	if f.Config != "" {
+		return f.Config
+	}
+	if _, err := os.Stat(usual); err == nil {
+		return usual
+	}
+	return ""
+}
+
+// load reads the config and the schemas that it names, and tries its streams. What is wrong with any
+// of them comes at once, as [config.Mistakes].
+func load(path string) (*config.Config, *event.Registry, error) {
+	cfg, err := config.Load(path)
+	var mistakes config.Mistakes
+	if err != nil && !errors.As(err, &mistakes) {
+		return nil, nil, err
+	}
+	registry, err := event.LoadRegistry(cfg.Schemas)
+	if err != nil {
+		mistakes = append(mistakes, schemaMistakes(err)...)
+	} else if len(mistakes) == 0 {
+		_, err = openStreams(cfg, registry)
+		errors.As(err, &mistakes)
+	}
+	if len(mistakes) > 0 {
+		return nil, nil, mistakes
+	}
+	return cfg, registry, nil
+}
+
+// openStreams makes the streams of the config, and interaction, by name.
+func openStreams(cfg *config.Config, registry *event.Registry) (map[string]*event.Stream, error) {
+	streams := map[string]*event.Stream{event.Interaction: event.InteractionStream()}
+	var mistakes config.Mistakes
+	for _, name := range cfg.StreamNames() {
+		c, configured := cfg.Streams[name]
+		if !configured {
+			continue // it is built in
+		}
+		s, err := registry.Stream(event.StreamConfig{Name: name, Schema: c.Schema, Time: c.Time})
+		if err != nil {
+			mistakes = append(mistakes, cfg.Mistake("streams."+name, err.Error(), ""))
+			continue
+		}
+		streams[name] = s
+	}
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	return streams, nil
+}
+
+// located is how errors of the registry begin: with a file, and a line where one is to blame.
+var located = regexp.MustCompile(`(?s)^(.+?\.(?:ya?ml|json))(?::(\d+))?: (.*)$`)
+
+// schemaMistakes are the errors that the registry joined.
+func schemaMistakes(err error) (mistakes config.Mistakes) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			mistakes = append(mistakes, schemaMistakes(err)...)
+		}
+		return mistakes
+	}
+	m := config.Mistake{File: "schemas", What: err.Error()}
+	if part := located.FindStringSubmatch(err.Error()); part != nil {
+		m.File, m.What = part[1], part[3]
+		m.Line, _ = strconv.Atoi(part[2])
+	}
+	return config.Mistakes{m}
+}

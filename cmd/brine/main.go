@@ -1,0 +1,98 @@
+// Command brine is all of Brine in one binary: one file a command.
+//
+// main reads the command line and runs one command, which wires the rooms it needs, starts them in
+// order and stops them in reverse. It may import every room; no room imports it. Nothing but flags,
+// the config file, standard input and the data folder comes in.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line: one field a command.
+type cli struct {
+	Demo     demoCmd     `cmd:"" help:"Show the main job on this machine."`
+	Serve    serveCmd    `cmd:"" help:"Take events in and give them out: all roles in one process."`
+	Check    checkCmd    `cmd:"" help:"Check the config and all that it names."`
+	Status   statusCmd   `cmd:"" help:"Tell how things stand."`
+	Read     readCmd     `cmd:"" help:"Print events of a range of time."`
+	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
+	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// globals is what every command gets. Its context ends with the first SIGINT or SIGTERM; a second
+// one ends the process.
+type globals struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errTold is the error of a command that failed and has said why.
+var errTold = errors.New("failed")
+
+func main() {
+	syscall.Umask(0o077)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	code := run(os.Args[1:], &globals{ctx, os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it runs one command line and gives the exit code.
+func run(args []string, g *globals) int {
+	command, code, done := parse(args, g)
+	if done {
+		return code
+	}
+	switch err := command.Run(g); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errTold):
+		return exitFailed
+	default:
+		fmt.Fprintln(g.stderr, "brine:", err)
+		return exitFailed
+	}
+}
+
+// parse reads the command line. It is done with it after --help and after a mistake, which it tells.
+func parse(args []string, g *globals) (command *kong.Context, code int, done bool) {
+	var flags cli
+	parser, err := kong.New(&flags,
+		kong.Name("brine"),
+		kong.Description("A KPI backend that forgets who the users were."),
+		kong.Writers(g.stdout, g.stderr),
+		kong.Exit(func(int) { done = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the struct of a command has a wrong tag
+	}
+	command, err = parser.Parse(args)
+	if done { // by --help
+		return nil, exitOK, true
+	}
+	if err != nil {
+		fmt.Fprintf(g.stderr, "brine: %v\nTry brine --help.\n", err)
+		return nil, exitUsage, true
+	}
+	return command, exitOK, false
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
+
+	"brine/eventlog"
+	"brine/lake"
+)
+
+// readiness knows whether events can be stored now. Asking it costs nothing: disks are looked at
+// once a second.
+type readiness struct {
+	log     *eventlog.Log
+	lake    *lake.Lake
+	minFree int64 // bytes
+	folders []string
+	disk    atomic.Pointer[error] // why a disk is too full; nil when it is not
+}
+
+func newReadiness(log *eventlog.Log, lake *lake.Lake, minFree int64, folders ...string) *readiness {
+	r := &readiness{log: log, lake: lake, minFree: minFree, folders: folders}
+	r.look()
+	return r
+}
+
+// Err is nil when events can be stored, else why not and what to do.
+func (r *readiness) Err() error {
+	if err := r.log.Err(); err != nil {
+		return err
+	}
+	if err := r.lake.Err(); err != nil {
+		return fmt.Errorf("the lake cannot be written: %w", err)
+	}
+	if err := r.disk.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (r *readiness) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.look()
+		}
+	}
+}
+
+func (r *readiness) look() {
+	for _, folder := range r.folders {
+		var fs unix.Statfs_t
+		if err := unix.Statfs(folder, &fs); err != nil {
+			err = fmt.Errorf("look at the disk of %s: %w", folder, err)
+			r.disk.Store(&err)
+			return
+		}
+		if free := int64(fs.Bavail) * fs.Bsize; free < r.minFree {
+			err := fmt.Errorf("the disk of %s has less than %s free (retention.min_free): make room",
+				folder, humanize.Bytes(uint64(r.minFree)))
+			r.disk.Store(&err)
+			return
+		}
+	}
+	r.disk.Store(nil)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"brine/config"
+)
+
+// serveCmd is all roles in one process.
+type serveCmd struct {
+	configFlag
+	AcceptClock bool `help:"The clock has been looked at and is right, although it went back or jumped."`
+}
+
+// Help is shown below the flags.
+func (*serveCmd) Help() string {
+	return `Opens the public door (events come in) and the private door (events are read), until SIGINT or SIGTERM.
+SIGHUP, or a change of the file, reads sample rates anew.
+
+Example:
+  brine serve --config /etc/brine/brine.yaml`
+}
+
+// Run serves.
+func (c *serveCmd) Run(g *globals) error {
+	cfg, registry, err := load(c.path())
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	logger := newLogger(g.stderr)
+	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{acceptClock: c.AcceptClock})
+	if err != nil {
+		return err
+	}
+	stopWatch, err := h.watchConfig()
+	if err != nil {
+		return closeWith(h, err)
+	}
+	err = h.serve(g.ctx, func() {
+		logger.Info("ready", "public", cfg.Public.Addr, "private", cfg.Private.Addr, "after", time.Since(began).Round(time.Millisecond))
+	})
+	stopWatch()
+	logger.Info("stopped")
+	return closeWith(h, err)
+}
+
+// newLogger writes lines for people. Their times are whole seconds of the log's own clock: what
+// happened to one event is not in them.
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			a.Value = slog.StringValue(a.Value.Time().UTC().Format(time.RFC3339))
+		}
+		return a
+	}}))
+}
+
+func closeWith(h *house, err error) error {
+	if closeErr := h.Close(); err == nil {
+		return closeErr
+	}
+	return err
+}
+
+// watchConfig takes on sample rates when the config file changes.
+func (h *house) watchConfig() (stop func(), err error) {
+	return h.cfg.Watch(func(next *config.Config) {
+		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
+			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
+		}
+		if err := h.intake.Sampling.Set(rates(next), time.Now()); err != nil {
+			h.logger.Error("the new sample rates are not in force", "err", err)
+			return
+		}
+		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+	}, func(err error) {
+		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
+	})
+}

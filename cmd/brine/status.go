@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"brine/config"
+	"brine/event"
+	"brine/intake"
+	"brine/lake"
+)
+
+// statusCmd tells how things stand.
+type statusCmd struct {
+	configFlag
+	JSON bool `help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (*statusCmd) Help() string {
+	return `What is held, whether events can be stored, and what was left out. Exit code 1 when events cannot be stored.
+
+Example:
+  brine status --config /etc/brine/brine.yaml`
+}
+
+// status is how things stand.
+type status struct {
+	Serving    bool             `json:"serving"` // a brine serves from the data folder
+	Ready      bool             `json:"ready"`   // events can be stored
+	Reason     string           `json:"reason,omitempty"`
+	CompleteTo *time.Time       `json:"complete_to,omitempty"` // what was acknowledged before can be read
+	Waiting    uint64           `json:"waiting"`               // entries of the log that are not in the lake yet
+	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start
+	Held       []lake.Summary   `json:"held"`
+	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
+}
+
+// Run prints the status of the brine that serves, or of the folder where none does.
+func (c *statusCmd) Run(g *globals) error {
+	cfg, registry, err := load(c.path())
+	if err != nil {
+		return err
+	}
+	streams, err := openStreams(cfg, registry)
+	if err != nil {
+		return err
+	}
+	var st status
+	if err := askSocket(g.ctx, cfg.Data, "GET", "/status", nil, &st); err != nil {
+		if st, err = statusAtRest(g.ctx, cfg, streams); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		err = json.NewEncoder(g.stdout).Encode(st)
+	} else {
+		err = st.print(g, cfg)
+	}
+	if err == nil && st.Serving && !st.Ready {
+		return errTold
+	}
+	return err
+}
+
+func (h *house) status(ctx context.Context) status {
+	door := h.intake.Stats()
+	st := status{Serving: true, Ready: true, Door: &door}
+	if err := h.ready.Err(); err != nil {
+		st.Ready, st.Reason = false, err.Error()
+	}
+	if t := h.lake.CompleteTo(); !t.IsZero() {
+		st.CompleteTo = &t
+	}
+	for _, info := range h.log.Logs() {
+		if info.Last >= info.First {
+			st.Waiting += info.Last - info.First + 1
+		}
+	}
+	if err := st.hold(ctx, h.lake); err != nil {
+		st.Ready, st.Reason = false, err.Error()
+	}
+	return st
+}
+
+func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*event.Stream) (st status, err error) {
+	l, err := lake.Open(ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Tables: tables(streams)})
+	if err != nil {
+		return st, err
+	}
+	defer l.Close()
+	st.Reason = "no brine serves from " + cfg.Data
+	return st, st.hold(ctx, l)
+}
+
+func (s *status) hold(ctx context.Context, l *lake.Lake) error {
+	held, faults, err := l.Summaries(ctx)
+	s.Held = slices.DeleteFunc(held, func(h lake.Summary) bool { return h.Files == 0 })
+	slices.SortFunc(s.Held, func(a, b lake.Summary) int { return strings.Compare(a.Dataset+a.Stream, b.Dataset+b.Stream) })
+	s.LeftOut = append([]lake.Fault{}, faults...)
+	return err
+}
+
+func (s status) print(g *globals, cfg *config.Config) error {
+	state := "serving, events can be stored"
+	switch {
+	case !s.Serving:
+		state = s.Reason
+	case !s.Ready:
+		state = "NOT STORING: " + s.Reason
+	}
+	fmt.Fprintf(g.stdout, "%s\n\n", state)
+	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "DATASET\tSTREAM\tEVENTS\tSIZE\tFILES\tOLDEST\tNEWEST")
+	for _, h := range s.Held {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", h.Dataset, h.Stream, humanize.Comma(h.Rows),
+			humanize.Bytes(uint64(h.Bytes)), h.Files, minute(h.Oldest), minute(h.Newest))
+	}
+	if len(s.Held) == 0 {
+		fmt.Fprintln(w, "nothing is held yet")
+	}
+	err := w.Flush()
+	if s.Serving {
+		fmt.Fprintf(g.stdout, "\n%d entries of the log wait to be flushed (every %s)\n", s.Waiting, cfg.Flush.Every)
+	}
+	for _, f := range s.LeftOut {
+		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
+	}
+	return err
+}
+
+func minute(ms int64) string {
+	if ms == 0 {
+		return "-"
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04")
+}
+
+// reasonOf takes the reason out of a door's JSON answer.
+func reasonOf(answer []byte) string {
+	var a struct{ Reason string }
+	if err := json.Unmarshal(answer, &a); err != nil || a.Reason == "" {
+		return errors.New("an answer without a reason").Error()
+	}
+	return a.Reason
+}

@@ -1,0 +1,245 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"brine/event"
+)
+
+var (
+	streamName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+	schemaName = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
+)
+
+// minRate is the smallest sample rate that is not 0: counts are weighted by its inverse.
+const minRate = 0.0001
+
+// The limits of flush.
+const (
+	minFlushEvery = 10 * time.Millisecond
+	maxFlushEvery = 10 * time.Minute
+	maxFlushBytes = Bytes(1e9) // it is held in memory while it is written
+)
+
+// check finds what each key's type cannot tell. It opens nothing and makes nothing.
+func (c *Config) check(d *decoder) {
+	c.checkData(d)
+	c.checkMinFree(d)
+	c.checkSchemas(d)
+	c.checkDoors(d)
+	c.checkRateLimit(d)
+	c.checkOrigins(d)
+	c.checkStreams(d)
+	c.checkSampling(d)
+	c.checkFlush(d)
+}
+
+func (c *Config) checkData(d *decoder) {
+	if c.Data == "" {
+		d.mistake("data", "like ./data", "must name a folder")
+		return
+	}
+	if filepath.Clean(c.Data) == "/" {
+		d.mistake("data", "like /var/lib/brine", "must be a folder of its own, not /")
+		return
+	}
+	if info, err := os.Stat(c.Data); err == nil && !info.IsDir() {
+		d.mistake("data", "name a folder, which is made where missing", "%s is a file", c.Data)
+	}
+}
+
+// checkMinFree refuses a limit that the disk can never meet, under which every request would get 503.
+func (c *Config) checkMinFree(d *decoder) {
+	size, ok := diskSize(c.Data)
+	if ok && c.Retention.MinFree >= size {
+		d.mistake("retention.min_free", "lower it, or put data on a larger disk",
+			"%s, but the disk of %s has %s in all", c.Retention.MinFree, c.Data, size)
+	}
+}
+
+// diskSize is the size of the disk that holds the path or will hold it.
+func diskSize(path string) (Bytes, bool) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return 0, false
+	}
+	for !isFolder(path) && path != "/" {
+		path = filepath.Dir(path)
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil || s.Blocks == 0 {
+		return 0, false
+	}
+	return Bytes(s.Blocks * uint64(s.Bsize)), true
+}
+
+func (c *Config) checkSchemas(d *decoder) {
+	if c.Schemas != "" && !isFolder(c.Schemas) {
+		d.mistake("schemas", "make it, or leave the key out", "no folder %s", c.Schemas)
+	}
+	if c.Public.CSRFKeyFile != "" && isFolder(c.Public.CSRFKeyFile) {
+		d.mistake("public.csrf_key_file", "name a file in it, which is made where missing", "%s is a folder", c.Public.CSRFKeyFile)
+	}
+}
+
+func (c *Config) checkDoors(d *decoder) {
+	public, publicOK := checkAddr(d, "public.addr", c.Public.Addr)
+	private, privateOK := checkAddr(d, "private.addr", c.Private.Addr)
+	if privateOK && !isLoopback(private.host) {
+		d.mistake("private.addr", "use 127.0.0.1:"+private.port,
+			"%s is not loopback, and this version has no access control yet, so readers must be on this machine", c.Private.Addr)
+		return
+	}
+	if publicOK && privateOK && public.meets(private) {
+		blame, other := "private.addr", "public.addr"
+		if !d.set(blame) {
+			blame, other = other, blame
+		}
+		d.mistake(blame, "give it a port of its own", "%s has this address too", other)
+	}
+}
+
+// addr is a listening address.
+type addr struct{ host, port string }
+
+func checkAddr(d *decoder, path, s string) (addr, bool) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		d.mistake(path, "like 127.0.0.1:8080", "%q is not host:port", s)
+		return addr{}, false
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		d.mistake(path, "like 127.0.0.1:8080", "%q is not a port number", port)
+		return addr{}, false
+	}
+	if _, err := netip.ParseAddr(host); err != nil && !isHostName(host) && host != "" {
+		d.mistake(path, "like 127.0.0.1:"+port, "%q is neither an address nor a host name", host)
+		return addr{}, false
+	}
+	return addr{host, port}, true
+}
+
+// meets is whether two addresses cannot both be listened on. Port 0 is a free port each time.
+func (a addr) meets(b addr) bool {
+	if a.port != b.port || a.port == "0" {
+		return false
+	}
+	return a.host == b.host || isEverywhere(a.host) || isEverywhere(b.host) || isLoopback(a.host) && isLoopback(b.host)
+}
+
+func isEverywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+
+func isHostName(s string) bool { return len(s) <= 253 && hostName.MatchString(s) }
+
+func (c *Config) checkRateLimit(d *decoder) {
+	limit := c.Public.RateLimit
+	if limit.PerSecond < 0 {
+		d.mistake("public.rate_limit.per_second", "0 is no limit", "expected 0 or more requests")
+	}
+	if limit.Burst < 1 {
+		d.mistake("public.rate_limit.burst", "", "expected at least 1 request")
+	}
+}
+
+func (c *Config) checkOrigins(d *decoder) {
+	for i, origin := range c.Public.Origins {
+		if what, fix := originMistake(origin); what != "" {
+			d.mistake("public.origins["+strconv.Itoa(i)+"]", fix, "%s", what)
+		}
+	}
+}
+
+// originMistake says what keeps the text from being an origin as browsers write it in the Origin header.
+func originMistake(s string) (what, fix string) {
+	const like = "like https://accounts.example.org"
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || !isOriginHost(u.Hostname()) {
+		return "expected https://host or https://host:port", like
+	}
+	plain := u.Scheme + "://" + strings.ToLower(u.Host)
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		plain = strings.TrimSuffix(plain, ":"+port)
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "expected https", like
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "http is for loopback only", "use https://" + u.Host
+	case s != plain:
+		return "an origin is scheme, host and port as browsers send them, and nothing else", "use " + plain
+	}
+	return "", ""
+}
+
+func isOriginHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || isHostName(host)
+}
+
+func (c *Config) checkStreams(d *decoder) {
+	for name, s := range c.Streams {
+		path := join("streams", name)
+		switch {
+		case name == event.Interaction:
+			d.mistake(path, "set its rate under sampling, and give this stream another name", "interaction is built in")
+			continue
+		case !streamName.MatchString(name):
+			d.mistake(path, "use a to z, 0 to 9 and _, at most 64", "not a name of a stream")
+		}
+		switch {
+		case s.Schema == "":
+			d.mistake(join(path, "schema"), "like /analytics/mobile_apps/app_session", "a stream needs a schema")
+		case !schemaName.MatchString(s.Schema):
+			d.mistake(join(path, "schema"), "like /analytics/mobile_apps/app_session", "not the path of a schema")
+		}
+		checkRate(d, join(path, "sample_rate"), s.SampleRate)
+	}
+}
+
+func (c *Config) checkSampling(d *decoder) {
+	for name, rate := range c.Sampling {
+		path := join("sampling", name)
+		if _, ok := c.streams()[name]; !ok {
+			d.mistake(path, nearest(name, c.StreamNames()), "no such stream")
+		}
+		if d.set(join(join("streams", name), "sample_rate")) {
+			d.mistake(path, "leave one of the two out", "streams.%s.sample_rate sets this rate too", name)
+		}
+		checkRate(d, path, rate)
+	}
+}
+
+func checkRate(d *decoder, path string, rate float64) {
+	if rate != 0 && !(rate >= minRate && rate <= 1) {
+		d.mistake(path, "0.05 is 5 %, 1 is all, 0 stops the stream", "a rate is 0, or from %v to 1", minRate)
+	}
+}
+
+func (c *Config) checkFlush(d *decoder) {
+	if c.Flush.Every < minFlushEvery || c.Flush.Every > maxFlushEvery {
+		d.mistake("flush.every", "5s is the default", "expected %s to %s", minFlushEvery, maxFlushEvery)
+	}
+	if c.Flush.Bytes < 1 || c.Flush.Bytes > maxFlushBytes {
+		d.mistake("flush.bytes", "32MB is the default", "expected 1 B to %s", maxFlushBytes)
+	}
+}

@@ -1,0 +1,220 @@
+// Package config reads brine.yaml: every key with its default, its unit and its check.
+//
+// It imports event alone of the house. A file's bytes come in; a [Config] whose every value has
+// been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
+// likely fix. [Config.Watch] does the same again whenever the file changes.
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	"brine/event"
+)
+
+// Config is one brine.yaml, read and checked, or [Default]. Times are durations, sizes are bytes,
+// and relative paths have been taken from the folder of the file.
+type Config struct {
+	Data      string             `yaml:"data"`      // folder of everything Brine stores; default ./data
+	Public    Public             `yaml:"public"`    // the door that browsers and apps send to
+	Private   Private            `yaml:"private"`   // the door that readers read from
+	OptOut    OptOut             `yaml:"opt_out"`   // which signals of a person mean no
+	Schemas   string             `yaml:"schemas"`   // folder of JSON Schemas; default ./schemas where there is one, else ""
+	Streams   map[string]Stream  `yaml:"streams"`   // streams beside interaction; default none
+	Sampling  map[string]float64 `yaml:"sampling"`  // rate by stream, 0 stops it; see [Config.Rate]
+	Retention Retention          `yaml:"retention"` // how much is kept
+	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
+
+	path    string         // the file, "" for none
+	content []byte         // what it held
+	lines   map[string]int // line of each key that the file gives a value
+}
+
+// Public is the public door.
+type Public struct {
+	Addr           string         `yaml:"addr"`            // host:port; default 127.0.0.1:8080
+	Origins        []string       `yaml:"origins"`         // sites whose pages may send, like https://accounts.example.org; default none but its own
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
+	CSRFKeyFile    string         `yaml:"csrf_key_file"`   // key of the tokens; default "", see [Config.CSRFKeyPath]
+	RateLimit      RateLimit      `yaml:"rate_limit"`      // for each client address
+}
+
+// RateLimit is a token bucket.
+type RateLimit struct {
+	PerSecond float64 `yaml:"per_second"` // requests a second, 0 for no limit; default 50
+	Burst     int     `yaml:"burst"`      // requests at once; default 200
+}
+
+// Private is the private door.
+type Private struct {
+	Addr string `yaml:"addr"` // host:port, loopback only; default 127.0.0.1:8081
+}
+
+// OptOut says which signals, beside the opt-out cookie and Sec-GPC, are taken as a no.
+type OptOut struct {
+	DNT bool `yaml:"dnt"` // the header DNT: 1; default true
+}
+
+// Stream is one kind of app event.
+type Stream struct {
+	Schema       string  `yaml:"schema"`        // $id of its JSON Schema without the version, like /analytics/mobile_apps/app_session; no default
+	Time         string  `yaml:"time"`          // the field that holds an event's time, like meta.dt; default "", the first there is of dt, timestamp, meta.dt
+	Purpose      string  `yaml:"purpose"`       // what it is collected for, as the policy page says it; default ""
+	SampleRate   float64 `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
+	CollectUntil Until   `yaml:"collect_until"` // the last day of collection; default never
+}
+
+// Retention says how much is kept.
+type Retention struct {
+	MinFree Bytes `yaml:"min_free"` // free disk under which the public door answers 503; default 1GB, 0 for no limit
+}
+
+// Flush says when the log goes to the lake: at the earlier of the two.
+type Flush struct {
+	Every time.Duration `yaml:"every"` // default 5s
+	Bytes Bytes         `yaml:"bytes"` // of the log; default 32MB
+}
+
+// defaultSchemas is the one default that depends on the disk: it stands where the folder is there.
+const defaultSchemas = "schemas"
+
+// Default is the config without a file.
+func Default() *Config {
+	return &Config{
+		Data: "data",
+		Public: Public{
+			Addr:      "127.0.0.1:8080",
+			RateLimit: RateLimit{PerSecond: 50, Burst: 200},
+		},
+		Private:   Private{Addr: "127.0.0.1:8081"},
+		OptOut:    OptOut{DNT: true},
+		Schemas:   defaultSchemas,
+		Streams:   map[string]Stream{},
+		Sampling:  map[string]float64{},
+		Retention: Retention{MinFree: 1e9},
+		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
+	}
+}
+
+// defaultRate is the sample rate of a stream for which the file has none.
+const defaultRate = 1.0
+
+// Load reads and checks the file; "" gives the defaults, with paths from the working folder.
+// A file with mistakes gives all of them, as [Mistakes], and what could be read of the config beside
+// them: not to run by, but to look for more mistakes in what it names.
+func Load(path string) (*Config, error) {
+	if path == "" {
+		return parse("", nil)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the config file: %w", err)
+	}
+	return parse(path, content)
+}
+
+func parse(path string, content []byte) (*Config, error) {
+	c := Default()
+	d := newDecoder(path)
+	c.path, c.content, c.lines = path, content, d.lines
+	d.document(content, c)
+	c.complete(d)
+	c.check(d)
+	if len(d.mistakes) > 0 {
+		return c, d.sorted()
+	}
+	return c, nil
+}
+
+// complete sets the defaults that rest on other keys, and makes paths relative to the file's folder.
+func (c *Config) complete(d *decoder) {
+	for name, s := range c.Streams {
+		if !d.set(join(join("streams", name), "sample_rate")) {
+			s.SampleRate = defaultRate
+		}
+		c.Streams[name] = s
+	}
+	folder := filepath.Dir(c.path)
+	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(folder, *p)
+		}
+	}
+	if !d.set("schemas") && !isFolder(c.Schemas) {
+		c.Schemas = ""
+	}
+}
+
+// Path is the file that the config was read from, "" for none.
+func (c *Config) Path() string { return c.path }
+
+// Mistake is what is wrong with the value of a key, found by whoever uses it.
+func (c *Config) Mistake(path, what, fix string) Mistake {
+	return Mistake{fileName(c.path), lineOf(c.lines, path), path, what, fix}
+}
+
+// Rate is the sample rate of a stream now: what sampling says, else the stream's own, else 1.
+func (c *Config) Rate(stream string) float64 {
+	if rate, ok := c.Sampling[stream]; ok {
+		return rate
+	}
+	if s, ok := c.Streams[stream]; ok {
+		return s.SampleRate
+	}
+	return defaultRate
+}
+
+// StreamNames are the names of all streams, interaction among them, sorted.
+func (c *Config) StreamNames() []string {
+	return slices.Sorted(maps.Keys(c.streams()))
+}
+
+// streams are the configured streams and the built-in one.
+func (c *Config) streams() map[string]Stream {
+	all := maps.Clone(c.Streams)
+	all[event.Interaction] = Stream{}
+	return all
+}
+
+// CSRFKeyPath is the file of the key that signs CSRF tokens: csrf_key_file, else csrf.key in the data folder.
+func (c *Config) CSRFKeyPath() string {
+	if c.Public.CSRFKeyFile != "" {
+		return c.Public.CSRFKeyFile
+	}
+	return filepath.Join(c.Data, "csrf.key")
+}
+
+// NeedsRestart names the top-level keys in which next differs and that a running process does not
+// take on. Sample rates are taken on at once.
+func (c *Config) NeedsRestart(next *Config) []string {
+	var keys []string
+	old, new := reflect.ValueOf(c.withoutRates()), reflect.ValueOf(next.withoutRates())
+	for _, f := range reflect.VisibleFields(old.Type()) {
+		if f.IsExported() && !reflect.DeepEqual(old.FieldByIndex(f.Index).Interface(), new.FieldByIndex(f.Index).Interface()) {
+			keys = append(keys, f.Tag.Get("yaml"))
+		}
+	}
+	return keys
+}
+
+func (c *Config) withoutRates() Config {
+	frozen := *c
+	frozen.Sampling = nil
+	frozen.Streams = maps.Clone(c.Streams)
+	for name, s := range frozen.Streams {
+		s.SampleRate = 0
+		frozen.Streams[name] = s
+	}
+	return frozen
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

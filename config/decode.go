@@ -1,0 +1,326 @@
+package config
+
+import (
+	"bytes"
+	"encoding"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// decoder walks a YAML tree beside a Go value. What does not fit becomes a mistake and leaves the
+// Go value as it was, so that the walk goes on and finds the rest.
+type decoder struct {
+	file     string
+	lines    map[string]int  // line of each key that the file gives a value, by its path
+	unread   map[string]bool // the paths of values that could not be read
+	mistakes Mistakes
+}
+
+func newDecoder(file string) *decoder {
+	return &decoder{file: fileName(file), lines: map[string]int{}, unread: map[string]bool{}}
+}
+
+// set is whether the file gives the key a value.
+func (d *decoder) set(path string) bool {
+	_, ok := d.lines[path]
+	return ok
+}
+
+// mistake notes what is wrong with the value of a key, at its line or at the line of the nearest key
+// around it. A value that could not be read is not judged as well.
+func (d *decoder) mistake(path, fix, what string, args ...any) {
+	if d.unread[path] {
+		return
+	}
+	d.mistakeAt(lineOf(d.lines, path), path, fix, what, args...)
+}
+
+// lineOf is the line of a key, or of the nearest key around it, or 0.
+func lineOf(lines map[string]int, path string) int {
+	for {
+		i := strings.LastIndexAny(path, ".[")
+		if line := lines[path]; line > 0 || i < 0 {
+			return line
+		}
+		path = path[:i]
+	}
+}
+
+func (d *decoder) mistakeAt(line int, path, fix, what string, args ...any) {
+	d.mistakes = append(d.mistakes, Mistake{d.file, line, path, fmt.Sprintf(what, args...), fix})
+}
+
+func (d *decoder) sorted() Mistakes {
+	sortMistakes(d.mistakes)
+	return d.mistakes
+}
+
+// document reads the file into a pointer to a struct.
+func (d *decoder) document(content []byte, dst any) {
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	file, err := parser.ParseBytes(content, 0)
+	if err != nil {
+		d.syntax(err)
+		return
+	}
+	for i, doc := range file.Docs {
+		switch {
+		case doc.Body == nil:
+		case i > 0:
+			d.mistakeAt(line(doc.Body), "", "put all keys into one", "a second YAML document")
+		default:
+			d.value("", doc.Body, reflect.ValueOf(dst).Elem())
+		}
+	}
+}
+
+func (d *decoder) syntax(err error) {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		d.mistakeAt(0, "", "", "not YAML: %v", err)
+		return
+	}
+	d.mistakeAt(at.GetToken().Position.Line, "", "", "not YAML: %s", at.GetMessage())
+}
+
+// value reads one node. A key without a value keeps its default.
+func (d *decoder) value(path string, n ast.Node, dst reflect.Value) {
+	switch n.(type) {
+	case *ast.NullNode:
+		return
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+		d.mistakeAt(line(n), path, "write the value out", "YAML anchors, aliases and tags are not read here")
+		return
+	}
+	d.lines[path] = line(n)
+	if isScalar(dst) {
+		d.scalar(path, n, dst)
+		return
+	}
+	switch dst.Kind() {
+	case reflect.Struct:
+		d.fields(path, n, dst)
+	case reflect.Map:
+		d.entries(path, n, dst)
+	case reflect.Slice:
+		d.items(path, n, dst)
+	}
+}
+
+// fields reads a mapping whose keys are known: the yaml tags of a struct.
+func (d *decoder) fields(path string, n ast.Node, dst reflect.Value) {
+	known := keysOf(dst.Type())
+	for _, kv := range d.mapping(path, n) {
+		key := keyOf(kv)
+		i := slices.Index(known, key)
+		if i < 0 {
+			d.mistakeAt(line(kv.Key), join(path, key), nearest(key, known), "unknown key")
+			continue
+		}
+		d.value(join(path, key), kv.Value, dst.Field(i))
+	}
+}
+
+// entries reads a mapping whose keys are the writer's: a map of strings.
+func (d *decoder) entries(path string, n ast.Node, dst reflect.Value) {
+	for _, kv := range d.mapping(path, n) {
+		at := join(path, keyOf(kv))
+		elem := reflect.New(dst.Type().Elem()).Elem()
+		d.element(at, kv.Value, elem)
+		d.lines[at] = line(kv.Key)
+		dst.SetMapIndex(reflect.ValueOf(keyOf(kv)), elem)
+	}
+}
+
+// items reads a list.
+func (d *decoder) items(path string, n ast.Node, dst reflect.Value) {
+	list, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.mistakeAt(line(n), path, "put it in [ ]", "expected a list")
+		return
+	}
+	for i, item := range list.Values {
+		elem := reflect.New(dst.Type().Elem()).Elem()
+		d.element(fmt.Sprintf("%s[%d]", path, i), item, elem)
+		dst.Set(reflect.Append(dst, elem))
+	}
+}
+
+// element reads what has no default to fall back on: a scalar must be there.
+func (d *decoder) element(path string, n ast.Node, dst reflect.Value) {
+	if _, null := n.(*ast.NullNode); null && isScalar(dst) {
+		d.unreadable(path, n, "needs a value")
+		return
+	}
+	d.value(path, n, dst)
+}
+
+func (d *decoder) mapping(path string, n ast.Node) []*ast.MappingValueNode {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		d.mistakeAt(line(n), path, mappingFix(n), "expected keys and values")
+		return nil
+	}
+	return m.Values
+}
+
+// mappingFix tells the commonest slip by name.
+func mappingFix(n ast.Node) string {
+	if s, ok := n.(*ast.StringNode); ok {
+		if key, _, found := strings.Cut(s.Value, ":"); found {
+			return fmt.Sprintf("is a space missing after %q?", key+":")
+		}
+	}
+	return "like addr: 127.0.0.1:8080"
+}
+
+// isScalar is whether a Go value is written as a single YAML scalar.
+func isScalar(dst reflect.Value) bool {
+	switch dst.Addr().Interface().(type) {
+	case *string, *bool, *int, *float64, *time.Duration, *netip.Prefix, encoding.TextUnmarshaler:
+		return true
+	}
+	return false
+}
+
+func (d *decoder) scalar(path string, n ast.Node, dst reflect.Value) {
+	text, ok := scalarText(n)
+	if !ok {
+		d.unreadable(path, n, "expected a single value, not a list or keys")
+		return
+	}
+	if err := setScalar(dst.Addr().Interface(), n, text); err != nil {
+		d.unreadable(path, n, err.Error())
+	}
+}
+
+func (d *decoder) unreadable(path string, n ast.Node, what string) {
+	d.unread[path] = true
+	d.mistakeAt(line(n), path, "", "%s", what)
+}
+
+func setScalar(dst any, n ast.Node, text string) (err error) {
+	switch dst := dst.(type) {
+	case *string:
+		return setString(dst, n, text)
+	case *bool:
+		return setBool(dst, n)
+	case *int:
+		return setNumber(dst, n, text, strconv.Atoi)
+	case *float64:
+		return setNumber(dst, n, text, parseFloat)
+	case *time.Duration:
+		*dst, err = keep(*dst, text, parseDuration)
+	case *netip.Prefix:
+		*dst, err = keep(*dst, text, parseNetwork)
+	case encoding.TextUnmarshaler:
+		err = dst.UnmarshalText([]byte(text))
+	}
+	return err
+}
+
+// keep is what parse makes of the text, or the old value with the error.
+func keep[T any](old T, text string, parse func(string) (T, error)) (T, error) {
+	v, err := parse(text)
+	if err != nil {
+		return old, err
+	}
+	return v, nil
+}
+
+func setString(dst *string, n ast.Node, text string) error {
+	switch n.(type) {
+	case *ast.StringNode, *ast.LiteralNode:
+		*dst = text
+		return nil
+	}
+	return fmt.Errorf("expected text: write it in quotes, %q", text)
+}
+
+func setBool(dst *bool, n ast.Node) error {
+	b, ok := n.(*ast.BoolNode)
+	if !ok {
+		return errors.New("expected true or false")
+	}
+	*dst = b.Value
+	return nil
+}
+
+func setNumber[T any](dst *T, n ast.Node, text string, parse func(string) (T, error)) error {
+	if _, quoted := n.(*ast.StringNode); quoted {
+		return errors.New("expected a number, without quotes or unit")
+	}
+	v, err := parse(text)
+	if err != nil {
+		return errors.New("expected a number")
+	}
+	*dst = v
+	return nil
+}
+
+func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
+
+// scalarText is a scalar as it was written, without its quotes.
+func scalarText(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NanNode, *ast.InfinityNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+func keyOf(kv *ast.MappingValueNode) string {
+	return kv.Key.GetToken().Value
+}
+
+// keysOf are the keys of a struct, by the index of their field; "" for a field without a key.
+func keysOf(t reflect.Type) []string {
+	keys := make([]string, t.NumField())
+	for i := range keys {
+		keys[i] = t.Field(i).Tag.Get("yaml")
+	}
+	return keys
+}
+
+// nearest suggests the key that was most likely meant, or else says what is known.
+func nearest(key string, known []string) string {
+	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "" })
+	slices.SortStableFunc(known, func(a, b string) int {
+		return levenshtein.ComputeDistance(key, a) - levenshtein.ComputeDistance(key, b)
+	})
+	if len(known) > 0 && levenshtein.ComputeDistance(key, known[0]) <= max(2, len(key)/2) {
+		return "did you mean " + known[0] + "?"
+	}
+	slices.Sort(known)
+	return "known here: " + strings.Join(known, ", ")
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// line is where a node begins. A mapping's own token is its first colon, which may stand alone.
+func line(n ast.Node) int {
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		n = m.Values[0].Key
+	}
+	return n.GetToken().Position.Line
+}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"brine/event"
+)
+
+// heard is what a watch has told, in its order.
+type heard struct {
+	configs chan *Config
+	errors  chan error
+}
+
+// mustWatch watches the file until the test ends.
+func mustWatch(t *testing.T, c *Config) heard {
+	t.Helper()
+	h := heard{make(chan *Config, 100), make(chan error, 100)}
+	stop, err := c.Watch(func(c *Config) { h.configs <- c }, func(err error) { h.errors <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return h
+}
+
+func next[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing heard for 10 s")
+		panic("unreachable")
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	path := mustWrite(t, "sampling: {interaction: 1}")
+	h := mustWatch(t, mustLoad(t, path))
+
+	write(t, path, "sampling: {interaction: 0.5}")
+	if got := next(t, h.configs).Rate(event.Interaction); got != 0.5 {
+		t.Errorf("written in place: rate %v", got)
+	}
+
+	aside := path + ".new"
+	write(t, aside, "sampling: {interaction: 0.25}")
+	if err := os.Rename(aside, path); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, h.configs).Rate(event.Interaction); got != 0.25 {
+		t.Errorf("renamed into place: rate %v", got)
+	}
+
+	write(t, path, "sampling: {interaction: lots}")
+	if err := next(t, h.errors); !strings.Contains(err.Error(), "brine.yaml:1: sampling.interaction: ") {
+		t.Error(err)
+	}
+	write(t, path, "sampling: {interaction: 0}")
+	if got := next(t, h.configs).Rate(event.Interaction); got != 0 {
+		t.Errorf("mended: rate %v", got)
+	}
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, h.errors); !os.IsNotExist(err) && !strings.Contains(err.Error(), "no such file") {
+		t.Error(err)
+	}
+	if len(h.configs)+len(h.errors) > 0 {
+		t.Error("something was told twice")
+	}
+}
+
+// Kubernetes changes a file by turning a link in its folder.
+func TestWatchLinkedFolder(t *testing.T) {
+	folder := t.TempDir()
+	for name, content := range map[string]string{"a": "sampling: {interaction: 1}", "b": "sampling: {interaction: 0.5}"} {
+		if err := os.Mkdir(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(folder, name, "brine.yaml"), content)
+	}
+	path, link := filepath.Join(folder, "brine.yaml"), filepath.Join(folder, "..data")
+	mustLink(t, "a", link)
+	mustLink(t, "..data/brine.yaml", path)
+	h := mustWatch(t, mustLoad(t, path))
+	mustLink(t, "b", link+"_tmp")
+	if err := os.Rename(link+"_tmp", link); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, h.configs).Rate(event.Interaction); got != 0.5 {
+		t.Errorf("rate %v", got)
+	}
+}
+
+func mustLink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWatchChangeBeforeWatch(t *testing.T) {
+	path := mustWrite(t, "sampling: {interaction: 1}")
+	c := mustLoad(t, path)
+	write(t, path, "sampling: {interaction: 0.5}")
+	if got := next(t, mustWatch(t, c).configs).Rate(event.Interaction); got != 0.5 {
+		t.Errorf("rate %v", got)
+	}
+}
+
+func TestWatchHangup(t *testing.T) {
+	h := mustWatch(t, mustLoad(t, mustWrite(t, "sampling: {interaction: 0.5}")))
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, h.configs).Rate(event.Interaction); got != 0.5 {
+		t.Errorf("rate %v", got)
+	}
+}

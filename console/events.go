@@ -1,0 +1,174 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"brine/event"
+	"brine/lake"
+)
+
+// formats are the media types that events are given in.
+var formats = []struct {
+	mediaType string
+	write     func(*Server, http.ResponseWriter, *http.Request, lake.Query) error
+}{
+	{"application/json", (*Server).writePage}, // first: what a client gets that does not choose
+	{"application/x-ndjson", (*Server).writeNDJSON},
+	{"text/csv", (*Server).writeCSV},
+	{"application/vnd.apache.parquet", (*Server).writeParquet},
+}
+
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	q, err := s.query(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Vary", "Accept")
+	for _, accepted := range strings.Split(r.Header.Get("Accept"), ",") {
+		accepted, _, _ = strings.Cut(strings.TrimSpace(accepted), ";")
+		for _, f := range formats {
+			if accepts(strings.ToLower(accepted), f.mediaType) {
+				s.completeTo(w)
+				w.Header().Set("Content-Type", f.mediaType)
+				return f.write(s, w, r, q)
+			}
+		}
+	}
+	return &Error{http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet"}
+}
+
+func accepts(pattern, mediaType string) bool {
+	kind, _, _ := strings.Cut(mediaType, "/")
+	return pattern == "" || pattern == "*/*" || pattern == mediaType || pattern == kind+"/*"
+}
+
+// completeTo says how far the answer is complete: what was acknowledged later may be missing.
+func (s *Server) completeTo(w http.ResponseWriter) {
+	if t := s.Lake.CompleteTo(); !t.IsZero() {
+		w.Header().Set("Brine-Complete-To", t.UTC().Format(time.RFC3339))
+	}
+}
+
+// writeBuffer is how many bytes are gathered before they are sent.
+const writeBuffer = 256 << 10
+
+// stream sends rows as they are read.
+func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, appendRow func(dst []byte, rows *lake.Rows, i int) []byte) error {
+	buf := make([]byte, 0, writeBuffer+64<<10)
+	sent := false
+	err := s.Lake.Scan(r.Context(), q, func(rows *lake.Rows) error {
+		for i := range rows.Len() {
+			buf = appendRow(buf, rows, i)
+			if len(buf) < writeBuffer {
+				continue
+			}
+			sent = true
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+		return nil
+	})
+	if err != nil && sent {
+		return errors.Join(errBroken, err)
+	}
+	if err == nil {
+		_, err = w.Write(buf)
+	}
+	return err
+}
+
+func (s *Server) writeNDJSON(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+	q.Limit = 0
+	return s.stream(w, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
+		return append(rows.AppendJSON(dst, i), '\n')
+	})
+}
+
+func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+	q.Limit = 0
+	header := make([]string, len(q.Table.Columns))
+	for i, col := range q.Table.Columns {
+		header[i] = col.Name
+	}
+	head := strings.Join(header, ",") + "\r\n"
+	return s.stream(&prefixed{w, []byte(head)}, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
+		return rows.AppendCSV(dst, i)
+	})
+}
+
+// prefixed writes a prefix before the first bytes.
+type prefixed struct {
+	w      io.Writer
+	prefix []byte
+}
+
+func (p *prefixed) Write(b []byte) (int, error) {
+	if p.prefix != nil {
+		if _, err := p.w.Write(p.prefix); err != nil {
+			return 0, err
+		}
+		p.prefix = nil
+	}
+	return p.w.Write(b)
+}
+
+// writePage answers {"events":[…],"next":"…"}; next is missing on the last page.
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+	limit := q.Limit
+	q.Limit++ // one more tells whether there is a next page
+	page := []byte(`{"events":[`)
+	var last event.Key
+	n := 0
+	err := s.Lake.Scan(r.Context(), q, func(rows *lake.Rows) error {
+		for i := range rows.Len() {
+			if n++; n > limit {
+				return nil
+			}
+			if n > 1 {
+				page = append(page, ',')
+			}
+			page = rows.AppendJSON(page, i)
+			last = rows.Key(i)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	page = append(page, ']')
+	if n > limit {
+		page = fmt.Appendf(page, `,"next":"%s"`, formatCursor(last))
+	}
+	_, err = w.Write(append(page, '}', '\n'))
+	return err
+}
+
+// writeParquet makes the file first, as its footer stands at its end.
+func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+	path := filepath.Join(s.Temp, uuid.NewString()+".parquet")
+	defer os.Remove(path)
+	if err := s.Lake.Export(r.Context(), q, path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Table.Stream+`.parquet"`)
+	if _, err := io.Copy(w, f); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package eventlog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A full disk makes appends fail; within 5 s of space coming back they work again, and
+// everything that was acknowledged is there, once, in order.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	if dir == "" {
+		return
+	}
+	log := mustOpen(t, Options{Dir: filepath.Join(dir, "log"), TailBytes: 1})
+	acked := []string{"mark"}
+	for round := range 3 {
+		for i := range 20 {
+			group := fmt.Sprintf("%d-%d-%s", round, i, strings.Repeat("x", 10_000))
+			mustAppend(t, log, group)
+			acked = append(acked, group)
+		}
+		ballast := fill(t, dir)
+		acked = append(acked, appendUntilFull(t, log, fmt.Sprint("full-", round))...)
+		checkFull(t, log)
+		checkAcked(t, log, acked, "on the full disk")
+
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		group := fmt.Sprint("again-", round)
+		eventually(t, 5*time.Second, "appends work again", func() bool {
+			return log.Append(t.Context(), []byte(group)) == nil
+		})
+		t.Logf("works again after %s", time.Since(began))
+		acked = append(acked, group)
+		checkAcked(t, log, acked, "with space again")
+	}
+}
+
+// appendUntilFull appends until that fails, as it has to within the time-out.
+func appendUntilFull(t *testing.T, log *Log, name string) (acked []string) {
+	t.Helper()
+	began := time.Now()
+	for i := 0; ; i++ {
+		group := fmt.Sprintf("%s-%d-%s", name, i, strings.Repeat("x", 10_000))
+		if err := log.Append(t.Context(), []byte(group)); err != nil {
+			t.Logf("full after %s: %v", time.Since(began), err)
+			return acked
+		}
+		acked = append(acked, group)
+	}
+}
+
+// checkFull wants the next append to fail at once, and the reason to be told.
+func checkFull(t *testing.T, log *Log) {
+	t.Helper()
+	began := time.Now()
+	if err := log.Append(t.Context(), []byte("x")); !errors.Is(err, ErrUnavailable) || time.Since(began) > time.Second {
+		t.Errorf("the next append: %v after %s, want ErrUnavailable at once", err, time.Since(began))
+	}
+	eventually(t, 5*time.Second, "Err says that the disk is full, and what is there can be read", func() bool {
+		err := log.Err()
+		return errors.Is(err, ErrUnavailable) && errors.Is(err, syscall.ENOSPC)
+	})
+}
+
+// A log that fills its own disk can be trimmed, and goes on.
+func TestTrimFullDisk(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	if dir == "" {
+		return
+	}
+	log := mustOpen(t, Options{Dir: dir, TailBytes: 1})
+	group := bytes.Repeat([]byte("x"), 50_000)
+	for log.Append(t.Context(), group) == nil {
+	}
+	eventually(t, 10*time.Second, "trimmed and appended again", func() bool {
+		info := log.Logs()[0]
+		if err := log.Trim(t.Context(), info.Name, info.Last); err != nil {
+			t.Logf("trim: %v", err)
+		}
+		return log.Append(t.Context(), group) == nil
+	})
+}
+
+// checkAcked fails when an acknowledged group is missing, doubled or out of order. A group that was not acknowledged may be there.
+func checkAcked(t *testing.T, log *Log, acked []string, when string) {
+	t.Helper()
+	var got []string
+	for _, text := range texts(readAll(t, log, log.Logs()[0])) {
+		if slices.Contains(acked, text) {
+			got = append(got, text)
+		}
+	}
+	if !slices.Equal(got, acked) {
+		t.Fatalf("%s: %d acknowledged groups, %d read back", when, len(acked), len(got))
+	}
+}
+
+// smallDisk mounts a disk of the given size. Where that needs another user name space, it runs the test again
+// in one and gives "".
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", size))
+	if err == nil {
+		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+		return dir
+	}
+	const again = "BRINE_TEST_UNSHARED"
+	if os.Getenv(again) != "" {
+		t.Fatalf("mount a tmpfs, as root of a user name space: %v", err)
+	}
+	cmd := exec.Command("unshare", "-rm", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), again+"=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("this test mounts a small tmpfs: run it as root, or allow unprivileged user name spaces: %v", err)
+	}
+	return ""
+}
+
+// fill takes up all space of a disk with one file.
+func fill(t *testing.T, dir string) string {
+	t.Helper()
+	name := filepath.Join(dir, "ballast")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	return name
+}

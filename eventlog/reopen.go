@@ -1,0 +1,192 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// How long the log waits between attempts to reopen itself.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 2 * time.Second
+)
+
+// fail takes the log out of service after a failed write and starts to repair it. JetStream keeps
+// its first write error for good, also when space is back, and may hold a group back that
+// was not acknowledged; a fresh server on the same folder has neither. The caller holds mu.
+func (l *Log) fail(cause error) error {
+	l.broken.Store(true)
+	if err := l.fault.Load(); err != nil {
+		return *err // under repair, or closed
+	}
+	err := l.setFault(fmt.Errorf("%w: %w", ErrUnavailable, cause))
+	l.opts.Logger.Error("the log takes no events and is being reopened", "reason", cause)
+	l.work.Go(l.repair)
+	return err
+}
+
+// failStore is fail for those who do not hold mu and used a store that may have been replaced since.
+func (l *Log) failStore(s *store, cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.store.Load() == s {
+		l.fail(cause)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, cause)
+}
+
+func (l *Log) setFault(err error) error {
+	l.fault.Store(&err)
+	return err
+}
+
+func (l *Log) repair() {
+	began := time.Now()
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		err := l.reopen()
+		if err == nil {
+			l.opts.Logger.Info("the log takes events again", "after", time.Since(began).Round(time.Millisecond))
+			return
+		}
+		select {
+		case <-l.done:
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// reopen gets a fresh store where needed, which can be read and trimmed from then on, and ends the
+// fault once the disk takes writes. Nothing else touches the writing side while there is a fault.
+func (l *Log) reopen() error {
+	if l.broken.Load() {
+		if old := l.store.Swap(nil); old != nil {
+			old.close()
+		}
+		if err := l.load(context.Background()); err != nil {
+			return l.stillFaulty(err)
+		}
+		l.broken.Store(false)
+	}
+	if err := tryDisk(l.opts.Dir); err != nil {
+		return l.stillFaulty(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed() || l.broken.Load() {
+		return ErrUnavailable
+	}
+	l.fault.Store(nil)
+	return nil
+}
+
+func (l *Log) stillFaulty(cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed() {
+		return ErrClosed
+	}
+	return l.setFault(fmt.Errorf("%w: %w", ErrUnavailable, cause))
+}
+
+// load opens the store and learns from it where the log stands.
+func (l *Log) load(ctx context.Context) error {
+	s, err := openStore(l.opts.Dir, l.opts.Logger)
+	if err != nil {
+		return err
+	}
+	if err := l.learn(ctx, s); err != nil {
+		s.close()
+		return err
+	}
+	l.store.Store(s)
+	return nil
+}
+
+func (l *Log) learn(ctx context.Context, s *store) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	hour, err := s.lastHour(ctx)
+	if err != nil {
+		return fmt.Errorf("read the last hour: %w", err)
+	}
+	infos, err := s.logs(ctx)
+	if err != nil {
+		return fmt.Errorf("list the logs: %w", err)
+	}
+	l.tail.clear() // a group that was not acknowledged may have been stored after it
+	l.infoMu.Lock()
+	l.infos = infos
+	l.infoMu.Unlock()
+	l.hour, l.marked, l.current = hour, false, ""
+	if len(infos) > 0 {
+		l.current = infos[len(infos)-1].Name
+		// Of two records of the hour the later one holds: a log may have come from a backup.
+		return l.learnHour(ctx, s, infos[len(infos)-1])
+	}
+	return nil
+}
+
+func (l *Log) learnHour(ctx context.Context, s *store, newest Info) error {
+	if l.hour.Before(newest.Day) {
+		l.hour = newest.Day
+	}
+	if newest.Last < newest.First {
+		return nil
+	}
+	entries, err := s.fetch(ctx, newest.Name, newest.Last, 1, 1)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	if last := entries[0].Hour; !last.Before(l.hour) {
+		l.hour, l.marked = last, true
+	}
+	return nil
+}
+
+// tryDisk finds out whether the disk takes writes, more cheaply than a server that has to be closed again.
+func tryDisk(dir string) error {
+	name := filepath.Join(dir, "try")
+	defer os.Remove(name)
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(make([]byte, 1<<20)); err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// syncFolders syncs every folder below dir, so that the names of files just made last.
+func syncFolders(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		folder, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer folder.Close()
+		return folder.Sync()
+	})
+}
+
+// sortInfos orders logs by creation: by day, as days never go back, and within one by the server's record.
+func sortInfos(infos []Info, created map[string]time.Time) {
+	slices.SortFunc(infos, func(a, b Info) int {
+		if c := a.Day.Compare(b.Day); c != 0 {
+			return c
+		}
+		return created[a.Name].Compare(created[b.Name])
+	})
+}

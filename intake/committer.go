@@ -1,0 +1,178 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+)
+
+// MaxGroup is the most bytes that one call of [Server.Append] gets: 4 MiB.
+// What comes on top while a group is being written is refused at once.
+const MaxGroup = 4 << 20
+
+// yields is how often others may run before a group is taken: handlers that are ready join it
+// rather than wait for the next. BenchmarkGroupCommit, 64 clients, events a group: 29 with
+// none, 41 with 1, 47 with 4, 39 with 16; a lone client cannot tell the difference.
+const yields = 4
+
+var (
+	errGroupFull = errors.New("the group being gathered is full")
+	errClosed    = errors.New("the door is closed")
+)
+
+// A committer makes records durable in groups. There is no timer: while one group is being
+// written the next gathers, so groups grow with the load and a lone event waits for nothing.
+type committer struct {
+	append func(ctx context.Context, group []byte) error
+	log    *slog.Logger
+	stats  *Stats
+
+	mu        sync.Mutex
+	gathering *group
+	spare     []byte // the buffer of the group written last, to gather the next but one in
+	closed    bool
+
+	wake    chan struct{} // holds one item when something is gathered, or the committer is closed
+	stopped chan struct{} // closed when the last group is written
+}
+
+// A group is what one call of append makes durable, and what its waiters wait for.
+type group struct {
+	records []byte
+	done    chan struct{} // closed when err is set
+	err     error
+}
+
+func newGroup(buf []byte) *group {
+	return &group{records: buf[:0], done: make(chan struct{})}
+}
+
+func newCommitter(append func(context.Context, []byte) error, log *slog.Logger, stats *Stats) *committer {
+	c := &committer{
+		append:    append,
+		log:       log,
+		stats:     stats,
+		gathering: newGroup(nil),
+		wake:      make(chan struct{}, 1),
+		stopped:   make(chan struct{}),
+	}
+	go c.run()
+	return c
+}
+
+// commit returns nil once the records are durable, all of them in one group. When ctx ends
+// first it returns the context's error; the records are written all the same.
+func (c *committer) commit(ctx context.Context, records []byte) error {
+	g, err := c.gather(records)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-g.done:
+		return g.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// gather puts records into the next group. The caller may wait for it, or not.
+func (c *committer) gather(records []byte) (*group, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.gathering
+	switch {
+	case c.closed:
+		return nil, errClosed
+	case len(g.records)+len(records) > MaxGroup:
+		return nil, errGroupFull
+	}
+	first := len(g.records) == 0
+	g.records = append(g.records, records...)
+	if first {
+		c.signal()
+	}
+	return g, nil
+}
+
+func (c *committer) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes one group after the other until the committer is closed and nothing is left.
+func (c *committer) run() {
+	defer close(c.stopped)
+	failing := false
+	for range c.wake {
+		for range yields {
+			runtime.Gosched()
+		}
+		g, closed := c.swap()
+		if len(g.records) > 0 {
+			g.err = c.write(g.records)
+			failing = c.note(g, failing)
+			close(g.done)
+			c.release(g)
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+// swap takes the group gathered so far and begins the next.
+func (c *committer) swap() (g *group, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g, c.gathering = c.gathering, newGroup(c.spare)
+	c.spare = nil
+	return g, c.closed
+}
+
+func (c *committer) release(g *group) {
+	c.mu.Lock()
+	c.spare = g.records
+	c.mu.Unlock()
+}
+
+// write calls append. A panic there must not end the process: the group counts as not stored.
+func (c *committer) write(records []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("appending to the log: %w", panicError(p))
+		}
+	}()
+	return c.append(context.Background(), records)
+}
+
+// note counts a group and logs when writing begins to fail and when it works again, not each group.
+func (c *committer) note(g *group, wasFailing bool) (failing bool) {
+	failing = g.err != nil
+	if failing {
+		c.stats.groupsFailed.Add(1)
+	} else {
+		c.stats.groups.Add(1)
+		c.stats.groupBytes.Add(uint64(len(g.records)))
+	}
+	switch {
+	case failing && !wasFailing:
+		c.log.Error("events cannot be stored; clients are told to come again", "err", g.err)
+	case wasFailing && !failing:
+		c.log.Info("events are stored again")
+	}
+	return failing
+}
+
+// close refuses further records and returns when what was gathered is written.
+func (c *committer) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.signal()
+	c.mu.Unlock()
+	<-c.stopped
+}

@@ -1,0 +1,167 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowLog takes a second to make a group durable, in a synctest bubble's time.
+type slowLog struct {
+	groups []string
+	err    error
+}
+
+func (l *slowLog) append(_ context.Context, group []byte) error {
+	time.Sleep(time.Second)
+	if l.err != nil {
+		return l.err
+	}
+	l.groups = append(l.groups, string(group))
+	return nil
+}
+
+func openCommitter(append func(context.Context, []byte) error) (*committer, *Stats) {
+	stats := &Stats{}
+	return newCommitter(append, slog.New(slog.DiscardHandler), stats), stats
+}
+
+func TestCommitGathersWhileWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowLog{}
+		c, _ := openCommitter(log.append)
+		var wg sync.WaitGroup
+		commit := func(records string) {
+			wg.Go(func() {
+				if err := c.commit(t.Context(), []byte(records)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		commit("a")
+		commit("b")
+		commit("c")
+		wg.Wait()
+		c.close()
+		if got := fmt.Sprint(log.groups); got != "[a bc]" {
+			t.Error("groups", got)
+		}
+	})
+}
+
+func TestCommitReturnsOnlyWhenDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := openCommitter((&slowLog{}).append)
+		defer c.close()
+		start := time.Now()
+		if err := c.commit(t.Context(), []byte("a")); err != nil || time.Since(start) != time.Second {
+			t.Error(err, "after", time.Since(start))
+		}
+	})
+}
+
+func TestCommitFailsAllOfAGroupThenRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		errDisk := errors.New("no space left on device")
+		log := &slowLog{err: errDisk}
+		c, stats := openCommitter(log.append)
+		defer c.close()
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := c.commit(t.Context(), []byte("a")); !errors.Is(err, errDisk) {
+					t.Error("got", err)
+				}
+			})
+		}
+		wg.Wait()
+		log.err = nil
+		if err := c.commit(t.Context(), []byte("b")); err != nil {
+			t.Error(err)
+		}
+		if stats.groups.Load() != 1 || stats.groupsFailed.Load() == 0 {
+			t.Error("groups", stats.groups.Load(), "failed", stats.groupsFailed.Load())
+		}
+	})
+}
+
+func TestCommitStopsWaitingWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowLog{}
+		c, _ := openCommitter(log.append)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := c.commit(ctx, []byte("a")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error("got", err)
+		}
+		c.close()
+		if got := fmt.Sprint(log.groups); got != "[a]" {
+			t.Error("the group was not written:", got)
+		}
+	})
+}
+
+func TestCommitRefusesWhatDoesNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := openCommitter((&slowLog{}).append)
+		defer c.close()
+		half := []byte(strings.Repeat("x", MaxGroup/2+1))
+		first, err := c.gather(half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the first is being written
+		if _, err := c.gather(half); err != nil {
+			t.Error("there is room:", err)
+		}
+		if err := c.commit(t.Context(), half); !errors.Is(err, errGroupFull) {
+			t.Error("got", err)
+		}
+		<-first.done
+	})
+}
+
+func TestCommitterSurvivesAPanic(t *testing.T) {
+	panics := true
+	c, _ := openCommitter(func(context.Context, []byte) error {
+		if panics {
+			panic("in the log")
+		}
+		return nil
+	})
+	defer c.close()
+	if err := c.commit(t.Context(), []byte("a")); err == nil {
+		t.Error("a group that panicked counts as stored")
+	}
+	panics = false
+	if err := c.commit(t.Context(), []byte("b")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCloseWritesWhatWasGathered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowLog{}
+		c, _ := openCommitter(log.append)
+		for _, records := range []string{"a", "b"} {
+			if _, err := c.gather([]byte(records)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		c.close()
+		if got := fmt.Sprint(log.groups); got != "[a b]" {
+			t.Error("groups", got)
+		}
+		if err := c.commit(t.Context(), []byte("c")); !errors.Is(err, errClosed) {
+			t.Error("got", err)
+		}
+	})
+}

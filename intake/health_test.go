@@ -1,0 +1,57 @@
+package intake_test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"brine/intake"
+)
+
+func TestHeartbeat(t *testing.T) {
+	var down error
+	d := openDoor(t, func(s *intake.Server) { s.Ready = func() error { return down } })
+	if w := d.do(httptest.NewRequest("GET", "/__heartbeat__", nil)); w.Code != 200 || !decode(t, w.Body).Success {
+		t.Error("status", w.Code)
+	}
+	down = errDisk
+	w := d.do(httptest.NewRequest("GET", "/__heartbeat__", nil))
+	if a := decode(t, w.Body); w.Code != 503 || !strings.Contains(a.Reason, errDisk.Error()) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %+v", w.Code, a)
+	}
+	if w := d.do(httptest.NewRequest("GET", "/__lbheartbeat__", nil)); w.Code != 200 {
+		t.Error("liveness:", w.Code)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	d := openDoor(t)
+	var got map[string]string
+	if err := json.Unmarshal(d.do(httptest.NewRequest("GET", "/__version__", nil)).Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := got["commit"]; !ok || got["name"] != "brine" || got["version"] != "test" || got["build"] == "" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestLibrary(t *testing.T) {
+	const script = "window.brine={}"
+	d := openDoor(t, func(s *intake.Server) { s.Library = []byte(script) })
+	w := d.do(httptest.NewRequest("GET", "/brine.js", nil))
+	id := w.Header().Get("ETag")
+	if w.Code != 200 || w.Body.String() != script || id == "" ||
+		w.Header().Get("Access-Control-Allow-Origin") != "*" || w.Header().Get("Cache-Control") == "" ||
+		w.Header().Get("Content-Type") != "text/javascript; charset=utf-8" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	r := httptest.NewRequest("GET", "/brine.js", nil)
+	r.Header.Set("If-None-Match", id)
+	if w := d.do(r); w.Code != 304 || w.Body.Len() != 0 {
+		t.Errorf("%d, %d bytes", w.Code, w.Body.Len())
+	}
+	if w := openDoor(t).do(r); w.Code != 404 {
+		t.Error("without a library:", w.Code)
+	}
+}

@@ -1,0 +1,147 @@
+// Package intake is the public door: an [http.Handler] that browsers send their events to.
+//
+// It imports the event package and nothing else of the house. Requests come in; groups of
+// records in Brine's own encoding go out, through [Server.Append], which cmd/brine sets to the
+// event log. An answer of success is given only when Append has returned, so it means stored.
+// Nothing that tells who a client is goes further than the request: no address, user agent
+// string, cookie, token or event id is kept, logged or counted.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"brine/event"
+)
+
+// knownAgents is how many User-Agent headers are parsed only once.
+const knownAgents = 1024
+
+// Server is the public door. Its fields are set before Open and not changed after.
+type Server struct {
+	// Append makes a group of records durable before it returns nil; it must not keep the slice. It is called
+	// by one goroutine at a time, with at most MaxGroup bytes. Required.
+	Append func(ctx context.Context, group []byte) error
+
+	// Ready tells why the server cannot store now, nil when it can. It is asked for each
+	// request, so it must be quick. Default: always ready.
+	Ready func() error
+
+	// Sampling knows the sample rates; that of the stream "interaction" at 0 is the kill switch. Required.
+	Sampling *Sampling
+
+	// Epoch names the sampling epoch of a time, YYYYMMDDHH. Default: CalendarQuarter.
+	Epoch func(now time.Time) string
+
+	// CSRFKey signs the CSRF tokens: at least 32 bytes, see LoadCSRFKey. Required.
+	CSRFKey []byte
+
+	// Origins are those of other pages that may use the door, like "https://login.example.org".
+	Origins []string
+
+	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
+	TrustedProxies []netip.Prefix
+
+	// DNT tells whether "DNT: 1" opts out, as "Sec-GPC: 1" and the cookie always do.
+	DNT bool
+
+	// RateLimit is how many requests a second one client may send, RateBurst how many at once
+	// (at least 1). A RateLimit of 0 is no limit.
+	RateLimit float64
+	RateBurst int
+
+	Version string           // of Brine, for /__version__
+	Library []byte           // what GET /brine.js gives; none: 404
+	Demo    http.Handler     // serves what is below /demo/; none: 404
+	Now     func() time.Time // default: time.Now
+	Logger  *slog.Logger     // default: slog.Default()
+
+	stats     Stats
+	routes    map[string]route
+	signer    *signer
+	committer *committer
+	limiter   *limiter // nil: no limit
+	rejects   rejectBudget
+	columns   []event.Column // of interactions
+	agents    *event.UserAgents
+	crossing  http.CrossOriginProtection
+	origins   map[string]bool
+	version   []byte
+	libraryID string // the ETag of Library
+}
+
+// Open checks the fields, sets their defaults and makes the server ready for requests.
+func (s *Server) Open() error {
+	switch {
+	case s.Append == nil:
+		return errors.New("intake: Append is not set")
+	case s.Sampling == nil:
+		return errors.New("intake: Sampling is not set")
+	case len(s.CSRFKey) < minKeyBytes:
+		return fmt.Errorf("intake: the CSRF key has %d bytes, want at least %d", len(s.CSRFKey), minKeyBytes)
+	}
+	if err := s.trustOrigins(); err != nil {
+		return err
+	}
+	s.setDefaults()
+	s.signer = newSigner(s.CSRFKey)
+	s.agents = event.NewUserAgents(knownAgents)
+	if s.RateLimit > 0 {
+		s.limiter = newLimiter(s.RateLimit, s.RateBurst, s.Now())
+	}
+	s.columns = event.InteractionColumns()
+	s.version = versionJSON(s.Version)
+	s.libraryID = etag(s.Library)
+	s.routes = s.makeRoutes()
+	s.committer = newCommitter(s.Append, s.Logger, &s.stats)
+	return nil
+}
+
+func (s *Server) setDefaults() {
+	if s.Ready == nil {
+		s.Ready = func() error { return nil }
+	}
+	if s.Epoch == nil {
+		s.Epoch = CalendarQuarter
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Logger == nil {
+		s.Logger = slog.Default()
+	}
+}
+
+// Close returns when the group being gathered is written. Requests after it are answered 503.
+func (s *Server) Close() error {
+	s.committer.close()
+	return nil
+}
+
+// Stats gives the counters of what the door did.
+func (s *Server) Stats() Snapshot { return s.stats.Snapshot() }
+
+// Handler serves the door's routes. The server must be open.
+//
+// The http.Server around it needs a ReadTimeout, for slow clients, and an ErrorLog that
+// goes nowhere, for net/http writes the client's address into its lines.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	defer s.recoverPanic(w)
+	route, ok := s.routes[r.URL.Path]
+	switch {
+	case ok:
+		s.serveRoute(route, w, r)
+	case s.Demo != nil && (r.URL.Path == "/demo" || strings.HasPrefix(r.URL.Path, "/demo/")):
+		s.Demo.ServeHTTP(w, r)
+	default:
+		s.refuse(w, http.StatusNotFound, "nothing is here: check the path")
+	}
+}

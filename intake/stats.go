@@ -1,0 +1,79 @@
+package intake
+
+import (
+	"sync/atomic"
+)
+
+// statuses are the answers that are counted; what else there may be is counted as 0.
+var statuses = [...]int{0, 200, 204, 207, 304, 400, 403, 404, 405, 413, 415, 429, 503}
+
+// Stats counts what the door did since it opened. Nothing in it tells one client from another.
+type Stats struct {
+	answers      [len(statuses)]atomic.Uint64
+	stored       atomic.Uint64
+	refused      [len(codes)]atomic.Uint64
+	recorded     atomic.Uint64
+	unrecorded   atomic.Uint64
+	groups       atomic.Uint64
+	groupsFailed atomic.Uint64
+	groupBytes   atomic.Uint64
+	panics       atomic.Uint64
+}
+
+// A Snapshot is the counters of [Stats] at one time.
+type Snapshot struct {
+	Answers            map[int]uint64    // by HTTP status, all routes
+	Stored             uint64            // events that were made durable
+	Refused            map[string]uint64 // events that were refused, by code of [event.Problem]
+	RejectedRecorded   uint64            // refused events that the rejected dataset has a row of
+	RejectedUnrecorded uint64            // refused events that are only counted
+	Groups             uint64            // groups that were made durable
+	GroupsFailed       uint64            // groups that were not
+	GroupBytes         uint64            // bytes of the groups that were
+	Panics             uint64            // requests that ended in a panic and were answered 503
+}
+
+// Snapshot reads all counters. Those of 0 are left out of the maps.
+func (s *Stats) Snapshot() Snapshot {
+	snap := Snapshot{
+		Answers:            map[int]uint64{},
+		Stored:             s.stored.Load(),
+		Refused:            map[string]uint64{},
+		RejectedRecorded:   s.recorded.Load(),
+		RejectedUnrecorded: s.unrecorded.Load(),
+		Groups:             s.groups.Load(),
+		GroupsFailed:       s.groupsFailed.Load(),
+		GroupBytes:         s.groupBytes.Load(),
+		Panics:             s.panics.Load(),
+	}
+	for i, status := range statuses {
+		if n := s.answers[i].Load(); n > 0 {
+			snap.Answers[status] = n
+		}
+	}
+	for i, code := range codes {
+		if n := s.refused[i].Load(); n > 0 {
+			snap.Refused[code] = n
+		}
+	}
+	return snap
+}
+
+func (s *Stats) answered(status int) {
+	for i := range statuses {
+		if statuses[i] == status {
+			s.answers[i].Add(1)
+			return
+		}
+	}
+	s.answers[0].Add(1)
+}
+
+func (s *Stats) refuse(code string) {
+	for i := range codes {
+		if codes[i] == code {
+			s.refused[i].Add(1)
+			return
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package lake
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Compact makes one file of all that a closed hour of a stream holds from one log.
+func (l *Lake) Compact(ctx context.Context) error {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, group := range l.uncompacted() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t, err := l.Table(group[0].Dataset, group[0].Stream)
+		if err != nil {
+			continue // a stream that the config no longer has stays as it is
+		}
+		if err := l.compact(ctx, t, group); err != nil {
+			return fmt.Errorf("compact %s: %w", group[0].Folder(), err)
+		}
+	}
+	return nil
+}
+
+// uncompacted groups the files of closed hours that lie beside others of the same source.
+func (l *Lake) uncompacted() [][]*File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type source struct {
+		tableKey
+		hour time.Time
+		log  string
+	}
+	groups := map[source][]*File{}
+	for _, f := range l.cat.files {
+		if f.Hour.Before(l.closedTo) {
+			k := source{tableKey{f.Dataset, f.Stream}, f.Hour, f.Log}
+			groups[k] = append(groups[k], f)
+		}
+	}
+	var several [][]*File
+	for _, group := range groups {
+		if len(group) > 1 {
+			several = append(several, group)
+		}
+	}
+	return several
+}
+
+func (l *Lake) compact(ctx context.Context, t Table, group []*File) error {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	whole := &File{Name: group[0].Name}
+	for _, f := range group {
+		whole.First, whole.Last = min(whole.First, f.First), max(whole.Last, f.Last)
+		whole.Generation = max(whole.Generation, f.Generation)
+	}
+	whole.Generation++
+	source := l.ordered(t, "FROM "+l.readParquet(group...))
+	if err := conn.Exec(ctx, copyTo(source, l.disk.aside(whole.Name), compactLevel)); err != nil {
+		return err
+	}
+	if whole.Size, err = parquetSize(l.disk.aside(whole.Name)); err != nil {
+		return err
+	}
+	l.disk.point("compact-written")
+	if err := l.disk.publish([]Name{whole.Name}); err != nil {
+		return err
+	}
+	l.disk.point("compact-published")
+	l.taken([]*File{whole})
+	return nil
+}

@@ -1,0 +1,227 @@
+// Package duck runs SQL in an embedded DuckDB and moves data in and out of it as data chunks:
+// columns of up to 2,048 values in DuckDB's own memory.
+//
+// It stands on duckdb-go-bindings, the C interface below duckdb-go's database/sql driver,
+// because the driver holds a whole result in memory before its first row and has no way to
+// see chunks of a result. It imports only [brine/event], for the [event.Column] tree that says
+// which JSON belongs to which column.
+package duck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	c "github.com/duckdb/duckdb-go-bindings"
+)
+
+// ChunkRows is how many rows a data chunk holds at most.
+const ChunkRows = 2048
+
+// Options are the limits of a DB.
+type Options struct {
+	Memory  int64    // bytes DuckDB may hold before it spills; default 256 MB
+	Threads int      // default 2
+	Temp    string   // folder for spill files; "" forbids spilling
+	Folders []string // the only folders SQL may read or write
+}
+
+// DB is one DuckDB instance without a file of its own.
+type DB struct {
+	db c.Database
+}
+
+// Open starts a DuckDB that reads and writes nothing but the given folders.
+func Open(o Options) (*DB, error) {
+	d := &DB{}
+	if c.Open("", &d.db) != c.StateSuccess {
+		return nil, errors.New("cannot start DuckDB")
+	}
+	conn, err := d.Conn()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	for _, set := range o.settings() {
+		if err := conn.Exec(context.Background(), set); err != nil {
+			d.Close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (o Options) settings() []string {
+	if o.Memory == 0 {
+		o.Memory = 256 << 20
+	}
+	if o.Threads == 0 {
+		o.Threads = 2
+	}
+	temp := "SET max_temp_directory_size = '0KB'"
+	folders := o.Folders
+	if o.Temp != "" {
+		temp = "SET temp_directory = " + Quote(o.Temp)
+		folders = append([]string{o.Temp}, folders...)
+	}
+	quoted := make([]string, len(folders))
+	for i, f := range folders {
+		quoted[i] = Quote(f)
+	}
+	return []string{
+		fmt.Sprintf("SET memory_limit = '%dB'", o.Memory),
+		fmt.Sprintf("SET threads = %d", o.Threads),
+		temp,
+		"SET preserve_insertion_order = true",
+		"SET parquet_metadata_cache = true",
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET allowed_directories = [" + strings.Join(quoted, ", ") + "]",
+		"SET enable_external_access = false",
+		"SET lock_configuration = true",
+	}
+}
+
+// Close ends the instance. Its connections must be closed before.
+func (d *DB) Close() { c.Close(&d.db) }
+
+// Conn is one connection; it serves one goroutine at a time.
+type Conn struct {
+	conn c.Connection
+}
+
+// Conn opens a connection.
+func (d *DB) Conn() (*Conn, error) {
+	conn := &Conn{}
+	if c.Connect(d.db, &conn.conn) != c.StateSuccess {
+		return nil, errors.New("cannot connect to DuckDB")
+	}
+	return conn, nil
+}
+
+// Close ends the connection.
+func (x *Conn) Close() { c.Disconnect(&x.conn) }
+
+// Exec runs one statement to its end.
+func (x *Conn) Exec(ctx context.Context, sql string) error {
+	stop := x.interruptWith(ctx)
+	defer stop()
+	var res c.Result
+	state := c.Query(x.conn, sql, &res)
+	defer c.DestroyResult(&res)
+	if state != c.StateSuccess {
+		return queryError(ctx, c.ResultError(&res))
+	}
+	return nil
+}
+
+// Query starts one statement and gives its result as a stream: chunks are made as they are
+// taken, so that memory does not grow with the result. Rows must be closed before the next query.
+func (x *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
+	rows := &Rows{ctx: ctx, stop: x.interruptWith(ctx)}
+	if c.Prepare(x.conn, sql, &rows.stmt) != c.StateSuccess {
+		err := queryError(ctx, c.PrepareError(rows.stmt))
+		rows.Close()
+		return nil, err
+	}
+	//lint:ignore SA1019 the only way of the C interface to a result that is not held whole
+	if c.ExecutePreparedStreaming(rows.stmt, &rows.res) != c.StateSuccess {
+		err := queryError(ctx, c.ResultError(&rows.res))
+		rows.Close()
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (x *Conn) interruptWith(ctx context.Context) (stop func()) {
+	cancel := context.AfterFunc(ctx, func() { c.Interrupt(x.conn) })
+	return func() { cancel() }
+}
+
+// queryError prefers the caller's own reason for an end over DuckDB's word for it.
+func queryError(ctx context.Context, msg string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return &Error{Message: msg}
+}
+
+// Error is what DuckDB said. Its message may hold values of the data: keep it out of logs
+// that people read, and show [Error.Kind].
+type Error struct{ Message string }
+
+func (e *Error) Error() string { return e.Kind() + ": " + firstLine(e.Message) }
+
+// Kind is the class of the error, like "IO Error" or "Out of Memory Error".
+func (e *Error) Kind() string {
+	kind, _, ok := strings.Cut(e.Message, ":")
+	if !ok || !strings.HasSuffix(kind, "Error") {
+		return "DuckDB Error"
+	}
+	return kind
+}
+
+func firstLine(s string) string {
+	_, s, _ = strings.Cut(s, ": ")
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// Rows is a result that is read chunk by chunk.
+type Rows struct {
+	ctx   context.Context
+	stop  func()
+	stmt  c.PreparedStatement
+	res   c.Result
+	chunk c.DataChunk
+	err   error
+}
+
+// Next takes the next chunk and says whether there is one. What it held before is gone.
+func (r *Rows) Next() bool {
+	c.DestroyDataChunk(&r.chunk)
+	if r.err != nil {
+		return false
+	}
+	//lint:ignore SA1019 see Query
+	if c.StreamFetchChunk(r.res, &r.chunk) != c.StateSuccess {
+		if msg := c.ResultError(&r.res); msg != "" || r.ctx.Err() != nil {
+			r.err = queryError(r.ctx, msg)
+		}
+		return false
+	}
+	return r.Len() > 0
+}
+
+// Len is the number of rows in the present chunk.
+func (r *Rows) Len() int { return int(c.DataChunkGetSize(r.chunk)) }
+
+// Vector is column i of the present chunk.
+func (r *Rows) Vector(i int) Vector { return newVector(c.DataChunkGetVector(r.chunk, c.IdxT(i))) }
+
+// Err is why Next ended, nil at the end of the result.
+func (r *Rows) Err() error { return r.err }
+
+// Close ends the query.
+func (r *Rows) Close() {
+	r.stop()
+	c.DestroyDataChunk(&r.chunk)
+	c.DestroyResult(&r.res)
+	c.DestroyPrepare(&r.stmt)
+}
+
+// Quote makes an SQL string literal.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Ident makes an SQL name.
+func Ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// List makes an SQL list of string literals.
+func List(items []string) string {
+	quoted := make([]string, len(items))
+	for i, s := range items {
+		quoted[i] = Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

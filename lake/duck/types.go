@@ -1,0 +1,80 @@
+package duck
+
+import (
+	"fmt"
+	"strings"
+
+	c "github.com/duckdb/duckdb-go-bindings"
+
+	"brine/event"
+)
+
+// SQLType is the DuckDB type that stores a column.
+func SQLType(col event.Column) string {
+	switch col.Kind {
+	case event.List:
+		return SQLType(col.Fields[0]) + "[]"
+	case event.Map:
+		return "MAP(VARCHAR, " + SQLType(col.Fields[0]) + ")"
+	case event.Struct, event.Tuple:
+		fields := make([]string, len(col.Fields))
+		for i, f := range col.Fields {
+			fields[i] = Ident(f.Name) + " " + SQLType(f)
+		}
+		return "STRUCT(" + strings.Join(fields, ", ") + ")"
+	}
+	return scalars[col.Kind].sql
+}
+
+// SQLColumns is a column list as CREATE TABLE takes it.
+func SQLColumns(cols []event.Column) string {
+	defs := make([]string, len(cols))
+	for i, col := range cols {
+		defs[i] = Ident(col.Name) + " " + SQLType(col)
+	}
+	return strings.Join(defs, ", ")
+}
+
+var scalars = map[event.Kind]struct {
+	sql string
+	typ c.Type
+}{
+	event.Bool:   {"BOOLEAN", c.TypeBoolean},
+	event.Int64:  {"BIGINT", c.TypeBigInt},
+	event.Double: {"DOUBLE", c.TypeDouble},
+	event.String: {"VARCHAR", c.TypeVarchar},
+	event.UUID:   {"UUID", c.TypeUUID},
+}
+
+// logicalType must be destroyed by the caller.
+func logicalType(col event.Column) c.LogicalType {
+	switch col.Kind {
+	case event.List:
+		child := logicalType(col.Fields[0])
+		defer c.DestroyLogicalType(&child)
+		return c.CreateListType(child)
+	case event.Map:
+		key, value := c.CreateLogicalType(c.TypeVarchar), logicalType(col.Fields[0])
+		defer c.DestroyLogicalType(&key)
+		defer c.DestroyLogicalType(&value)
+		return c.CreateMapType(key, value)
+	case event.Struct, event.Tuple:
+		types, names := make([]c.LogicalType, len(col.Fields)), make([]string, len(col.Fields))
+		for i, f := range col.Fields {
+			types[i], names[i] = logicalType(f), f.Name
+		}
+		defer destroyTypes(types)
+		return c.CreateStructType(types, names)
+	}
+	s, ok := scalars[col.Kind]
+	if !ok {
+		panic(fmt.Sprintf("column %q has no kind", col.Name))
+	}
+	return c.CreateLogicalType(s.typ)
+}
+
+func destroyTypes(types []c.LogicalType) {
+	for i := range types {
+		c.DestroyLogicalType(&types[i])
+	}
+}

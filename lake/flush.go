@@ -1,0 +1,329 @@
+package lake
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"brine/event"
+	"brine/eventlog"
+	"brine/lake/duck"
+)
+
+// row is one event on its way from the log into a file.
+type row struct {
+	key  event.Key
+	json []byte
+}
+
+func compareRows(a, b row) int {
+	return cmp.Or(cmp.Compare(a.key.Time, b.key.Time), bytes.Compare(a.key.ID[:], b.key.ID[:]))
+}
+
+// part is the rows of one table and hour in a range of the log.
+type part struct {
+	table Table
+	hour  time.Time
+	rows  []row
+}
+
+// smallRows is how many rows a stream's last file of an hour may hold to be replaced by the
+// next flush rather than joined by another file.
+const smallRows = 20_000
+
+// Flush moves what is in the log into the lake: it writes the files of a range, commits them
+// with a mark, and only then trims the log.
+func (l *Lake) Flush(ctx context.Context) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	err := l.flushLogs(ctx)
+	if err == nil {
+		err = l.sweep()
+	}
+	l.mu.Lock()
+	l.fault = err
+	l.mu.Unlock()
+	return err
+}
+
+func (l *Lake) flushLogs(ctx context.Context) error {
+	began := l.opts.Now()
+	l.unflushed.Store(0)
+	logs := l.opts.Log.Logs()
+	var hour time.Time
+	for i, info := range logs {
+		last, err := l.flushLog(ctx, info.Name)
+		if err != nil {
+			return fmt.Errorf("log %s: %w", info.Name, err)
+		}
+		if last.After(hour) {
+			hour = last
+		}
+		if i < len(logs)-1 { // its day is done
+			if err := l.opts.Log.Delete(ctx, info.Name); err != nil {
+				return err
+			}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.completeTo = began
+	if hour.After(l.closedTo) {
+		l.closedTo = hour
+	}
+	return nil
+}
+
+// flushLog flushes one log to its end and gives the hour of its last entry.
+func (l *Lake) flushLog(ctx context.Context, log string) (hour time.Time, err error) {
+	for {
+		from := l.committed(log).Last + 1
+		entries, err := l.opts.Log.Read(ctx, log, from, l.opts.FlushBytes)
+		if err != nil || len(entries) == 0 {
+			return hour, err
+		}
+		if entries[0].Seq > from {
+			l.log.Debug("the log begins later than the lake ends", "log", log, "from", from, "first", entries[0].Seq)
+		}
+		if err := l.flushEntries(ctx, log, from, entries); err != nil {
+			return hour, err
+		}
+		hour = entries[len(entries)-1].Hour
+	}
+}
+
+func (l *Lake) committed(log string) mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cat.marks[log]
+}
+
+// batch is one range of a log on its way into files.
+type batch struct {
+	log         string
+	first, last uint64
+	files       []*File
+	stored      []part
+	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine
+}
+
+func (l *Lake) flushEntries(ctx context.Context, log string, from uint64, entries []eventlog.Entry) error {
+	b := &batch{log: log, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
+	for _, p := range l.parts(b, entries) {
+		if err := l.writePart(ctx, b, p); err != nil {
+			return err
+		}
+	}
+	for hour, rows := range b.unreadable {
+		if err := l.writePart(ctx, b, part{table: QuarantineTable(), hour: hour, rows: rows}); err != nil {
+			return err
+		}
+	}
+	l.disk.point("flush-written")
+	if err := l.disk.publish(namesOf(b.files)); err != nil {
+		return err
+	}
+	l.disk.point("flush-published")
+	m := mark{log, b.last}
+	if err := l.disk.commit(m, l.olderMarks(log)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.cat.marks[log] = m
+	l.mu.Unlock()
+	l.taken(b.files)
+	l.remember(b.stored)
+	l.disk.point("flush-committed")
+	if err := l.opts.Log.Trim(ctx, log, b.last); err != nil {
+		return err
+	}
+	l.disk.point("flush-trimmed")
+	return nil
+}
+
+func namesOf(files []*File) []Name {
+	names := make([]Name, len(files))
+	for i, f := range files {
+		names[i] = f.Name
+	}
+	return names
+}
+
+func (l *Lake) olderMarks(log string) []mark {
+	if m := l.committed(log); m.Log != "" {
+		return []mark{m}
+	}
+	return nil
+}
+
+// taken takes up files that were just committed.
+func (l *Lake) taken(files []*File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cat.add(files)
+}
+
+// remember notes the keys of what was just committed; l.writing is held.
+func (l *Lake) remember(parts []part) {
+	for _, p := range parts {
+		for _, r := range p.rows {
+			l.seen.add(slotKey{p.table.Stream, event.FloorMillis(r.key.Time)}, r.key.ID)
+		}
+	}
+	l.seen.shrink()
+}
+
+// parts sorts the records of a range by hour and table.
+func (l *Lake) parts(b *batch, entries []eventlog.Entry) []part {
+	type partKey struct {
+		tableKey
+		hour time.Time
+	}
+	index := map[partKey]int{}
+	var parts []part
+	for _, e := range entries {
+		for r, err := range event.Records(e.Group) {
+			key := tableKey{r.Dataset, r.Stream}
+			if _, ok := l.tables[key]; !ok && err == nil {
+				err = ErrNoTable
+			}
+			if err != nil {
+				l.quarantine(b, e.Hour, r, err)
+				continue
+			}
+			at, ok := index[partKey{key, e.Hour}]
+			if !ok {
+				at = len(parts)
+				index[partKey{key, e.Hour}] = at
+				parts = append(parts, part{table: l.tables[key], hour: e.Hour})
+			}
+			parts[at].rows = append(parts[at].rows, row{r.Key, r.Row})
+		}
+	}
+	return parts
+}
+
+// quarantine keeps a line whole that the flush cannot read, so that it stops nothing.
+func (l *Lake) quarantine(b *batch, hour time.Time, r event.Record, why error) {
+	l.log.Error("a line of the log cannot be read: it goes to quarantine", "dataset", r.Dataset, "stream", r.Stream, "why", why)
+	q := quarantineRecord(r, why.Error(), l.opts.Now())
+	b.unreadable[hour] = append(b.unreadable[hour], row{q.Key, q.Row})
+}
+
+// writePart writes a part's file aside: what is not stored yet, in order.
+func (l *Lake) writePart(ctx context.Context, b *batch, p part) (err error) {
+	if p.rows, err = l.once(ctx, p.table, p.rows); err != nil {
+		return err
+	}
+	slices.SortFunc(p.rows, compareRows)
+	if p.rows, err = l.load(ctx, b, p); err != nil || len(p.rows) == 0 {
+		return err
+	}
+	f := &File{Rows: int64(len(p.rows)), Min: p.rows[0].key.Time, Max: p.rows[len(p.rows)-1].key.Time, known: true,
+		Name: Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}}
+	source := "batch"
+	if last := l.lastSmall(f.Name); last != nil {
+		f.First, f.Generation = last.First, last.Generation+1
+		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
+		source = l.ordered(p.table, "FROM batch UNION ALL BY NAME FROM "+l.readParquet(last))
+	}
+	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), flushLevel)); err != nil {
+		return err
+	}
+	if f.Size, err = parquetSize(l.disk.aside(f.Name)); err != nil {
+		return err
+	}
+	b.files, b.stored = append(b.files, f), append(b.stored, p)
+	return nil
+}
+
+func (l *Lake) ordered(t Table, from string) string {
+	return fmt.Sprintf("(SELECT * FROM (%s) ORDER BY %s, %s)", from, duck.Ident(t.Time), duck.Ident(t.ID))
+}
+
+// readParquet is the table function over files. The folders' names are not columns.
+func (l *Lake) readParquet(files ...*File) string {
+	return fmt.Sprintf("read_parquet(%s, hive_partitioning=false, union_by_name=%t)", duck.List(l.paths(files)), len(files) > 1)
+}
+
+// lastSmall is the file that a flush replaces: the stream's last one of the hour, while it is small.
+func (l *Lake) lastSmall(n Name) *File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var last *File
+	for _, f := range l.cat.of(n.Dataset, n.Stream) {
+		if f.sameSource(n) && (last == nil || f.Last > last.Last) {
+			last = f
+		}
+	}
+	if last == nil || !last.known || last.Rows >= smallRows {
+		return nil
+	}
+	return last
+}
+
+// load fills the table `batch` with a part's rows and gives those that it could read; the
+// others go to quarantine.
+func (l *Lake) load(ctx context.Context, b *batch, p part) ([]row, error) {
+	if err := l.flusher.Exec(ctx, "CREATE OR REPLACE TEMP TABLE batch ("+duck.SQLColumns(p.table.stored())+")"); err != nil {
+		return nil, err
+	}
+	loader, err := duck.NewLoader(l.flusher, "batch", p.table.stored(), p.table.keyed)
+	if err != nil {
+		return nil, err
+	}
+	readable := p.rows[:0]
+	for _, r := range p.rows {
+		err := loader.Append(r.key, r.json)
+		switch {
+		case err == nil:
+			readable = append(readable, r)
+		case errors.Is(err, duck.ErrRow):
+			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, err)
+		default:
+			return nil, errors.Join(err, loader.Close())
+		}
+	}
+	return readable, loader.Close()
+}
+
+const (
+	flushLevel   = 1 // of zstd: flushed files are soon compacted
+	compactLevel = 9
+	// rowGroup is small enough that looking up one id costs little, and a multiple of a chunk.
+	rowGroup = 30 * duck.ChunkRows
+)
+
+func copyTo(source, path string, level int) string {
+	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
+		source, duck.Quote(path), level, rowGroup)
+}
+
+// sweepDelay is how long a covered file stays, for readers of other processes that began before.
+const sweepDelay = 30 * time.Second
+
+// sweep removes files that have been covered for a while.
+func (l *Lake) sweep() error {
+	now := l.opts.Now()
+	l.mu.Lock()
+	var due []Name
+	l.cat.covered = slices.DeleteFunc(l.cat.covered, func(n Name) bool {
+		since, ok := l.coveredSince[n]
+		if !ok {
+			l.coveredSince[n] = now
+			return false
+		}
+		if now.Sub(since) < sweepDelay {
+			return false
+		}
+		due = append(due, n)
+		delete(l.coveredSince, n)
+		return true
+	})
+	l.mu.Unlock()
+	return l.disk.remove(due)
+}

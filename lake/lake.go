@@ -1,0 +1,292 @@
+// Package lake holds events at rest: Parquet files in Hive-style folders, whose names say what
+// they hold and whose marks say which are committed.
+//
+// Events come in from the log ([Lake.Flush]) or from an import ([Lake.Import]), are stored once,
+// lie ordered by (event time, id), are compacted when their hour is closed, and go out by ranges
+// of event time ([Lake.Scan]). It imports event and eventlog, and runs DuckDB through lake/duck.
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"brine/event"
+	"brine/eventlog"
+	"brine/lake/duck"
+)
+
+// Table is one stream of one dataset, as it is stored. Its rows are ordered by (Time, ID).
+type Table struct {
+	Dataset, Stream string
+	Columns         []event.Column
+	Time, ID        string // the columns of the key: ms since the epoch (BIGINT), and a UUID
+	keyed           bool   // these are [duck.KeyColumns], stored in front of Columns
+}
+
+// NewTable makes a table. Where time and id are not columns that hold a row's key as it is, an
+// Int64 and a UUID at the top level, the key is stored in columns of its own.
+func NewTable(dataset, stream string, columns []event.Column, time, id string) Table {
+	t := Table{Dataset: dataset, Stream: stream, Columns: columns, Time: time, ID: id}
+	has := func(name string, kind event.Kind) bool {
+		return slices.ContainsFunc(columns, func(c event.Column) bool { return c.Name == name && c.Kind == kind })
+	}
+	if !has(time, event.Int64) || !has(id, event.UUID) {
+		t.Time, t.ID, t.keyed = duck.KeyColumns[0].Name, duck.KeyColumns[1].Name, true
+	}
+	return t
+}
+
+// stored are the columns of the table's files.
+func (t Table) stored() []event.Column {
+	if t.keyed {
+		return slices.Concat(duck.KeyColumns, t.Columns)
+	}
+	return t.Columns
+}
+
+// Options say where a lake is and how it is kept. Only Dir and Tables are needed.
+type Options struct {
+	Dir        string           // the lake's folder
+	Temp       string           // a folder for spilling; "" forbids it
+	Tables     []Table          // all streams of all datasets it may hold
+	Log        *eventlog.Log    // where events come from; nil for a lake that is only read
+	FlushEvery time.Duration    // default 5 s
+	FlushBytes int              // bytes of the log that are flushed at once; default 32 MB
+	Memory     int64            // bytes DuckDB may use; default 256 MB
+	Now        func() time.Time // default time.Now
+	Logger     *slog.Logger     // default: nothing is logged
+	Point      func(string)     // called at each named step of a write, so that tests can end the process there; default: nothing
+	RetryPause time.Duration    // the longest pause after a failed flush; default 2 s
+}
+
+func (o *Options) defaults() {
+	if o.FlushEvery == 0 {
+		o.FlushEvery = 5 * time.Second
+	}
+	if o.FlushBytes == 0 {
+		o.FlushBytes = 32 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Point == nil {
+		o.Point = func(string) {}
+	}
+	if o.RetryPause == 0 {
+		o.RetryPause = 2 * time.Second
+	}
+}
+
+// Lake is the events at rest. Its methods may be called from any goroutine.
+type Lake struct {
+	opts   Options
+	disk   *disk
+	db     *duck.DB
+	tables map[tableKey]Table
+	log    *slog.Logger
+
+	mu           sync.Mutex // guards what follows
+	cat          *catalogue
+	coveredSince map[Name]time.Time
+	completeTo   time.Time
+	closedTo     time.Time // hours before this one are closed
+	fault        error     // why the last flush failed
+
+	unflushed atomic.Int64  // bytes of the log since the last flush began
+	full      chan struct{} // there is enough for a flush
+
+	footers sync.Mutex // footers are read by one goroutine at a time
+	writing sync.Mutex // flush and import add events one after the other, so that each is stored once
+	seen    *seen
+	flusher *duck.Conn // used while writing is held
+}
+
+type tableKey struct{ dataset, stream string }
+
+// Open reads the lake's folder. With a log it is the lake's owner: what a crash left behind is cleared away.
+func Open(ctx context.Context, o Options) (*Lake, error) {
+	o.defaults()
+	l := &Lake{opts: o, log: o.Logger, tables: map[tableKey]Table{}, coveredSince: map[Name]time.Time{},
+		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(), full: make(chan struct{}, 1)}
+	for _, t := range o.Tables {
+		l.tables[tableKey{t.Dataset, t.Stream}] = t
+	}
+	var err error
+	if l.db, err = duck.Open(duck.Options{Memory: o.Memory, Temp: o.Temp, Folders: []string{o.Dir}}); err != nil {
+		return nil, err
+	}
+	if l.flusher, err = l.db.Conn(); err != nil {
+		return nil, err
+	}
+	if o.Log != nil {
+		err = l.recover()
+	} else {
+		l.cat, err = readCatalogue(o.Dir)
+	}
+	if err != nil {
+		l.Close()
+		return nil, fmt.Errorf("open the lake: %w", err)
+	}
+	l.cat.logFaults(l.log)
+	return l, nil
+}
+
+// Close ends the use of the lake. What was not flushed stays in the log.
+func (l *Lake) Close() {
+	l.flusher.Close()
+	l.db.Close()
+}
+
+// recover removes what a crash left: files being written, and files of a range that was never
+// committed and still is in the log, from which it will be flushed anew.
+func (l *Lake) recover() error {
+	err := l.disk.clearAside()
+	if err != nil {
+		return err
+	}
+	if l.cat, err = readCatalogue(l.opts.Dir); err != nil {
+		return err
+	}
+	first := map[string]uint64{}
+	for _, info := range l.opts.Log.Logs() {
+		first[info.Name] = info.First
+	}
+	for _, n := range l.cat.pending {
+		from, there := first[n.Log]
+		if !there || from > max(n.First, l.cat.marks[n.Log].Last+1) {
+			l.cat.fault(n.String(), "not committed, and the log no longer has its events: add the mark "+
+				mark{n.Log, n.Last}.String()+" to keep it, or remove it")
+			continue
+		}
+		if err := l.disk.remove([]Name{n}); err != nil {
+			return err
+		}
+	}
+	if err := l.disk.remove(l.cat.covered); err != nil {
+		return err
+	}
+	l.cat.pending, l.cat.covered = nil, nil
+	return nil
+}
+
+// Run flushes and compacts until the context ends, and then flushes once more. A flush that
+// fails is tried again; meanwhile [Lake.Err] says why.
+func (l *Lake) Run(ctx context.Context) error {
+	var rounds sync.WaitGroup
+	rounds.Go(func() { l.every(ctx, "compact closed hours", nil, l.Compact) })
+	l.every(ctx, "flush the log into the lake", l.full, l.Flush)
+	rounds.Wait()
+	return l.Flush(context.WithoutCancel(ctx))
+}
+
+// every does a piece of work now and again, sooner when there is much of it or it failed.
+func (l *Lake) every(ctx context.Context, what string, early <-chan struct{}, work func(context.Context) error) {
+	pause := l.opts.FlushEvery
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-early:
+		case <-time.After(pause):
+		}
+		pause = l.opts.FlushEvery
+		if err := work(ctx); err != nil && ctx.Err() == nil {
+			pause = min(pause, l.opts.RetryPause)
+			l.log.Error("cannot "+what+": trying again", "err", err)
+		}
+	}
+}
+
+// Appended tells the lake how many bytes the log has taken, so that a flush begins before
+// FlushEvery is over when there is enough for one.
+func (l *Lake) Appended(bytes int) {
+	if l.unflushed.Add(int64(bytes)) < int64(l.opts.FlushBytes) {
+		return
+	}
+	select {
+	case l.full <- struct{}{}:
+	default: // a flush is due already
+	}
+}
+
+// Err is why events cannot be moved from the log into the lake, nil when they can.
+func (l *Lake) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fault
+}
+
+// CompleteTo is the time up to which every event that was acknowledged can be read.
+func (l *Lake) CompleteTo() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.completeTo
+}
+
+// ErrNoTable is a stream or dataset that the lake does not have.
+var ErrNoTable = errors.New("no such stream in this dataset")
+
+// Table finds a stream of a dataset.
+func (l *Lake) Table(dataset, stream string) (Table, error) {
+	t, ok := l.tables[tableKey{dataset, stream}]
+	if !ok {
+		return t, fmt.Errorf("%s/%s: %w", dataset, stream, ErrNoTable)
+	}
+	return t, nil
+}
+
+// Summary is what a table holds.
+type Summary struct {
+	Dataset string `json:"dataset"`
+	Stream  string `json:"stream"`
+	Files   int    `json:"files"`
+	Rows    int64  `json:"rows"`
+	Bytes   int64  `json:"bytes"`
+	Oldest  int64  `json:"oldest,omitempty"` // event time, ms since the epoch
+	Newest  int64  `json:"newest,omitempty"`
+}
+
+// Summaries tells what is held, table by table, and what was left out.
+func (l *Lake) Summaries(ctx context.Context) ([]Summary, []Fault, error) {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer conn.Close()
+	var sums []Summary
+	for _, t := range l.opts.Tables {
+		files, err := l.withFooters(ctx, conn, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		sums = append(sums, summarize(t, files))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return sums, append([]Fault(nil), l.cat.faults...), nil
+}
+
+func summarize(t Table, files []*File) Summary {
+	s := Summary{Dataset: t.Dataset, Stream: t.Stream, Files: len(files)}
+	for _, f := range files {
+		s.Rows += f.Rows
+		s.Bytes += f.Size
+		if f.Rows == 0 {
+			continue
+		}
+		if s.Oldest == 0 || f.Min < s.Oldest {
+			s.Oldest = f.Min
+		}
+		s.Newest = max(s.Newest, f.Max)
+	}
+	return s
+}

@@ -1,0 +1,244 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"brine/event"
+	"brine/lake/duck"
+)
+
+// Query is a range of one stream. Rows come ordered by (time, id).
+type Query struct {
+	Table    Table
+	From, To int64      // event time in ms since the epoch, From inclusive, To exclusive
+	After    *event.Key // only what comes after this row; nil for all
+	Descend  bool       // the newest first
+	Limit    int        // rows at most; 0 for all
+}
+
+// Rows is a run of rows of a query, good until the next one.
+type Rows struct {
+	n        int
+	times    duck.Vector
+	ids      duck.Vector
+	renderer *duck.Renderer
+}
+
+// Len is how many rows there are.
+func (r *Rows) Len() int { return r.n }
+
+// Key is a row's time and id.
+func (r *Rows) Key(i int) event.Key { return event.Key{Time: r.times.Int64(i), ID: r.ids.UUID(i)} }
+
+// AppendJSON appends a row as JSON, as it was sent.
+func (r *Rows) AppendJSON(dst []byte, i int) []byte { return r.renderer.Append(dst, i) }
+
+// AppendCSV appends a row as a line of CSV; see [duck.Renderer.AppendCSV].
+func (r *Rows) AppendCSV(dst []byte, i int) []byte { return r.renderer.AppendCSV(dst, i) }
+
+// Scan reads a query window by window, each one bounded query, so that memory does not grow with
+// the range. A window whose files were swept meanwhile is read again from their covers, after
+// the last row that was given.
+func (l *Lake) Scan(ctx context.Context, q Query, each func(*Rows) error) error {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s := &scan{lake: l, conn: conn, q: q, each: each, left: math.MaxInt}
+	if q.Limit > 0 {
+		s.left = q.Limit
+	}
+	return s.run(ctx)
+}
+
+type scan struct {
+	lake *Lake
+	conn *duck.Conn
+	q    Query
+	each func(*Rows) error
+	left int        // rows still wanted
+	last *event.Key // the last row given
+}
+
+// sweptAtMost bounds how often one read is begun anew because files were swept under it.
+const sweptAtMost = 100
+
+func (s *scan) run(ctx context.Context) error {
+	s.last = s.q.After
+	for range sweptAtMost {
+		swept, err := s.windows(ctx)
+		if !swept {
+			return err
+		}
+		if err := s.lake.refresh(); err != nil {
+			return err
+		}
+	}
+	return errors.New("files were swept under this read again and again: try a smaller range")
+}
+
+// windows reads from the last row on, and says whether a file was gone.
+func (s *scan) windows(ctx context.Context) (swept bool, err error) {
+	files, err := s.lake.withFooters(ctx, s.conn, s.q.Table)
+	if err != nil {
+		return false, err
+	}
+	from, to := s.q.From, s.q.To
+	if s.last != nil && s.q.Descend {
+		to = min(to, s.last.Time+1)
+	} else if s.last != nil {
+		from = max(from, s.last.Time)
+	}
+	for _, w := range makeWindows(files, from, to, min(s.left, windowRows), s.q.Descend) {
+		if s.left <= 0 {
+			break
+		}
+		if err := s.window(ctx, w); err != nil {
+			return !s.lake.present(w.files), err
+		}
+	}
+	return false, nil
+}
+
+// present says whether all files are still there.
+func (l *Lake) present(files []*File) bool {
+	for _, f := range files {
+		if _, err := os.Stat(l.disk.path(f.String())); errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+// refresh reads the folder anew, for a lake that another process writes.
+func (l *Lake) refresh() error {
+	if l.opts.Log != nil {
+		return nil // the owner's catalogue is true
+	}
+	cat, err := readCatalogue(l.disk.root)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.cat = cat
+	l.mu.Unlock()
+	return nil
+}
+
+func (s *scan) window(ctx context.Context, w window) error {
+	rows, err := s.conn.Query(ctx, s.sql(w))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	out := &Rows{renderer: duck.NewRenderer(s.q.Table.Columns)}
+	keyAt := len(s.q.Table.Columns)
+	for s.left > 0 && rows.Next() {
+		out.renderer.Bind(rows)
+		out.n, out.times, out.ids = min(rows.Len(), s.left), rows.Vector(keyAt), rows.Vector(keyAt+1)
+		if err := s.each(out); err != nil {
+			return err
+		}
+		last := out.Key(out.n - 1)
+		s.last, s.left = &last, s.left-out.n
+	}
+	return rows.Err()
+}
+
+// sql is the query of one window.
+func (s *scan) sql(w window) string {
+	t := s.q.Table
+	names := columnList(t) + ", " + duck.Ident(t.Time) + ", " + duck.Ident(t.ID)
+	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d",
+		names, s.lake.readParquet(w.files...), duck.Ident(t.Time), w.from, w.to)
+	direction, beyond := "", ">"
+	if s.q.Descend {
+		direction, beyond = " DESC", "<"
+	}
+	if s.last != nil && s.last.Time >= w.from && s.last.Time < w.to {
+		sql += fmt.Sprintf(" AND (%s, %s) %s (%d, %s::UUID)", duck.Ident(t.Time), duck.Ident(t.ID), beyond, s.last.Time, duck.Quote(uuid.UUID(s.last.ID).String()))
+	}
+	if !w.inOrder() || s.q.Descend {
+		sql += fmt.Sprintf(" ORDER BY %s%s, %s%[2]s", duck.Ident(t.Time), direction, duck.Ident(t.ID))
+	}
+	if s.left < windowRows {
+		sql += fmt.Sprintf(" LIMIT %d", s.left)
+	}
+	return sql
+}
+
+func columnList(t Table) string {
+	names := make([]string, len(t.Columns))
+	for i, col := range t.Columns {
+		names[i] = duck.Ident(col.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Count is how many rows a query has.
+func (l *Lake) Count(ctx context.Context, q Query) (int64, error) {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	files, err := l.withFooters(ctx, conn, q.Table)
+	if err != nil {
+		return 0, err
+	}
+	var whole int64
+	var partly []*File
+	for _, f := range overlapTime(files, q.From, q.To) {
+		if f.Min >= q.From && f.Max < q.To {
+			whole += f.Rows
+		} else {
+			partly = append(partly, f)
+		}
+	}
+	if len(partly) == 0 {
+		return whole, nil
+	}
+	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s >= %d AND %[2]s < %[4]d",
+		l.readParquet(partly...), duck.Ident(q.Table.Time), q.From, q.To))
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		whole += rows.Vector(0).Int64(0)
+	}
+	return whole, rows.Err()
+}
+
+// Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder.
+func (l *Lake) Export(ctx context.Context, q Query, path string) error {
+	conn, err := l.db.Conn()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	files, err := l.withFooters(ctx, conn, q.Table)
+	if err != nil {
+		return err
+	}
+	source := ""
+	if files = overlapTime(files, q.From, q.To); len(files) > 0 {
+		source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
+			columnList(q.Table), l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
+	} else {
+		if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
+			return err
+		}
+		source = "nothing"
+	}
+	return conn.Exec(ctx, copyTo(source, path, flushLevel))
+}

@@ -1,0 +1,197 @@
+package lake
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/google/uuid"
+
+	"brine/event"
+	"brine/lake/duck"
+)
+
+// seen remembers which keys were stored lately, in bounded memory: a Bloom filter for each
+// 10-minute slot of event time. What a filter may hold, and what lies in a slot without one,
+// is looked up in the raw files; so a filter spares look-ups and never decides.
+type seen struct {
+	slots map[slotKey]*slotFilter
+	bits  uint // of all filters together
+}
+
+type slotKey struct {
+	stream string
+	slot   int64 // event time floored to 10 minutes, ms since the epoch
+}
+
+// slotFilter grows by adding filters, each twice the one before.
+type slotFilter struct {
+	filters []*bloom.BloomFilter
+	room    uint // keys the last filter still takes
+}
+
+const (
+	seenMaxBits     = 64 << 23 // 64 MB
+	seenFirstKeys   = 4096
+	seenFalse       = 1e-4
+	seenRecentSlots = 12 // a slot this far back (2 hours) gets a filter, an older one is looked up
+)
+
+func newSeen() *seen { return &seen{slots: map[slotKey]*slotFilter{}} }
+
+func (s *seen) has(k slotKey) bool { return s.slots[k] != nil }
+
+// open starts a filter for a slot; all its keys must be added before it is asked.
+func (s *seen) open(k slotKey) {
+	s.slots[k] = &slotFilter{}
+}
+
+func (s *seen) add(k slotKey, id [16]byte) {
+	f := s.slots[k]
+	if f == nil {
+		return
+	}
+	if f.room == 0 {
+		n := uint(seenFirstKeys) << len(f.filters)
+		f.filters, f.room = append(f.filters, bloom.NewWithEstimates(n, seenFalse)), n
+		s.bits += f.filters[len(f.filters)-1].Cap()
+	}
+	f.room--
+	f.filters[len(f.filters)-1].Add(id[:])
+}
+
+// maybe says false only where the key was certainly not stored.
+func (s *seen) maybe(k slotKey, id [16]byte) bool {
+	f := s.slots[k]
+	if f == nil {
+		return true
+	}
+	return slices.ContainsFunc(f.filters, func(b *bloom.BloomFilter) bool { return b.Test(id[:]) })
+}
+
+// shrink forgets the oldest slots until the bound is kept.
+func (s *seen) shrink() {
+	if s.bits <= seenMaxBits {
+		return
+	}
+	keys := slices.SortedFunc(maps.Keys(s.slots), func(a, b slotKey) int { return cmp.Compare(a.slot, b.slot) })
+	for _, k := range keys {
+		if s.bits <= seenMaxBits {
+			return
+		}
+		for _, b := range s.slots[k].filters {
+			s.bits -= b.Cap()
+		}
+		delete(s.slots, k)
+	}
+}
+
+// once takes away the rows that are stored already and the second of two with one key.
+// It gives the rows that are new; the caller adds their keys when they are committed.
+func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
+	if t.Dataset != Raw {
+		return rows, nil
+	}
+	here := make(map[event.Key]bool, len(rows))
+	doubtful := map[int64][]row{}
+	fresh := rows[:0]
+	for _, r := range rows {
+		if here[r.key] {
+			continue
+		}
+		here[r.key] = true
+		slot := slotKey{t.Stream, event.FloorMillis(r.key.Time)}
+		if err := l.openSlot(ctx, t, slot); err != nil {
+			return nil, err
+		}
+		if l.seen.maybe(slot, r.key.ID) {
+			doubtful[slot.slot] = append(doubtful[slot.slot], r)
+		} else {
+			fresh = append(fresh, r)
+		}
+	}
+	for slot, rows := range doubtful {
+		news, err := l.lookUp(ctx, t, slot, rows)
+		if err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, news...)
+	}
+	return fresh, nil
+}
+
+// openSlot makes a filter for a recent slot, filled from the raw files.
+func (l *Lake) openSlot(ctx context.Context, t Table, k slotKey) error {
+	if l.seen.has(k) || k.slot < l.opts.Now().UnixMilli()-seenRecentSlots*event.Slot.Milliseconds() {
+		return nil
+	}
+	l.seen.open(k)
+	return l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(k, id) })
+}
+
+// lookUpAtOnce bounds the ids of one query.
+const lookUpAtOnce = 512
+
+// lookUp asks the raw files for the rows' ids; rows are ordered by (time, id) in every file, so
+// that few row groups are read. It gives the rows that are not stored.
+func (l *Lake) lookUp(ctx context.Context, t Table, slot int64, rows []row) (news []row, err error) {
+	for part := range slices.Chunk(rows, lookUpAtOnce) {
+		ids := make([]string, len(part))
+		for i, r := range part {
+			ids[i] = duck.Quote(uuid.UUID(r.key.ID).String()) + "::UUID"
+		}
+		stored := map[[16]byte]bool{}
+		err := l.storedIDs(ctx, t, slot, " AND "+duck.Ident(t.ID)+" IN ("+strings.Join(ids, ", ")+")",
+			func(id [16]byte) { stored[id] = true })
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range part {
+			if !stored[r.key.ID] {
+				news = append(news, r)
+			}
+		}
+	}
+	return news, nil
+}
+
+func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition string, each func([16]byte)) error {
+	files, err := l.withFooters(ctx, l.flusher, t)
+	if err != nil {
+		return err
+	}
+	end := slot + event.Slot.Milliseconds()
+	if files = overlapTime(files, slot, end); len(files) == 0 {
+		return nil
+	}
+	rows, err := l.flusher.Query(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d%[6]s",
+		duck.Ident(t.ID), l.readParquet(files...), duck.Ident(t.Time), slot, end, condition))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		ids := rows.Vector(0)
+		for i := range rows.Len() {
+			each(ids.UUID(i))
+		}
+	}
+	return rows.Err()
+}
+
+// overlapTime gives the files that may hold event times in [from, to).
+func overlapTime(files []*File, from, to int64) []*File {
+	return slices.DeleteFunc(slices.Clone(files), func(f *File) bool { return f.Rows == 0 || f.Max < from || f.Min >= to })
+}
+
+func (l *Lake) paths(files []*File) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = l.disk.path(f.String())
+	}
+	return paths
+}

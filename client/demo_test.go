@@ -38,6 +38,10 @@ func TestBlobIsWhatWasClicked(t *testing.T) {
 	if got.NewAccount == nil || *got.NewAccount || got.Dialog != "sign_in" || got.SampleRate != 1 {
 		t.Errorf("the fields are %+v", got)
 	}
+	shown := evaluate[string](page, `JSON.stringify(JSON.parse(document.querySelector("#blob").textContent))`)
+	if !strings.Contains(door.posts()[0], shown) {
+		t.Errorf("the page shows %s, and %s was sent", shown, door.posts()[0])
+	}
 	for _, typed := range []string{"someone", "tulip"} {
 		if strings.Contains(door.posts()[0], typed) {
 			t.Errorf("what was typed (%q) is in the blob", typed)

@@ -40,11 +40,12 @@ type door struct {
 	*httptest.Server
 
 	mu      sync.Mutex
-	context string   // body of the session context; "" answers 503
-	status  int      // of the answers to posts
-	token   string   // the token that posts must bear
-	got     []string // bodies of the posts
-	taken   []blob   // what was answered with 200
+	context string        // body of the session context; "" answers 503
+	status  int           // of the answers to posts
+	token   string        // the token that posts must bear
+	got     []string      // bodies of the posts
+	taken   []blob        // what was answered with 200
+	held    chan struct{} // where set, answers to posts wait until it is closed
 }
 
 func openDoor(t *testing.T) *door {
@@ -87,10 +88,12 @@ func (d *door) sessionContext(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (d *door) interactionData(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if held := d.note(string(body)); held != nil {
+		<-held
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	body, _ := io.ReadAll(r.Body)
-	d.got = append(d.got, string(body))
 	var post struct {
 		CSRF string `json:"csrf"`
 		Data blob   `json:"data"`
@@ -107,6 +110,28 @@ func (d *door) interactionData(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.taken = append(d.taken, post.Data)
 		_, _ = io.WriteString(w, `{"success":true,"stored":1}`)
+	}
+}
+
+// note keeps the body of a post, and gives what its answer is to wait for.
+func (d *door) note(body string) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.got = append(d.got, body)
+	return d.held
+}
+
+// hold makes the answers to posts wait until release is called.
+func (d *door) hold() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := make(chan struct{})
+	d.held = held
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.held = nil
+		close(held)
 	}
 }
 

@@ -166,3 +166,28 @@ func TestWaitingIsBounded(t *testing.T) {
 		t.Errorf("the first of those that waited is %q, want the newest", got)
 	}
 }
+
+// Two tabs that find the same blob waiting send it once: one waits for the other.
+func TestTwoTabsSendOnce(t *testing.T) {
+	door := openDoor(t)
+	first := openPage(t, door.URL+"/blank")
+	second := first.anotherTab(door.URL + "/blank")
+	door.answer(503)
+	evaluate[string](first, `brine.interaction().finish()`)
+	failed := len(door.posts())
+
+	door.answer(200)
+	release := door.hold()
+	evaluate[bool](first, `brine.interaction() !== null`)
+	door.waitForPosts(t, failed+1)
+	evaluate[bool](second, `brine.interaction() !== null`)
+	poll(t, "the second tab to stand in line", func() bool {
+		return evaluate[bool](second, `navigator.locks.query().then(({ pending }) => pending.length === 1)`)
+	})
+	release()
+	poll(t, "nothing to wait", func() bool { return second.waiting() == 0 })
+
+	if n := len(door.posts()); n != failed+1 {
+		t.Errorf("the blob was sent %d times", n-failed)
+	}
+}

@@ -39,6 +39,19 @@ func openPage(t *testing.T, url string) *page {
 		cancelAllocator()
 		cancel()
 	})
+	return openTab(t, ctx, url)
+}
+
+// anotherTab opens an address in another tab of the page's browser.
+func (p *page) anotherTab(url string) *page {
+	p.t.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx)
+	p.t.Cleanup(cancel)
+	return openTab(p.t, ctx, url)
+}
+
+func openTab(t *testing.T, ctx context.Context, url string) *page {
+	t.Helper()
 	p := &page{t, ctx}
 	p.check(chromedp.Listen(ctx, func(event any) {
 		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {

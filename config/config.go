@@ -127,7 +127,8 @@ func parse(path string, content []byte) (*Config, error) {
 	c.complete(d)
 	c.check(d)
 	if len(d.mistakes) > 0 {
-		return c, d.sorted()
+		d.mistakes.Sort()
+		return c, d.mistakes
 	}
 	return c, nil
 }

@@ -134,7 +134,8 @@ sampling: {off: 0}
 }
 
 func TestNeedsRestart(t *testing.T) {
-	load := func(yaml string) *Config { return mustLoad(t, mustWrite(t, "data: /tmp/brine\n"+yaml)) }
+	data := t.TempDir()
+	load := func(yaml string) *Config { return mustLoad(t, mustWrite(t, "data: "+data+"\n"+yaml)) }
 	old := load("streams: {app: {schema: /app}}")
 	for _, c := range []struct {
 		yaml string

@@ -61,11 +61,6 @@ func (d *decoder) mistakeAt(line int, path, fix, what string, args ...any) {
 	d.mistakes = append(d.mistakes, Mistake{d.file, line, path, fmt.Sprintf(what, args...), fix})
 }
 
-func (d *decoder) sorted() Mistakes {
-	sortMistakes(d.mistakes)
-	return d.mistakes
-}
-
 // document reads the file into a pointer to a struct.
 func (d *decoder) document(content []byte, dst any) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))

@@ -53,7 +53,8 @@ func fileName(path string) string {
 	return path
 }
 
-func sortMistakes(ms []Mistake) {
+// Sort puts the mistakes of one file in the order of its lines.
+func (ms Mistakes) Sort() {
 	slices.SortStableFunc(ms, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})

@@ -84,6 +84,9 @@ func parseJSON(data []byte) (any, error) {
 			err = errors.New("more than one JSON value")
 		}
 	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the JSON ends too early")
+	}
 	if err != nil {
 		line := 1 + bytes.Count(data[:min(int(d.InputOffset()), len(data))], []byte{'\n'})
 		return nil, &lineError{line, err.Error()}
@@ -94,9 +97,6 @@ func parseJSON(data []byte) (any, error) {
 func readJSON(d *json.Decoder) (any, error) {
 	token, err := d.Token()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
 		return nil, err
 	}
 	switch token {

@@ -49,9 +49,9 @@ const (
 // Arrival is what the server knows when an event reaches it.
 type Arrival struct {
 	Now       time.Time       // the server's time
-	UserAgent UserAgent       // coarse, from the request's header; used where the event has none
+	UserAgent UserAgent       // as CoarseUserAgent makes it, from the request's header; used where the event has none; zero: none
 	Rates     []float64       // the sample rates in force now or in the last 8 days
-	NewID     func() [16]byte // makes a UUID version 4 where the event has none
+	NewID     func() [16]byte // makes a UUID version 4 where the event has none, like [NewID]; never nil
 	AnyAge    bool            // import: no 7-day rule, any sample rate
 }
 

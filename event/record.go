@@ -37,23 +37,32 @@ func AppendRecord(group []byte, r Record) []byte {
 // Records walks the records of a group. A line that is no record is given with an error and its bytes as Row.
 func Records(group []byte) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		var before Record
 		for len(group) > 0 {
 			line, rest, _ := bytes.Cut(group, []byte{'\n'})
 			group = rest
-			r, err := parseRecord(line)
+			r, err := parseRecord(line, before)
 			if !yield(r, err) {
 				return
 			}
+			before = r
 		}
 	}
 }
 
-func parseRecord(line []byte) (Record, error) {
+// parseRecord takes the names from the record before where they are the same, as they mostly are.
+func parseRecord(line []byte, before Record) (Record, error) {
 	dataset, rest, _ := bytes.Cut(line, []byte{' '})
 	stream, rest, _ := bytes.Cut(rest, []byte{' '})
 	millis, rest, _ := bytes.Cut(rest, []byte{' '})
 	id, row, ok := bytes.Cut(rest, []byte{' '})
-	r := Record{Dataset: string(dataset), Stream: string(stream), Row: row}
+	r := Record{Dataset: before.Dataset, Stream: before.Stream, Row: row}
+	if r.Dataset != string(dataset) {
+		r.Dataset = string(dataset)
+	}
+	if r.Stream != string(stream) {
+		r.Stream = string(stream)
+	}
 	if !ok || len(id) != 2*len(r.Key.ID) {
 		return Record{Row: line}, fmt.Errorf("a log line of %d bytes is no record", len(line))
 	}

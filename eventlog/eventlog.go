@@ -18,6 +18,8 @@
 // of the process. That a fresh block file's name survives a power cut is left to the file
 // system, which has to be one that syncs a new file with its name (ext4, XFS, btrfs, ZFS).
 //
+// The newest groups are also held in memory, so that a flush that keeps up reads at no cost.
+//
 // The package imports nothing of the house. What a group holds is not looked at, and never logged.
 package eventlog
 
@@ -92,8 +94,9 @@ type Log struct {
 }
 
 // Open opens the log in opts.Dir, or makes one, and goes on with the newest log of the day. The
-// caller holds the lock of the data folder. A clock that cannot be trusted and a disk that is
-// full are no errors here: what is there can be read, and [Log.Err] tells. ctx bounds the opening alone.
+// caller holds the lock of the data folder. A clock that cannot be trusted and a disk that has
+// become full are no errors here: what is there can be read, and [Log.Err] tells. A log on disk that
+// cannot be opened is an error. ctx bounds the opening alone.
 func Open(ctx context.Context, opts Options) (*Log, error) {
 	opts = withDefaults(opts)
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -64,14 +63,14 @@ func (l *Log) repair() {
 // reopen gets a fresh store where needed, which can be read and trimmed from then on, and ends the
 // fault once the disk takes writes. Nothing else touches the writing side while there is a fault.
 func (l *Log) reopen() error {
-	if l.broken.Load() {
+	if l.broken.Swap(false) {
 		if old := l.store.Swap(nil); old != nil {
 			old.close()
 		}
 		if err := l.load(context.Background()); err != nil {
+			l.broken.Store(true)
 			return l.stillFaulty(err)
 		}
-		l.broken.Store(false)
 	}
 	if err := tryDisk(l.opts.Dir); err != nil {
 		return l.stillFaulty(err)
@@ -118,6 +117,9 @@ func (l *Log) learn(ctx context.Context, s *store) error {
 	infos, err := s.logs(ctx)
 	if err != nil {
 		return fmt.Errorf("list the logs: %w", err)
+	}
+	if err := checkAllListed(l.opts.Dir, infos); err != nil {
+		return err
 	}
 	l.tail.clear() // a group that was not acknowledged may have been stored after it
 	l.infoMu.Lock()
@@ -178,15 +180,5 @@ func syncFolders(dir string) error {
 		}
 		defer folder.Close()
 		return folder.Sync()
-	})
-}
-
-// sortInfos orders logs by creation: by day, as days never go back, and within one by the server's record.
-func sortInfos(infos []Info, created map[string]time.Time) {
-	slices.SortFunc(infos, func(a, b Info) int {
-		if c := a.Day.Compare(b.Day); c != 0 {
-			return c
-		}
-		return created[a.Name].Compare(created[b.Name])
 	})
 }

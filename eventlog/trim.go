@@ -95,21 +95,3 @@ func (l *Log) change(ctx context.Context, do func(context.Context, *store) error
 	}
 	return nil
 }
-
-// logs lists the stored logs in order of creation.
-func (s *store) logs(ctx context.Context) ([]Info, error) {
-	var infos []Info
-	created := map[string]time.Time{}
-	list := s.js.ListStreams(ctx)
-	for stream := range list.Info() {
-		name := stream.Config.Name
-		day, err := dayOf(name)
-		if err != nil {
-			continue // the stream of hours
-		}
-		created[name] = stream.Created
-		infos = append(infos, Info{Name: name, Day: day, First: max(1, stream.State.FirstSeq), Last: stream.State.LastSeq})
-	}
-	sortInfos(infos, created)
-	return infos, list.Err()
-}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -145,6 +147,24 @@ func TestDamage(t *testing.T) {
 		t.Errorf("logged: %s", text)
 	}
 	mustAppend(t, log, "four")
+}
+
+// A log that JetStream cannot open is not passed over.
+func TestOpenUnreadableLog(t *testing.T) {
+	dir := t.TempDir()
+	log := mustOpen(t, Options{Dir: dir})
+	mustAppend(t, log, "one")
+	name := log.Logs()[0].Name
+	log.Close()
+	for _, file := range files(t, dir) {
+		if strings.HasSuffix(file, name+"/meta.inf") {
+			os.WriteFile(file, []byte("{}"), 0o600)
+		}
+	}
+	_, err := Open(t.Context(), Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("open: %v, want an error that names %s", err, name)
+	}
 }
 
 func onDisk(tb testing.TB, dir, text string) bool {

@@ -140,7 +140,7 @@ func parquetSize(path string) (int64, error) {
 func (c *catalogue) settle(files []*File) {
 	slices.SortFunc(files, func(a, b *File) int {
 		return cmp.Or(strings.Compare(a.Dataset, b.Dataset), strings.Compare(a.Stream, b.Stream), a.Hour.Compare(b.Hour),
-			strings.Compare(a.Log, b.Log), cmp.Compare(b.Generation, a.Generation), cmp.Compare(a.First, b.First))
+			strings.Compare(a.Log, b.Log), cmp.Compare(b.Generation, a.Generation), cmp.Compare(a.First, b.First), cmp.Compare(b.Last, a.Last))
 	})
 	var group []*File // taken so far, of the same source as f
 	for _, f := range files {

@@ -3,6 +3,8 @@ package lake
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 )
 
@@ -65,6 +67,7 @@ func (l *Lake) compact(ctx context.Context, t Table, group []*File) error {
 		whole.Generation = max(whole.Generation, f.Generation)
 	}
 	whole.Generation++
+	defer os.Remove(l.disk.aside(whole.Name)) // where it was not published
 	source := l.ordered(t, "FROM "+l.readParquet(group...))
 	if err := conn.Exec(ctx, copyTo(source, l.disk.aside(whole.Name), compactLevel)); err != nil {
 		return err
@@ -73,10 +76,33 @@ func (l *Lake) compact(ctx context.Context, t Table, group []*File) error {
 		return err
 	}
 	l.disk.point("compact-written")
+	return l.replace(group, whole)
+}
+
+// replace publishes a rewrite of a group of files, unless one of them was replaced meanwhile: an
+// import may have gone on in their hour. The next round then sees the hour as it is.
+func (l *Lake) replace(group []*File, whole *File) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if !l.allRead(group) {
+		return nil
+	}
 	if err := l.disk.publish([]Name{whole.Name}); err != nil {
 		return err
 	}
 	l.disk.point("compact-published")
 	l.taken([]*File{whole})
 	return nil
+}
+
+// allRead says whether all files are still read.
+func (l *Lake) allRead(files []*File) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range files {
+		if !slices.Contains(l.cat.files, f) {
+			return false
+		}
+	}
+	return true
 }

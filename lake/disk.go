@@ -86,8 +86,8 @@ func (d *disk) makeFolder(folder string, changed map[string]bool) error {
 	return err
 }
 
-// commit writes a mark and then removes the older ones of the same log.
-func (d *disk) commit(m mark, older []mark) error {
+// commit writes a mark.
+func (d *disk) commit(m mark) error {
 	folder := filepath.Join(Raw, marksFolder)
 	changed := map[string]bool{folder: true}
 	if err := d.makeFolder(folder, changed); err != nil {
@@ -105,19 +105,46 @@ func (d *disk) commit(m mark, older []mark) error {
 			return err
 		}
 	}
-	d.point("marked")
-	for _, o := range older {
-		if err := os.Remove(d.path(folder, o.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return nil
+}
+
+// removeMarks takes marks away where they are there. When it returns without error they are gone for good.
+func (d *disk) removeMarks(marks []mark) error {
+	folder := filepath.Join(Raw, marksFolder)
+	for _, m := range marks {
+		err := os.Remove(d.path(folder, m.String()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.point("mark-removed")
+		if err := d.syncFolder(folder); err != nil {
 			return err
 		}
 	}
-	return d.coarsen(folder)
+	return nil
+}
+
+// withdraw takes files away wherever a write that failed has left them.
+func (d *disk) withdraw(names []Name) error {
+	for _, n := range names {
+		if err := os.Remove(d.aside(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return d.remove(names)
 }
 
 // remove takes files away that another covers or that were never committed.
 func (d *disk) remove(names []Name) error {
 	for _, n := range names {
-		if err := os.Remove(d.path(n.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(d.path(n.String()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if err := d.coarsen(n.Folder()); err != nil {

@@ -40,10 +40,7 @@ const smallRows = 20_000
 func (l *Lake) Flush(ctx context.Context) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	err := l.flushLogs(ctx)
-	if err == nil {
-		err = l.sweep()
-	}
+	err := errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
 	l.mu.Lock()
 	l.fault = err
 	l.mu.Unlock()
@@ -51,6 +48,9 @@ func (l *Lake) Flush(ctx context.Context) error {
 }
 
 func (l *Lake) flushLogs(ctx context.Context) error {
+	if err := l.takeBack(); err != nil {
+		return err
+	}
 	began := l.opts.Now()
 	l.unflushed.Store(0)
 	logs := l.opts.Log.Logs()
@@ -89,7 +89,8 @@ func (l *Lake) flushLog(ctx context.Context, log string) (hour time.Time, err er
 		if entries[0].Seq > from {
 			l.log.Debug("the log begins later than the lake ends", "log", log, "from", from, "first", entries[0].Seq)
 		}
-		if err := l.flushEntries(ctx, log, from, entries); err != nil {
+		b := &batch{log: log, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
+		if err := l.flushEntries(ctx, b, entries); err != nil {
 			return hour, err
 		}
 		hour = entries[len(entries)-1].Hour
@@ -107,19 +108,38 @@ type batch struct {
 	log         string
 	first, last uint64
 	files       []*File
-	stored      []part
+	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine
+	before      mark                // the mark of its log that its own replaced
 }
 
-func (l *Lake) flushEntries(ctx context.Context, log string, from uint64, entries []eventlog.Entry) error {
-	b := &batch{log: log, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
+func (b *batch) mark() mark { return mark{b.log, b.last} }
+
+func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.Entry) error {
+	if err := l.commitEntries(ctx, b, entries); err != nil {
+		l.failed = b
+		return err
+	}
+	l.disk.point("flush-committed")
+	if err := l.disk.removeMarks([]mark{b.before}); err != nil {
+		return err
+	}
+	if err := l.opts.Log.Trim(ctx, b.log, b.last); err != nil {
+		return err
+	}
+	l.disk.point("flush-trimmed")
+	return nil
+}
+
+// commitEntries writes the files of a range and its mark. After an error none of it counts.
+func (l *Lake) commitEntries(ctx context.Context, b *batch, entries []eventlog.Entry) error {
 	for _, p := range l.parts(b, entries) {
 		if err := l.writePart(ctx, b, p); err != nil {
 			return err
 		}
 	}
 	for hour, rows := range b.unreadable {
-		if err := l.writePart(ctx, b, part{table: QuarantineTable(), hour: hour, rows: rows}); err != nil {
+		if err := l.writePart(ctx, b, &part{table: QuarantineTable(), hour: hour, rows: rows}); err != nil {
 			return err
 		}
 	}
@@ -128,20 +148,32 @@ func (l *Lake) flushEntries(ctx context.Context, log string, from uint64, entrie
 		return err
 	}
 	l.disk.point("flush-published")
-	m := mark{log, b.last}
-	if err := l.disk.commit(m, l.olderMarks(log)); err != nil {
+	if err := l.disk.commit(b.mark()); err != nil {
 		return err
 	}
+	b.before = l.committed(b.log)
 	l.mu.Lock()
-	l.cat.marks[log] = m
+	l.cat.marks[b.log] = b.mark()
 	l.mu.Unlock()
 	l.taken(b.files)
 	l.remember(b.stored)
-	l.disk.point("flush-committed")
-	if err := l.opts.Log.Trim(ctx, log, b.last); err != nil {
+	return nil
+}
+
+// takeBack removes what a write that failed has left, before anything else is written: the next
+// range begins where this one did, and would overlap it. The mark goes first, for good, as one
+// without its files would lose them.
+func (l *Lake) takeBack() error {
+	if l.failed == nil {
+		return nil
+	}
+	if err := l.disk.removeMarks([]mark{l.failed.mark()}); err != nil {
 		return err
 	}
-	l.disk.point("flush-trimmed")
+	if err := l.disk.withdraw(namesOf(l.failed.files)); err != nil {
+		return err
+	}
+	l.failed = nil
 	return nil
 }
 
@@ -153,13 +185,6 @@ func namesOf(files []*File) []Name {
 	return names
 }
 
-func (l *Lake) olderMarks(log string) []mark {
-	if m := l.committed(log); m.Log != "" {
-		return []mark{m}
-	}
-	return nil
-}
-
 // taken takes up files that were just committed.
 func (l *Lake) taken(files []*File) {
 	l.mu.Lock()
@@ -168,7 +193,7 @@ func (l *Lake) taken(files []*File) {
 }
 
 // remember notes the keys of what was just committed; l.writing is held.
-func (l *Lake) remember(parts []part) {
+func (l *Lake) remember(parts []*part) {
 	for _, p := range parts {
 		for _, r := range p.rows {
 			l.seen.add(slotKey{p.table.Stream, event.FloorMillis(r.key.Time)}, r.key.ID)
@@ -178,30 +203,33 @@ func (l *Lake) remember(parts []part) {
 }
 
 // parts sorts the records of a range by hour and table.
-func (l *Lake) parts(b *batch, entries []eventlog.Entry) []part {
+func (l *Lake) parts(b *batch, entries []eventlog.Entry) []*part {
 	type partKey struct {
 		tableKey
 		hour time.Time
 	}
-	index := map[partKey]int{}
-	var parts []part
+	index := map[partKey]*part{}
+	var parts []*part
+	var key partKey // of the record before: most are of one part
+	var p *part
 	for _, e := range entries {
 		for r, err := range event.Records(e.Group) {
-			key := tableKey{r.Dataset, r.Stream}
-			if _, ok := l.tables[key]; !ok && err == nil {
-				err = ErrNoTable
-			}
 			if err != nil {
 				l.quarantine(b, e.Hour, r, err)
 				continue
 			}
-			at, ok := index[partKey{key, e.Hour}]
-			if !ok {
-				at = len(parts)
-				index[partKey{key, e.Hour}] = at
-				parts = append(parts, part{table: l.tables[key], hour: e.Hour})
+			if k := (partKey{tableKey{r.Dataset, r.Stream}, e.Hour}); p == nil || k != key {
+				t, err := l.Table(r.Dataset, r.Stream)
+				if err != nil {
+					l.quarantine(b, e.Hour, r, err)
+					continue
+				}
+				if key, p = k, index[k]; p == nil {
+					p = &part{table: t, hour: e.Hour}
+					index[k], parts = p, append(parts, p)
+				}
 			}
-			parts[at].rows = append(parts[at].rows, row{r.Key, r.Row})
+			p.rows = append(p.rows, row{r.Key, r.Row})
 		}
 	}
 	return parts
@@ -215,11 +243,12 @@ func (l *Lake) quarantine(b *batch, hour time.Time, r event.Record, why error) {
 }
 
 // writePart writes a part's file aside: what is not stored yet, in order.
-func (l *Lake) writePart(ctx context.Context, b *batch, p part) (err error) {
+func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
+	slices.SortFunc(p.rows, compareRows)
 	if p.rows, err = l.once(ctx, p.table, p.rows); err != nil {
 		return err
 	}
-	slices.SortFunc(p.rows, compareRows)
+	p.rows = b.once(p)
 	if p.rows, err = l.load(ctx, b, p); err != nil || len(p.rows) == 0 {
 		return err
 	}
@@ -231,14 +260,28 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p part) (err error) {
 		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
 		source = l.ordered(p.table, "FROM batch UNION ALL BY NAME FROM "+l.readParquet(last))
 	}
+	b.files = append(b.files, f) // now, so that what a failed write leaves is found
 	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), flushLevel)); err != nil {
 		return err
 	}
 	if f.Size, err = parquetSize(l.disk.aside(f.Name)); err != nil {
 		return err
 	}
-	b.files, b.stored = append(b.files, f), append(b.stored, p)
+	b.stored = append(b.stored, p)
 	return nil
+}
+
+// once takes away the rows that an earlier hour of the same batch holds.
+func (b *batch) once(p *part) []row {
+	for _, before := range b.stored {
+		if before.table.Dataset == Raw && p.table.Dataset == Raw && before.table.Stream == p.table.Stream {
+			p.rows = slices.DeleteFunc(p.rows, func(r row) bool {
+				_, found := slices.BinarySearchFunc(before.rows, r, compareRows)
+				return found
+			})
+		}
+	}
+	return p.rows
 }
 
 func (l *Lake) ordered(t Table, from string) string {
@@ -268,7 +311,7 @@ func (l *Lake) lastSmall(n Name) *File {
 
 // load fills the table `batch` with a part's rows and gives those that it could read; the
 // others go to quarantine.
-func (l *Lake) load(ctx context.Context, b *batch, p part) ([]row, error) {
+func (l *Lake) load(ctx context.Context, b *batch, p *part) ([]row, error) {
 	if err := l.flusher.Exec(ctx, "CREATE OR REPLACE TEMP TABLE batch ("+duck.SQLColumns(p.table.stored())+")"); err != nil {
 		return nil, err
 	}

@@ -49,29 +49,41 @@ func (l *Lake) Import(ctx context.Context, t Table, source string, rows iter.Seq
 func (l *Lake) importRun(ctx context.Context, t Table, source string, chunk uint64, run []row) (stored int64, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if err := l.takeBack(); err != nil {
+		return 0, err
+	}
 	b := &batch{log: source, first: chunk, last: chunk, unreadable: map[time.Time][]row{}}
+	if err := l.commitRun(ctx, b, t, run); err != nil {
+		l.failed = b
+		return 0, err
+	}
+	for _, p := range b.stored {
+		stored += int64(len(p.rows))
+	}
+	return stored, nil
+}
+
+// commitRun writes a run's files, one an hour. They need no mark: each counts once it is in its place.
+func (l *Lake) commitRun(ctx context.Context, b *batch, t Table, run []row) error {
 	byHour := map[time.Time][]row{}
 	for _, r := range run {
 		hour := time.UnixMilli(r.key.Time).UTC().Truncate(time.Hour)
 		byHour[hour] = append(byHour[hour], r)
 	}
 	for hour, rows := range byHour {
-		if l.holds(Name{Dataset: t.Dataset, Stream: t.Stream, Hour: hour, Log: source, First: chunk, Last: chunk}) {
+		if l.holds(Name{Dataset: t.Dataset, Stream: t.Stream, Hour: hour, Log: b.log, First: b.first, Last: b.last}) {
 			continue
 		}
-		if err := l.writePart(ctx, b, part{table: t, hour: hour, rows: rows}); err != nil {
-			return 0, err
+		if err := l.writePart(ctx, b, &part{table: t, hour: hour, rows: rows}); err != nil {
+			return err
 		}
 	}
-	for _, p := range b.stored {
-		stored += int64(len(p.rows))
-	}
 	if err := l.disk.publish(namesOf(b.files)); err != nil {
-		return 0, err
+		return err
 	}
 	l.taken(b.files)
 	l.remember(b.stored)
-	return stored, nil
+	return nil
 }
 
 // holds says whether some file has all of this range.

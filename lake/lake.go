@@ -108,6 +108,7 @@ type Lake struct {
 	writing sync.Mutex // flush and import add events one after the other, so that each is stored once
 	seen    *seen
 	flusher *duck.Conn // used while writing is held
+	failed  *batch     // a write that failed and has not been taken back yet
 }
 
 type tableKey struct{ dataset, stream string }

@@ -64,12 +64,8 @@ func (s *seen) add(k slotKey, id [16]byte) {
 	f.filters[len(f.filters)-1].Add(id[:])
 }
 
-// maybe says false only where the key was certainly not stored.
-func (s *seen) maybe(k slotKey, id [16]byte) bool {
-	f := s.slots[k]
-	if f == nil {
-		return true
-	}
+// maybe says false only where the id was certainly not stored in the slot.
+func (f *slotFilter) maybe(id [16]byte) bool {
 	return slices.ContainsFunc(f.filters, func(b *bloom.BloomFilter) bool { return b.Test(id[:]) })
 }
 
@@ -83,45 +79,60 @@ func (s *seen) shrink() {
 		if s.bits <= seenMaxBits {
 			return
 		}
-		for _, b := range s.slots[k].filters {
-			s.bits -= b.Cap()
-		}
-		delete(s.slots, k)
+		s.forget(k)
 	}
 }
 
-// once takes away the rows that are stored already and the second of two with one key.
-// It gives the rows that are new; the caller adds their keys when they are committed.
+// forget drops a slot's filter; its keys are looked up from then on.
+func (s *seen) forget(k slotKey) {
+	for _, b := range s.slots[k].filters {
+		s.bits -= b.Cap()
+	}
+	delete(s.slots, k)
+}
+
+// once takes away the rows that are stored already and the second of two with one key. The
+// rows are in order before and after; the caller adds their keys when they are committed.
 func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 	if t.Dataset != Raw {
 		return rows, nil
 	}
-	here := make(map[event.Key]bool, len(rows))
-	doubtful := map[int64][]row{}
+	rows = slices.CompactFunc(rows, func(a, b row) bool { return a.key == b.key })
 	fresh := rows[:0]
-	for _, r := range rows {
-		if here[r.key] {
-			continue
+	for len(rows) > 0 {
+		slot := event.FloorMillis(rows[0].key.Time)
+		n := slices.IndexFunc(rows, func(r row) bool { return r.key.Time >= slot+event.Slot.Milliseconds() })
+		if n < 0 {
+			n = len(rows)
 		}
-		here[r.key] = true
-		slot := slotKey{t.Stream, event.FloorMillis(r.key.Time)}
-		if err := l.openSlot(ctx, t, slot); err != nil {
-			return nil, err
-		}
-		if l.seen.maybe(slot, r.key.ID) {
-			doubtful[slot.slot] = append(doubtful[slot.slot], r)
-		} else {
-			fresh = append(fresh, r)
-		}
-	}
-	for slot, rows := range doubtful {
-		news, err := l.lookUp(ctx, t, slot, rows)
+		known, err := l.known(ctx, t, slot, rows[:n])
 		if err != nil {
 			return nil, err
 		}
-		fresh = append(fresh, news...)
+		for _, r := range rows[:n] {
+			if !known[r.key] {
+				fresh = append(fresh, r)
+			}
+		}
+		rows = rows[n:]
 	}
 	return fresh, nil
+}
+
+// known gives those rows of one slot that are stored.
+func (l *Lake) known(ctx context.Context, t Table, slot int64, rows []row) (map[event.Key]bool, error) {
+	k := slotKey{t.Stream, slot}
+	if err := l.openSlot(ctx, t, k); err != nil {
+		return nil, err
+	}
+	filter := l.seen.slots[k]
+	var doubtful []row
+	for _, r := range rows {
+		if filter == nil || filter.maybe(r.key.ID) {
+			doubtful = append(doubtful, r)
+		}
+	}
+	return l.lookUp(ctx, t, slot, doubtful)
 }
 
 // openSlot makes a filter for a recent slot, filled from the raw files.
@@ -130,33 +141,38 @@ func (l *Lake) openSlot(ctx context.Context, t Table, k slotKey) error {
 		return nil
 	}
 	l.seen.open(k)
-	return l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(k, id) })
+	err := l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(k, id) })
+	if err != nil {
+		l.seen.forget(k) // it holds some of the slot's keys and would deny the others
+	}
+	return err
 }
 
 // lookUpAtOnce bounds the ids of one query.
 const lookUpAtOnce = 512
 
-// lookUp asks the raw files for the rows' ids; rows are ordered by (time, id) in every file, so
-// that few row groups are read. It gives the rows that are not stored.
-func (l *Lake) lookUp(ctx context.Context, t Table, slot int64, rows []row) (news []row, err error) {
+// lookUp asks the raw files for the ids of rows of one slot, and gives the keys that are stored.
+// As rows are ordered by (time, id) in every file, few row groups are read.
+func (l *Lake) lookUp(ctx context.Context, t Table, slot int64, rows []row) (map[event.Key]bool, error) {
+	stored := map[[16]byte]bool{}
 	for part := range slices.Chunk(rows, lookUpAtOnce) {
 		ids := make([]string, len(part))
 		for i, r := range part {
 			ids[i] = duck.Quote(uuid.UUID(r.key.ID).String()) + "::UUID"
 		}
-		stored := map[[16]byte]bool{}
 		err := l.storedIDs(ctx, t, slot, " AND "+duck.Ident(t.ID)+" IN ("+strings.Join(ids, ", ")+")",
 			func(id [16]byte) { stored[id] = true })
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range part {
-			if !stored[r.key.ID] {
-				news = append(news, r)
-			}
+	}
+	known := map[event.Key]bool{}
+	for _, r := range rows {
+		if stored[r.key.ID] {
+			known[r.key] = true
 		}
 	}
-	return news, nil
+	return known, nil
 }
 
 func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition string, each func([16]byte)) error {

@@ -23,6 +23,9 @@ const sortedAnyway = 20_000
 // others only while there is little to sort. A single file that holds more than that is read as
 // it streams, so that it needs no cut.
 func makeWindows(files []*File, from, to int64, rows int, descend bool) []window {
+	if from >= to {
+		return nil // a cursor beyond the range
+	}
 	var windows []window
 	for _, piece := range cut(overlapTime(files, from, to), from, to) {
 		if n := len(windows); n > 0 {

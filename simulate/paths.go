@@ -69,8 +69,8 @@ const (
 	pollEvery   = 3000  // ms between two looks whether a link in a mail was followed
 )
 
-// errors has the screens that a failed request ends in.
-var errors = []choice[string]{
+// failures has the screens that a failed request ends in.
+var failures = []choice[string]{
 	{0.40, "screen.error.requestTimeout"}, {0.35, "screen.error.serverError.503"},
 	{0.15, "screen.error.offline"}, {0.10, "screen.error.tooManyRequests.429"},
 }

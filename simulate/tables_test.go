@@ -7,7 +7,7 @@ import (
 
 func TestSharesSumToOne(t *testing.T) {
 	sums := map[string]float64{
-		"devices": sum(devices), "languages": sum(languages), "errors": sum(errors),
+		"devices": sum(devices), "languages": sum(languages), "failures": sum(failures),
 		"numbersOfEmails": sum(numbersOfEmails), "numbersOfSites": sum(numbersOfSites),
 	}
 	for _, d := range devices {

@@ -43,7 +43,7 @@ func (v *visit) walk(steps []step) bool {
 		v.clock += took
 		v.timed(s.name, began, took, 1)
 		if strings.HasPrefix(s.name, "xhr_complete.") && v.happens(errorShare) {
-			v.entry(pick(v.Source, errors), v.clock)
+			v.entry(pick(v.Source, failures), v.clock)
 			return false
 		}
 	}

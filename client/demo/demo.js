@@ -184,32 +184,40 @@ function draw(blob) {
   const text = blob ? JSON.stringify(blob) : "";
   const pre = $("#blob");
   if (pre.dataset.drawn === text) return;
-  const seen = pre.querySelectorAll(".entry").length;
+  const seen = pre.querySelectorAll(".depth-2").length;
   pre.dataset.drawn = text;
   pre.replaceChildren(...(blob ? lines(blob) : []));
-  [...pre.querySelectorAll(".entry")].slice(seen).forEach((entry) => entry.classList.add("fresh"));
+  [...pre.querySelectorAll(".depth-2")].slice(seen).forEach((entry) => entry.classList.add("fresh"));
   pre.scrollTop = pre.scrollHeight;
   $(".size").textContent = blob ? `${blob.event_stream.length} events, ${text.length} bytes` : "";
 }
 
 /** The blob as JSON, one field and one event a line. */
 function lines(blob) {
-  const fields = Object.entries(blob).map(([key, value]) =>
-    line("  ", key === "event_stream" ? stream(key, value) : field(key, value)));
-  return ["{\n", ...join(fields, ",\n"), "\n}"];
+  const fields = Object.entries(blob).flatMap(([key, value], i, all) => member(key, value, comma(i, all)));
+  return [line(0, "{"), ...fields, line(0, "}")];
 }
 
-const field = (key, value) => [span("key", `"${key}": `), span(typeof value, JSON.stringify(value))];
+function member(key, value, end) {
+  const name = span("key", `"${key}": `);
+  if (key !== "event_stream") return [line(1, name, ...inline(value), end)];
+  return [line(1, name, "["), ...value.map((entry, i, all) => line(2, ...event(entry), comma(i, all))), line(1, "]", end)];
+}
 
-const stream = (key, entries) => [
-  span("key", `"${key}": `), "[\n", ...join(entries.map((entry) => line("    ", event(entry), "entry")), ",\n"), "\n  ]",
-];
+/** A value on one line. */
+function inline(value) {
+  if (!(value instanceof Object)) return [span(typeof value, JSON.stringify(value))];
+  const pairs = Object.entries(value).flatMap(([key, inner], i, all) =>
+    [span("key", `"${key}": `), ...inline(inner), comma(i, all) && ", "]);
+  return ["{", ...pairs, "}"];
+}
 
-const event = ([name, ...times]) => ["[", span("name", JSON.stringify(name)), ...times.flatMap((time) => [", ", span("number", time)]), "]"];
+const event = ([name, ...times]) =>
+  ["[", span("name", JSON.stringify(name)), ...times.flatMap((time) => [", ", span("number", time)]), "]"];
 
-const line = (indent, parts, kind = "line") => span(kind, indent, ...parts);
+const comma = (i, all) => (i < all.length - 1 ? "," : "");
 
-const join = (parts, between) => parts.flatMap((part, i) => (i ? [between, part] : [part]));
+const line = (depth, ...content) => span(`line depth-${depth}`, ...content);
 
 function span(kind, ...content) {
   const element = document.createElement("span");
@@ -217,5 +225,8 @@ function span(kind, ...content) {
   element.append(...content);
   return element;
 }
+
+/* A page that comes back from the browser's history has sent its record when it was left. */
+addEventListener("pageshow", (event) => event.persisted && take("open"));
 
 steps.open();

@@ -10,6 +10,12 @@ const KEY = "brine.waiting";
 const MOST = 20;
 const LONGEST = 6 * 86_400_000;
 
+/**
+ * How long a change of localStorage may take to be seen by other tabs, in ms: browsers do not make a
+ * page wait for that. The lock is held for so much longer than the work takes.
+ */
+const SPREADING = 100;
+
 /** The whole list, where localStorage is full or forbidden; it then lives as long as the page. */
 let memory: Waiting[] | undefined;
 
@@ -46,14 +52,19 @@ export const count = (): number => load().length;
  * Without Web Locks (an insecure page, an old browser) tabs may overlap; the blob's id then keeps
  * the server from counting it twice.
  */
-export function alone<T>(work: () => Promise<T>): Promise<T> {
-  if (navigator.locks) return navigator.locks.request(KEY, work) as Promise<T>;
-  const turn = lastTurn.then(work, work);
-  lastTurn = turn;
-  return turn;
+export function alone(work: () => Promise<void>): Promise<void> {
+  const { locks } = navigator;
+  if (!locks) return (lastTurn = lastTurn.then(work, work));
+  return new Promise((resolve, reject) => {
+    const held = async () => {
+      await work().then(resolve, reject);
+      await new Promise((done) => setTimeout(done, SPREADING));
+    };
+    locks.request(KEY, held).catch(reject);
+  });
 }
 
-let lastTurn: Promise<unknown> = Promise.resolve();
+let lastTurn: Promise<void> = Promise.resolve();
 
 function load(): Waiting[] {
   if (memory) return memory;

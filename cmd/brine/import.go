@@ -134,8 +134,9 @@ func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Read
 	if _, err := spool.Seek(0, io.SeekStart); err != nil {
 		return report, err
 	}
-	report.Imported, err = l.Import(ctx, t, hex.EncodeToString(hash.Sum(nil)), spooled(spool, &err))
-	return report, err
+	var unread error
+	report.Imported, err = l.Import(ctx, t, hex.EncodeToString(hash.Sum(nil)), spooled(spool, &unread))
+	return report, errors.Join(err, unread)
 }
 
 // spoolEvents writes each good line as a record.

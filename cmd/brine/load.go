@@ -65,6 +65,7 @@ func openStreams(cfg *config.Config, registry *event.Registry) (map[string]*even
 		streams[name] = s
 	}
 	if len(mistakes) > 0 {
+		mistakes.Sort()
 		return nil, mistakes
 	}
 	return streams, nil

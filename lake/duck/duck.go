@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	c "github.com/duckdb/duckdb-go-bindings"
 )
@@ -134,9 +136,39 @@ func (x *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 	return rows, nil
 }
 
+// interruptPause is the time between interrupts of one query. One is not enough: DuckDB forgets
+// an interrupt that comes before the query has begun.
+const interruptPause = 5 * time.Millisecond
+
+// interruptWith interrupts what the connection does from the end of the context until stop.
 func (x *Conn) interruptWith(ctx context.Context) (stop func()) {
-	cancel := context.AfterFunc(ctx, func() { c.Interrupt(x.conn) })
-	return func() { cancel() }
+	var mu sync.Mutex // after stop, whatever runs on the connection is not interrupted
+	stopped := make(chan struct{})
+	interrupt := func() (again bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		select {
+		case <-stopped:
+			return false
+		default:
+			c.Interrupt(x.conn)
+			return true
+		}
+	}
+	cancel := context.AfterFunc(ctx, func() {
+		for interrupt() {
+			select {
+			case <-stopped:
+			case <-time.After(interruptPause):
+			}
+		}
+	})
+	return func() {
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		close(stopped)
+	}
 }
 
 // queryError prefers the caller's own reason for an end over DuckDB's word for it.

@@ -1,101 +1,244 @@
 package duck_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"syscall"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"brine/event"
 	"brine/lake/duck"
+	"brine/simulate"
 )
 
-func proto() []event.Column {
-	s := func(n string) event.Column { return event.Column{Name: n, Kind: event.String} }
-	i := func(n string) event.Column { return event.Column{Name: n, Kind: event.Int64} }
-	return []event.Column{i("timestamp"), {Name: "id", Kind: event.UUID}, i("received"),
-		{Name: "event_stream", Kind: event.List, Fields: []event.Column{{Kind: event.Tuple, Fields: []event.Column{s("name"), i("offset"), i("duration"), i("repeat")}}}},
-		s("email_type"), i("number_emails"), i("number_sites_logged_in"), {Name: "new_account", Kind: event.Bool}, s("language"),
-		{Name: "screen_size", Kind: event.Struct, Fields: []event.Column{i("width"), i("height")}}, {Name: "sample_rate", Kind: event.Double},
-		{Name: "user_agent", Kind: event.Struct, Fields: []event.Column{s("os"), s("browser"), s("version")}}, s("dialog"), s("release"),
-		{Name: "experiments", Kind: event.Map, Fields: []event.Column{s("")}}}
-}
-func cpu() time.Duration {
-	var r syscall.Rusage
-	syscall.Getrusage(0, &r)
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+// bench is a DuckDB with one folder that it may write.
+type bench struct {
+	tb     testing.TB
+	conn   *duck.Conn
+	folder string
 }
 
-func TestProto(t *testing.T) {
-	f, err := os.Open("/tmp/proto/a/tuples.ndjson")
+func mustOpen(tb testing.TB) *bench {
+	tb.Helper()
+	folder := tb.TempDir()
+	db, err := duck.Open(duck.Options{Folders: []string{folder}})
 	if err != nil {
-		t.Skip()
+		tb.Fatal(err)
 	}
-	var lines [][]byte
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		lines = append(lines, bytes.Clone(sc.Bytes()))
-	}
-	dir := t.TempDir()
-	db, err := duck.Open(duck.Options{Folders: []string{dir}})
+	conn, err := db.Conn()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	x, _ := db.Conn()
-	ctx := context.Background()
-	for range 3 {
-		if err := x.Exec(ctx, "CREATE OR REPLACE TABLE batch ("+duck.SQLColumns(proto())+")"); err != nil {
-			t.Fatal(err)
+	tb.Cleanup(func() { conn.Close(); db.Close() })
+	return &bench{tb, conn, folder}
+}
+
+func (b *bench) exec(sql string) {
+	b.tb.Helper()
+	if err := b.conn.Exec(context.Background(), sql); err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+// store writes rows into a Parquet file and gives those that the loader refused.
+func (b *bench) store(cols []event.Column, rows []string) (refused []string) {
+	b.tb.Helper()
+	b.exec("CREATE OR REPLACE TABLE batch (" + duck.SQLColumns(cols) + ")")
+	loader, err := duck.NewLoader(b.conn, "batch", cols, false)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	for _, row := range rows {
+		switch err := loader.Append(event.Key{}, []byte(row)); {
+		case errors.Is(err, duck.ErrRow):
+			refused = append(refused, row)
+		case err != nil:
+			b.tb.Fatal(err)
 		}
-		t0, c0 := time.Now(), cpu()
-		l, err := duck.NewLoader(x, "batch", proto(), false)
-		if err != nil {
-			t.Fatal(err)
+	}
+	if err := loader.Close(); err != nil {
+		b.tb.Fatal(err)
+	}
+	b.exec("COPY batch TO " + duck.Quote(b.file()) + " (FORMAT parquet, PARQUET_VERSION v2)")
+	return refused
+}
+
+func (b *bench) file() string { return filepath.Join(b.folder, "rows.parquet") }
+
+// fetch reads the file back as rows.
+func (b *bench) fetch(cols []event.Column) (got []string) {
+	b.tb.Helper()
+	rows, err := b.conn.Query(context.Background(), "FROM read_parquet("+duck.Quote(b.file())+")")
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	defer rows.Close()
+	renderer := duck.NewRenderer(cols)
+	for rows.Next() {
+		renderer.Bind(rows)
+		for i := range rows.Len() {
+			got = append(got, string(renderer.Append(nil, i)))
 		}
-		for _, b := range lines {
-			if err := l.Append(event.Key{}, b); err != nil {
-				t.Fatal(err, string(b))
-			}
+	}
+	if err := rows.Err(); err != nil {
+		b.tb.Fatal(err)
+	}
+	return got
+}
+
+// allKinds are columns of every kind, nested in each other.
+func allKinds() []event.Column {
+	text := event.Column{Name: "text", Kind: event.String}
+	number := event.Column{Name: "number", Kind: event.Double}
+	return []event.Column{
+		{Name: "bool", Kind: event.Bool}, {Name: "int", Kind: event.Int64}, number, text, {Name: "id", Kind: event.UUID},
+		{Name: "list", Kind: event.List, Fields: []event.Column{text}},
+		{Name: "object", Kind: event.Struct, Fields: []event.Column{text, {Name: "in\"ner", Kind: event.Struct, Fields: []event.Column{number}}}},
+		{Name: "map", Kind: event.Map, Fields: []event.Column{{Kind: event.List, Fields: []event.Column{number}}}},
+		{Name: "tuples", Kind: event.List, Fields: []event.Column{{Kind: event.Tuple, Fields: []event.Column{text, {Kind: event.Int64, Name: "n"}}}}},
+	}
+}
+
+func TestRowsReadBackAsTheyWere(t *testing.T) {
+	long := strings.Repeat("long text ", 5)
+	rows := []string{
+		`{}`,
+		`{"bool":true,"int":-9223372036854775808,"number":1.5,"text":"","id":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}`,
+		`{"bool":false,"int":9223372036854775807,"number":-1e-300,"text":"twelve bytes","id":"ffffffff-ffff-4fff-bfff-ffffffffffff"}`,
+		`{"text":"` + long + `","list":["` + long + `",null,"é","` + long + `"]}`,
+		`{"text":"quote \" backslash \\ line\n tab\t \u0001 😀","list":[]}`,
+		`{"object":{},"map":{},"tuples":[]}`,
+		`{"object":{"text":"a","in\"ner":{"number":0.1}},"map":{"k":[1,null],"":[],"null":null},"tuples":[["a",1],["b"],[],[null,2]]}`,
+		`{"list":[null]}`,
+	}
+	b := mustOpen(t)
+	if refused := b.store(allKinds(), rows); refused != nil {
+		t.Fatalf("refused: %s", refused)
+	}
+	if got := b.fetch(allKinds()); !slices.Equal(got, rows) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(rows, "\n"))
+	}
+}
+
+func TestRowsThatCannotBeReadAreRefusedAlone(t *testing.T) {
+	good := `{"int":1,"list":["x"],"tuples":[["a",1]]}`
+	bad := []string{
+		``, `{`, `[]`, `{"unknown":1}`, `{"int":"1"}`, `{"int":1.5}`, `{"int":9223372036854775808}`, `{"number":1e999}`,
+		`{"text":"no end}`, `{"text":"\ud800"x}`, `{"id":"3f2504e0"}`, `{"list":["x",{"y":1}]}`, `{"tuples":[["a",1,2]]}`,
+		`{"int":1,"bool":true}`, `{"int":1}x`, "{\"text\":\"\xff\"}", `{"object":{"text":1}}`, `{"map":{"k":["x"]}}`,
+	}
+	b := mustOpen(t)
+	rows := []string{good}
+	for _, row := range bad {
+		rows = append(rows, row, good)
+	}
+	if refused := b.store(allKinds(), rows); !slices.Equal(refused, bad) {
+		t.Errorf("refused %d rows, want %d:\n%s", len(refused), len(bad), strings.Join(refused, "\n"))
+	}
+	if got := b.fetch(allKinds()); !slices.Equal(got, slices.Repeat([]string{good}, len(bad)+1)) {
+		t.Errorf("what a refused row left behind is in the next one:\n%s", strings.Join(got, "\n"))
+	}
+}
+
+func TestManyChunks(t *testing.T) {
+	source := simulate.NewSource(7)
+	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
+	var rows []string
+	for range 3*duck.ChunkRows + 17 {
+		row, _, _, p := event.AppendInteraction(nil, source.AppendInteraction(nil, time.Now()), arrival)
+		if p != nil {
+			t.Fatal(p)
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
+		rows = append(rows, string(row))
+	}
+	b := mustOpen(t)
+	b.store(event.InteractionColumns(), rows)
+	if got := b.fetch(event.InteractionColumns()); !slices.Equal(got, rows) {
+		t.Error("simulated interactions do not read back as they were")
+	}
+}
+
+// FuzzInteraction is the third of three that must agree: what the one-pass validator takes
+// (which [brine/event.FuzzInteraction] holds against the schema library) DuckDB reads back, equal.
+func FuzzInteraction(f *testing.F) {
+	const blob = `{"timestamp":1795268400000,"sample_rate":1,"event_stream":[["a.b",1],["c",2,3,4]]`
+	for _, more := range []string{`}`, `,"experiments":{"a":"b","c":"d"}}`, `,"experiments":{},"event_stream":[]}`,
+		`,"user_agent":{"os":"a","browser":"b","version":17.5},"screen_size":{"width":1.0,"height":0}}`,
+		`,"id":"3F2504E0-4F89-41D3-9A0C-0305E82C3301","number_emails":1e2,"new_account":true,"language":"zh-Hant-TW"}`} {
+		f.Add([]byte(blob + more))
+	}
+	b := mustOpen(f)
+	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		row, _, _, p := event.AppendInteraction(nil, src, arrival)
+		if p != nil {
+			return
 		}
-		fmt.Println("load", time.Since(t0)/time.Duration(len(lines)), (cpu()-c0)/time.Duration(len(lines)))
-		t0, c0 = time.Now(), cpu()
-		if err := x.Exec(ctx, "COPY batch TO "+duck.Quote(dir+"/a.parquet")+" (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"); err != nil {
-			t.Fatal(err)
+		bench := &bench{t, b.conn, t.TempDir()}
+		bench.folder = b.folder
+		bench.store(event.InteractionColumns(), []string{string(row)})
+		if got := bench.fetch(event.InteractionColumns()); !slices.Equal(got, []string{string(row)}) {
+			t.Errorf("stored %s\nread   %s", row, got)
 		}
-		fmt.Println("copy", time.Since(t0)/time.Duration(len(lines)), (cpu()-c0)/time.Duration(len(lines)))
-		t0, c0 = time.Now(), cpu()
-		rows, err := x.Query(ctx, "FROM read_parquet("+duck.Quote(dir+"/a.parquet")+")")
-		if err != nil {
-			t.Fatal(err)
+	})
+}
+
+// FuzzLoader feeds rows that nobody validated: none may end the process or change another.
+func FuzzLoader(f *testing.F) {
+	for _, row := range []string{`{}`, `{"text":"\u00e9"}`, `{"map":{"k":[1]},"tuples":[["a"]]}`, `{"list":[null,"x`} {
+		f.Add([]byte(row))
+	}
+	b := mustOpen(f)
+	const witness = `{"int":1,"list":["x"],"map":{"k":[1]}}`
+	f.Fuzz(func(t *testing.T, row []byte) {
+		bench := &bench{t, b.conn, b.folder}
+		bench.store(allKinds(), []string{witness, string(row), witness})
+		got := bench.fetch(allKinds())
+		if len(got) < 2 || got[0] != witness || got[len(got)-1] != witness {
+			t.Errorf("the rows around it became %s", got)
 		}
-		r := duck.NewRenderer(proto())
-		var out []byte
-		n := 0
+	})
+}
+
+func TestOnlyTheGivenFoldersAreReached(t *testing.T) {
+	b := mustOpen(t)
+	for _, sql := range []string{
+		"SELECT * FROM read_csv('/etc/passwd')",
+		"COPY (SELECT 1) TO '/tmp/brine-must-not-write'",
+		"SET enable_external_access = true",
+		"ATTACH '/tmp/brine-must-not-write.db'",
+	} {
+		if err := b.conn.Exec(context.Background(), sql); err == nil {
+			t.Errorf("was allowed: %s", sql)
+		}
+	}
+}
+
+func TestAQueryEndsWithItsContext(t *testing.T) {
+	b := mustOpen(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	err := b.conn.Exec(ctx, "SELECT sum(range) FROM range(1000000000000)")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Exec: %v", err)
+	}
+	rows, err := b.conn.Query(ctx, "SELECT sum(range) FROM range(1000000000000)")
+	if err == nil {
 		for rows.Next() {
-			r.Bind(rows)
-			out = out[:0]
-			for i := range rows.Len() {
-				from := len(out)
-				out = r.Append(out, i)
-				if !bytes.Equal(out[from:], lines[n]) {
-					t.Fatalf("%s\n%s", out[from:], lines[n])
-				}
-				n++
-			}
 		}
-		if rows.Err() != nil || n != len(lines) {
-			t.Fatal(rows.Err(), n)
-		}
+		err = rows.Err()
 		rows.Close()
-		fmt.Println("read", time.Since(t0)/time.Duration(len(lines)), (cpu()-c0)/time.Duration(len(lines)))
 	}
-	st, _ := os.Stat(dir + "/a.parquet")
-	fmt.Println(st.Size() / int64(len(lines)))
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Query: %v", err)
+	}
+}
+
+func ExampleSQLColumns() {
+	fmt.Println(duck.SQLColumns(event.InteractionColumns()[:4]))
+	// Output: "timestamp" BIGINT, "id" UUID, "received" BIGINT, "event_stream" STRUCT("name" VARCHAR, "offset_ms" BIGINT, "duration_ms" BIGINT, "repeat" BIGINT)[]
 }

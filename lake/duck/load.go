@@ -112,7 +112,7 @@ func (l *Loader) Close() error {
 // node writes one column of the tree, or one below it.
 type node struct {
 	kind    event.Kind
-	name    string
+	key     []byte // `"name":`, as it stands in a row
 	kids    []*node
 	vec     c.Vector
 	data    unsafe.Pointer
@@ -123,12 +123,12 @@ type node struct {
 }
 
 func newNode(col event.Column) *node {
-	n := &node{kind: col.Kind, name: col.Name}
+	n := &node{kind: col.Kind, key: append(appendText(nil, []byte(col.Name)), ':')}
 	for _, f := range col.Fields {
 		n.kids = append(n.kids, newNode(f))
 	}
 	if col.Kind == event.Map { // its elements are pairs
-		n.kids = []*node{{kind: event.Struct, kids: []*node{{kind: event.String, name: "key"}, n.kids[0]}}}
+		n.kids = []*node{{kind: event.Struct, kids: []*node{{kind: event.String}, n.kids[0]}}}
 	}
 	return n
 }
@@ -271,9 +271,7 @@ func (p *parser) object(nodes []*node, row int) {
 	p.expect('{')
 	next := 0
 	for first := true; p.more(first, '}'); first = false {
-		key := p.text()
-		p.expect(':')
-		for next < len(nodes) && string(key) != nodes[next].name {
+		for next < len(nodes) && !bytes.HasPrefix(p.b[p.i:], nodes[next].key) {
 			nodes[next].setNull(row)
 			next++
 		}
@@ -281,6 +279,7 @@ func (p *parser) object(nodes []*node, row int) {
 			p.fail("a key that the columns do not have in this order")
 			return
 		}
+		p.i += len(nodes[next].key)
 		p.value(nodes[next], row)
 		next++
 	}
@@ -428,17 +427,19 @@ func (p *parser) text() []byte {
 		p.fail("expected a string")
 		return nil
 	}
-	end := bytes.IndexByte(p.b[p.i:], '"')
-	if end < 0 {
-		p.fail("a string without end")
-		return nil
+	from := p.i
+	for ; p.i < len(p.b); p.i++ {
+		switch p.b[p.i] {
+		case '"':
+			p.i++
+			return p.b[from : p.i-1]
+		case '\\':
+			p.i = from
+			return p.escapedText()
+		}
 	}
-	s := p.b[p.i : p.i+end]
-	if bytes.IndexByte(s, '\\') >= 0 {
-		return p.escapedText()
-	}
-	p.i += end + 1
-	return s
+	p.fail("a string without end")
+	return nil
 }
 
 func (p *parser) escapedText() []byte {

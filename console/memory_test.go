@@ -1,0 +1,136 @@
+package console_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"brine/event"
+	"brine/lake"
+	"brine/simulate"
+)
+
+// A read of everything costs no more memory than a read of a little: rows go out as they come in.
+func TestMemoryDoesNotGrowWithTheRange(t *testing.T) {
+	const rows = 300_000
+	h := openHouse(t)
+	h.importHistory(rows)
+	h.drain(asNDJSON, interactions) // footers, caches and buffers are there from now on
+
+	for _, c := range []struct{ name, accept, path string }{
+		{"NDJSON", asNDJSON, interactions},
+		{"CSV", asCSV, interactions},
+		{"Original", "", couch},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := memory(t)
+			read := h.drain(c.accept, c.path)
+			t.Logf("%d rows, %d MB read; heap grew by %d MB, the process by %d MB", read.lines, read.bytes>>20,
+				(read.most.heap-before.heap)>>20, (read.most.resident-before.resident)>>20)
+			if read.lines < rows*9/10 || read.bytes < 100<<20 {
+				t.Fatalf("%d lines in %d bytes are too few to tell", read.lines, read.bytes)
+			}
+			if grown := read.most.heap - before.heap; grown > 24<<20 {
+				t.Errorf("the heap grew by %d MB", grown>>20)
+			}
+			if grown := read.most.resident - before.resident; grown > 64<<20 {
+				t.Errorf("the process grew by %d MB", grown>>20)
+			}
+		})
+	}
+}
+
+// importHistory files about n interactions of the last three days.
+func (h *house) importHistory(n int) {
+	h.tb.Helper()
+	r, w := io.Pipe()
+	go func() {
+		w.CloseWithError(simulate.Config{Seed: 2, Days: 3, PerDay: n / 3, End: testStart}.Write(w))
+	}()
+	t, err := h.lake.Table(lake.Raw, event.Interaction)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	if _, err := h.lake.Import(context.Background(), t, strings.Repeat("ab", 32), h.accepted(r)); err != nil {
+		h.tb.Fatal(err)
+	}
+}
+
+func (h *house) accepted(ndjson io.Reader) iter.Seq2[event.Key, []byte] {
+	return func(yield func(event.Key, []byte) bool) {
+		lines := bufio.NewScanner(ndjson)
+		for lines.Scan() {
+			if row, key := h.accept(lines.Bytes()); !yield(key, row) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			h.tb.Error(err)
+		}
+	}
+}
+
+// usage is what the process holds, in bytes.
+type usage struct{ heap, resident int64 }
+
+func memory(tb testing.TB) (u usage) {
+	tb.Helper()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	u.heap = int64(stats.HeapAlloc)
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var size int64
+	if _, err := fmt.Sscan(string(statm), &size, &u.resident); err != nil {
+		tb.Fatal(err)
+	}
+	u.resident *= int64(os.Getpagesize())
+	return u
+}
+
+// drained is a read that was thrown away.
+type drained struct {
+	lines, bytes int
+	most         usage
+}
+
+// drain reads an answer to its end, and looks at the memory every few megabytes.
+func (h *house) drain(accept, path string) (d drained) {
+	h.tb.Helper()
+	req, err := http.NewRequest("GET", h.url+path, nil)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	req.Header.Set("Accept", accept)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	buf := make([]byte, 1<<20)
+	for look := 0; err == nil; {
+		var n int
+		n, err = res.Body.Read(buf)
+		d.lines += bytes.Count(buf[:n], []byte{'\n'})
+		if d.bytes += n; d.bytes >= look {
+			u := memory(h.tb)
+			d.most = usage{max(d.most.heap, u.heap), max(d.most.resident, u.resident)}
+			look += 8 << 20
+		}
+	}
+	if err != io.EOF || res.StatusCode != http.StatusOK {
+		h.tb.Fatalf("%s: %v", res.Status, err)
+	}
+	return d
+}

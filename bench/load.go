@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -187,5 +186,3 @@ func readAnswer(r *bufio.Reader) (status int, err error) {
 		}
 	}
 }
-
-var _ = io.EOF

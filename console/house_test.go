@@ -31,6 +31,7 @@ type house struct {
 	lake  *lake.Lake
 	url   string
 	users *simulate.Source
+	kind  *event.Stream
 }
 
 // clock stands still until a test moves it.
@@ -44,7 +45,7 @@ var testStart = time.Date(2026, 11, 21, 13, 7, 30, 0, time.UTC)
 func openHouse(tb testing.TB) *house {
 	tb.Helper()
 	dir := tb.TempDir()
-	h := &house{tb: tb, clock: &clock{testStart}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1)}
+	h := &house{tb: tb, clock: &clock{testStart}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
 	ctx := context.Background()
 	err := os.Mkdir(h.temp, 0o700)
 	if err != nil {
@@ -89,7 +90,7 @@ func (h *house) come(n int, at time.Time) (ids []string) {
 func (h *house) accept(blob []byte) (row []byte, key event.Key) {
 	h.tb.Helper()
 	arrival := &event.Arrival{Now: h.clock.now, NewID: event.NewID, AnyAge: true}
-	row, key, _, problem := event.InteractionStream().Append(nil, blob, arrival)
+	row, key, _, problem := h.kind.Append(nil, blob, arrival)
 	if problem != nil {
 		h.tb.Fatalf("a simulated interaction is refused: %v", problem)
 	}

@@ -6,6 +6,7 @@ type Kind uint8
 // The kinds of columns. In a row of Brine's own encoding each is the JSON that stands beside it.
 const (
 	Bool   Kind = iota + 1 // true, false
+	Int32                  // an integer within int32
 	Int64                  // an integer within int64
 	Double                 // a finite number
 	String                 // a string
@@ -26,7 +27,7 @@ type Column struct {
 
 // String names the kind as a reader of schemas would.
 func (k Kind) String() string {
-	names := [...]string{"none", "boolean", "integer", "number", "string", "UUID", "list", "object", "map", "tuple"}
+	names := [...]string{"none", "boolean", "integer", "integer", "number", "string", "UUID", "list", "object", "map", "tuple"}
 	if int(k) >= len(names) {
 		return "unknown"
 	}

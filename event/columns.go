@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 // field may be absent. Strings stay strings whatever their format.
 //
 //	boolean, integer, number, string     Bool, Int64, Double, String
+//	integer between bounds of 32 bits    Int32
 //	several of those                     String: their text
 //	object with properties               Struct
 //	object with additionalProperties     Map
@@ -82,7 +84,25 @@ func (d *deriver) column(path string, node any) (Column, error) {
 		return d.array(path, node)
 	}
 	kind, err := scalarKind(path, types)
+	if kind == Int64 && fits32(node) {
+		kind = Int32
+	}
 	return Column{Kind: kind}, err
+}
+
+// fits32 says whether an integer's bounds lie within 32 bits.
+func fits32(node any) bool {
+	for _, keyword := range []string{"minimum", "maximum"} {
+		value, _ := member(node, keyword)
+		number, ok := value.(json.Number)
+		if !ok {
+			return false
+		}
+		if _, why := parseInteger([]byte(number), math.MinInt32, math.MaxInt32); why != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // resolve follows a $ref within the file, and takes the one schema of anyOf or oneOf that is
@@ -334,9 +354,9 @@ func mergeFields(path string, fields, more []Column) ([]Column, error) {
 
 func merge(path string, a, b Column) (Column, error) {
 	switch {
-	case a.Kind == Int64 && b.Kind == Double:
+	case a.Kind.widensTo(b.Kind):
 		return b, nil
-	case a.Kind == Double && b.Kind == Int64:
+	case b.Kind.widensTo(a.Kind):
 		return a, nil
 	case a.Kind != b.Kind:
 		return a, at(path, fmt.Sprintf("it is %s here and %s in another version: give it one type, or raise the major version", b.Kind, a.Kind))
@@ -346,6 +366,11 @@ func merge(path string, a, b Column) (Column, error) {
 		return a, err
 	}
 	return mergeByPlace(path, a, b)
+}
+
+// widensTo says whether every value of a kind is also one of another.
+func (k Kind) widensTo(wide Kind) bool {
+	return k == Int32 && (wide == Int64 || wide == Double) || k == Int64 && wide == Double
 }
 
 // mergeByPlace merges what is below a List, a Map or a Tuple.

@@ -126,9 +126,9 @@ func appendNumber(b []byte, kind Kind, number json.Number) ([]byte, *Problem) {
 	whole, fits := d.int64()
 	fits = fits && d.isInteger()
 	switch kind {
-	case Int64:
-		if !fits {
-			return b, refuse(CodeValue, "", "an integer of 64 bits was expected")
+	case Int32, Int64:
+		if !fits || kind == Int32 && whole != int64(int32(whole)) {
+			return b, refuse(CodeValue, "", "an integer within the column's bits was expected")
 		}
 		return strconv.AppendInt(b, whole, 10), nil
 	case String:

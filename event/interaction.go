@@ -73,15 +73,15 @@ func fieldOf(name []byte) field {
 
 // InteractionColumns are the columns of the built-in stream, in the order of its rows.
 func InteractionColumns() []Column {
-	integer := func(name string) Column { return Column{Name: name, Kind: Int64} }
+	integer := func(name string) Column { return Column{Name: name, Kind: Int32} }
 	text := func(name string) Column { return Column{Name: name, Kind: String} }
 	entry := Column{Kind: Tuple, Fields: []Column{
 		text("name"), integer("offset_ms"), integer("duration_ms"), integer("repeat"),
 	}}
 	return []Column{
-		integer("timestamp"),
+		{Name: "timestamp", Kind: Int64},
 		{Name: "id", Kind: UUID},
-		integer("received"),
+		{Name: "received", Kind: Int64},
 		{Name: "event_stream", Kind: List, Fields: []Column{entry}},
 		text("email_type"),
 		integer("number_emails"),

@@ -29,6 +29,17 @@ func (s *Server) library(w http.ResponseWriter, r *http.Request) {
 	w.Write(s.Library)
 }
 
+// libraryMap serves the library's source map, for those who debug a page.
+func (s *Server) libraryMap(w http.ResponseWriter, _ *http.Request) {
+	if len(s.LibraryMap) == 0 {
+		s.refuse(w, http.StatusNotFound, "this server was built without the library's source map")
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	s.answer(w, http.StatusOK, s.LibraryMap)
+}
+
 func etag(content []byte) string {
 	sum := sha256.Sum256(content)
 	return `"` + hex.EncodeToString(sum[:8]) + `"`

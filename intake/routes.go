@@ -23,6 +23,7 @@ func (s *Server) makeRoutes() map[string]route {
 			method: http.MethodPost, allow: "POST, OPTIONS", serve: s.interactionData, shared: true,
 		},
 		"/brine.js":        get(s.library, false),
+		"/brine.js.map":    get(s.libraryMap, false),
 		"/__heartbeat__":   get(s.heartbeat, false),
 		"/__lbheartbeat__": get(s.alive, false),
 		"/__version__":     get(s.versionInfo, false),

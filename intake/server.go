@@ -56,11 +56,12 @@ type Server struct {
 	RateLimit float64
 	RateBurst int
 
-	Version string           // of Brine, for /__version__
-	Library []byte           // what GET /brine.js gives; none: 404
-	Demo    http.Handler     // serves what is below /demo/; none: 404
-	Now     func() time.Time // default: time.Now
-	Logger  *slog.Logger     // default: slog.Default()
+	Version    string           // of Brine, for /__version__
+	Library    []byte           // what GET /brine.js gives; none: 404
+	LibraryMap []byte           // what GET /brine.js.map gives; none: 404
+	Demo       http.Handler     // serves what is below /demo/; none: 404
+	Now        func() time.Time // default: time.Now
+	Logger     *slog.Logger     // default: slog.Default()
 
 	stats     Stats
 	routes    map[string]route

@@ -37,7 +37,10 @@ func (d *disk) clearAside() error {
 	if err := os.RemoveAll(d.path(asideFolder)); err != nil {
 		return err
 	}
-	return os.MkdirAll(d.path(asideFolder), 0o700)
+	if err := os.MkdirAll(d.path(asideFolder), 0o700); err != nil {
+		return err
+	}
+	return errors.Join(d.coarsen(asideFolder), d.coarsen(""))
 }
 
 // publish moves files that were written aside to their places. When it returns without error

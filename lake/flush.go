@@ -56,7 +56,7 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	logs := l.opts.Log.Logs()
 	var hour time.Time
 	for i, info := range logs {
-		last, err := l.flushLog(ctx, info.Name)
+		last, err := l.flushLog(ctx, info.Name, info.Last)
 		if err != nil {
 			return fmt.Errorf("log %s: %w", info.Name, err)
 		}
@@ -78,9 +78,10 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	return nil
 }
 
-// flushLog flushes one log to its end and gives the hour of its last entry.
-func (l *Lake) flushLog(ctx context.Context, log string) (hour time.Time, err error) {
-	for {
+// flushLog flushes one log up to the end that it has now, as under load there always is more. It
+// gives the hour of the last entry that it flushed.
+func (l *Lake) flushLog(ctx context.Context, log string, end uint64) (hour time.Time, err error) {
+	for l.committed(log).Last < end {
 		from := l.committed(log).Last + 1
 		entries, err := l.opts.Log.Read(ctx, log, from, l.opts.FlushBytes)
 		if err != nil || len(entries) == 0 {
@@ -89,12 +90,13 @@ func (l *Lake) flushLog(ctx context.Context, log string) (hour time.Time, err er
 		if entries[0].Seq > from {
 			l.log.Debug("the log begins later than the lake ends", "log", log, "from", from, "first", entries[0].Seq)
 		}
-		b := &batch{log: log, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
+		b := &batch{log: log, level: flushLevel, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
 		if err := l.flushEntries(ctx, b, entries); err != nil {
 			return hour, err
 		}
 		hour = entries[len(entries)-1].Hour
 	}
+	return hour, nil
 }
 
 func (l *Lake) committed(log string) mark {
@@ -107,6 +109,7 @@ func (l *Lake) committed(log string) mark {
 type batch struct {
 	log         string
 	first, last uint64
+	level       int // of compression
 	files       []*File
 	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine
@@ -261,7 +264,7 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		source = l.ordered(p.table, "FROM batch UNION ALL BY NAME FROM "+l.readParquet(last))
 	}
 	b.files = append(b.files, f) // now, so that what a failed write leaves is found
-	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), flushLevel)); err != nil {
+	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), b.level)); err != nil {
 		return err
 	}
 	if f.Size, err = parquetSize(l.disk.aside(f.Name)); err != nil {
@@ -342,7 +345,7 @@ const (
 )
 
 func copyTo(source, path string, level int) string {
-	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
+	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
 		source, duck.Quote(path), level, rowGroup)
 }
 

@@ -52,7 +52,7 @@ func (l *Lake) importRun(ctx context.Context, t Table, source string, chunk uint
 	if err := l.takeBack(); err != nil {
 		return 0, err
 	}
-	b := &batch{log: source, first: chunk, last: chunk, unreadable: map[time.Time][]row{}}
+	b := &batch{log: source, level: compactLevel, first: chunk, last: chunk, unreadable: map[time.Time][]row{}}
 	if err := l.commitRun(ctx, b, t, run); err != nil {
 		l.failed = b
 		return 0, err

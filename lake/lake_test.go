@@ -3,9 +3,11 @@ package lake_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,16 +29,17 @@ type house struct {
 }
 
 // clock stands still until a test moves it; it never disagrees with itself.
-type clock struct{ now time.Time }
+type clock struct{ since atomic.Int64 } // testStart, ns
 
-func (c *clock) Wall() time.Time     { return c.now }
-func (c *clock) Mono() time.Duration { return c.now.Sub(testStart) }
+func (c *clock) Wall() time.Time         { return testStart.Add(c.Mono()) }
+func (c *clock) Mono() time.Duration     { return time.Duration(c.since.Load()) }
+func (c *clock) advance(d time.Duration) { c.since.Add(int64(d)) }
 
 var testStart = time.Date(2026, 11, 21, 13, 7, 0, 0, time.UTC)
 
 func mustOpen(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{tb: tb, dir: tb.TempDir(), clock: &clock{testStart}, point: func(string) {}}
+	h := &house{tb: tb, dir: tb.TempDir(), clock: &clock{}, point: func(string) {}}
 	h.open()
 	tb.Cleanup(h.close)
 	return h
@@ -54,7 +57,7 @@ func (h *house) open() {
 	h.tb.Helper()
 	ctx := context.Background()
 	var err error
-	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: filepath.Join(h.dir, "log"), Clock: h.clock}); err != nil {
+	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: filepath.Join(h.dir, "log"), Clock: h.clock, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		h.tb.Fatal(err)
 	}
 	h.lake = h.openLake(h.log)
@@ -194,15 +197,15 @@ func TestHoursAreCompactedWhenClosed(t *testing.T) {
 	var all []event.Record
 	for hour := range 3 {
 		for n := range 5 {
-			r := click(h.clock.now, 10*hour+n)
+			r := click(h.clock.Wall(), 10*hour+n)
 			all = append(all, r)
 			h.append(r)
 			h.flush()
 		}
-		h.clock.now = h.clock.now.Add(time.Hour)
+		h.clock.advance(time.Hour)
 	}
-	h.append(click(h.clock.now, 99))
-	all = append(all, click(h.clock.now, 99))
+	h.append(click(h.clock.Wall(), 99))
+	all = append(all, click(h.clock.Wall(), 99))
 	h.flush()
 	if err := h.lake.Compact(ctx); err != nil {
 		t.Fatal(err)
@@ -217,10 +220,10 @@ func TestHoursAreCompactedWhenClosed(t *testing.T) {
 
 func TestADayTurns(t *testing.T) {
 	h := mustOpen(t)
-	a := click(h.clock.now, 1)
+	a := click(h.clock.Wall(), 1)
 	h.append(a)
-	h.clock.now = h.clock.now.Add(24 * time.Hour)
-	b := click(h.clock.now, 2)
+	h.clock.advance(24 * time.Hour)
+	b := click(h.clock.Wall(), 2)
 	h.append(b)
 	h.flush()
 	wantRows(t, read(t, h.lake, lake.Raw, "click"), a, b)

@@ -13,8 +13,6 @@ import (
 // quarantineStream is the one stream of the quarantine dataset.
 const quarantineStream = "lines"
 
-var quarantineKey = tableKey{Quarantine, quarantineStream}
-
 // QuarantineTable is where lines of the log go that the flush could not read.
 func QuarantineTable() Table {
 	return NewTable(Quarantine, quarantineStream, []event.Column{

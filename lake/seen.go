@@ -21,6 +21,7 @@ import (
 type seen struct {
 	slots map[slotKey]*slotFilter
 	bits  uint // of all filters together
+	max   uint // bits that they may take
 }
 
 type slotKey struct {
@@ -41,7 +42,7 @@ const (
 	seenRecentSlots = 12 // a slot this far back (2 hours) gets a filter, an older one is looked up
 )
 
-func newSeen() *seen { return &seen{slots: map[slotKey]*slotFilter{}} }
+func newSeen() *seen { return &seen{slots: map[slotKey]*slotFilter{}, max: seenMaxBits} }
 
 func (s *seen) has(k slotKey) bool { return s.slots[k] != nil }
 
@@ -71,12 +72,12 @@ func (f *slotFilter) maybe(id [16]byte) bool {
 
 // shrink forgets the oldest slots until the bound is kept.
 func (s *seen) shrink() {
-	if s.bits <= seenMaxBits {
+	if s.bits <= s.max {
 		return
 	}
 	keys := slices.SortedFunc(maps.Keys(s.slots), func(a, b slotKey) int { return cmp.Compare(a.slot, b.slot) })
 	for _, k := range keys {
-		if s.bits <= seenMaxBits {
+		if s.bits <= s.max {
 			return
 		}
 		s.forget(k)

@@ -15,9 +15,6 @@ var (
 		{"screen.authenticate", 0.995, 210, 0},
 		{"user.can_interact", 1, 18, 0},
 	}
-	giveEmail = []step{
-		{"xhr_complete.GET/wsapi/address_info", 0.86, 6400, 240},
-	}
 	knownEmail = []step{
 		{"authenticate.enter_password", 0.99, 20, 0},
 	}
@@ -48,9 +45,14 @@ var (
 	}
 	assertion = []step{
 		{"generate_assertion", 0.996, 35, 0},
-		{"xhr_complete.POST/wsapi/cert_key", 1, 60, 640},
-		{"assertion_generated", 0.997, 25, 0},
+		{"assertion_generated", 0.997, 740, 0},
 	}
+)
+
+// Giving an e-mail address has no entry of its own: the next screen tells of it.
+const (
+	emailShare = 0.86
+	emailWait  = 6640 // ms, median
 )
 
 // Who comes, of those who give their e-mail address.
@@ -77,9 +79,14 @@ var failures = []choice[string]{
 
 // run lets a person use the dialog, from its opening to success or to where the person leaves.
 func (v *visit) run() {
-	if !v.walk(opening) || !v.walk(giveEmail) {
+	if !v.walk(opening) {
 		return
 	}
+	if !v.happens(emailShare) {
+		v.leave(emailWait)
+		return
+	}
+	v.clock += v.time(emailWait)
 	v.known = true
 	switch who := v.random.Float64(); {
 	case who < newShare:

@@ -139,7 +139,7 @@ func TestFunnels(t *testing.T) {
 		got       float64
 		low, high float64
 	}{
-		{"events in an interaction", entries / float64(len(all)), 8, 10.5},
+		{"events in an interaction", entries / float64(len(all)), 7, 9.5},
 		{"signed in, of all", with("assertion_generated") / float64(len(all)), 0.60, 0.75},
 		{"new, of all", with("screen.set_password") / float64(len(all)), 0.15, 0.21},
 		{"password chosen, of the new", with("user.user_staged") / with("screen.set_password"), 0.72, 0.84},

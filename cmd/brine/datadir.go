@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +30,10 @@ var errLocked = errors.New("another brine is using it")
 
 // dataDir is a data folder that belongs to this process until Close.
 type dataDir struct {
-	path string
-	lock *os.File
+	path   string
+	lock   *os.File
+	cancel context.CancelFunc // ends keepCoarse
+	coarse sync.WaitGroup
 }
 
 // openDataDir takes the folder for this process alone, makes what is missing in it, and empties
@@ -39,14 +42,17 @@ func openDataDir(path string) (*dataDir, error) {
 	if err := makeFolder(path); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	d := &dataDir{path: path}
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &dataDir{path: path, cancel: cancel}
 	if err := d.takeLock(); err != nil {
+		cancel()
 		return nil, err
 	}
 	if err := d.makeFolders(); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
+	d.coarse.Go(func() { d.keepCoarse(ctx) })
 	return d, nil
 }
 
@@ -126,7 +132,27 @@ func (d *dataDir) lake() string { return filepath.Join(d.path, lakeFolder) }
 func (d *dataDir) tmp() string  { return filepath.Join(d.path, tmpFolder) }
 
 // Close gives the folder free. What listens on its socket is closed before.
-func (d *dataDir) Close() error { return d.lock.Close() }
+func (d *dataDir) Close() error {
+	d.cancel()
+	d.coarse.Wait()
+	return d.lock.Close()
+}
+
+// keepCoarse takes the times of the folder and of its tmp down to the hour. Whatever makes or
+// removes a file there changes them, and spilling is not in this program's hands; so it is done
+// now and again, and once more at the end.
+func (d *dataDir) keepCoarse(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		// A folder that another user owns, like a mount, cannot be changed: it keeps its time.
+		_ = errors.Join(hourTimes(d.path), hourTimes(d.tmp()))
+	}
+}
 
 // hourTimes sets the times of a file to the start of the hour in which it was changed: nothing in
 // the data folder says finer than its hour when something was.
@@ -136,6 +162,9 @@ func hourTimes(path string) error {
 		return err
 	}
 	hour := info.ModTime().Truncate(time.Hour)
+	if info.ModTime().Equal(hour) {
+		return nil
+	}
 	return os.Chtimes(path, hour, hour)
 }
 

@@ -60,7 +60,7 @@ func (c *demoCmd) Run(g *globals) error {
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
 	err = h.serve(g.ctx, func() {
-		fmt.Fprintf(g.stdout, demoText, c.Public, c.Private, c.Private)
+		fmt.Fprintf(g.stdout, demoText, c.Public, c.Private, c.Private, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
@@ -73,7 +73,7 @@ Brine is running.
   Click through a sign-in dialog     http://%s/demo/
   See what it stored (5 s later)     curl http://%s/wsapi/interaction_data/last
   Read all of it as a stream         curl -H 'Accept: application/x-ndjson' http://%s/api/v1/events/interaction
-  How things stand                   bin/brine status, in another terminal, with a config that says data: ./demo-data
+  How things stand                   bin/brine status --data %s
 
 A few simulated users sign in every few seconds. Kill this process as hard as you like
 (kill -9): what was answered with success is still there when you start it again.

@@ -90,7 +90,7 @@ func (h *house) openIntake(demo bool) error {
 		Append: h.append, Ready: h.ready.Err, Sampling: sampling, CSRFKey: key,
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
-		Version: version, Library: client.Library(), Logger: h.logger,
+		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
 	if demo {
 		h.intake.Demo = http.StripPrefix("/demo", http.FileServerFS(client.Demo()))

@@ -22,7 +22,7 @@ import (
 
 // importCmd files events of the past.
 type importCmd struct {
-	configFlag
+	dataFlag
 	Stream string `arg:"" help:"The stream that the events belong to, like interaction."`
 	JSON   bool   `help:"Print JSON."`
 }
@@ -52,7 +52,7 @@ type importProblem struct {
 
 // Run imports.
 func (c *importCmd) Run(g *globals) error {
-	cfg, registry, err := load(c.path())
+	cfg, registry, err := c.load()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,21 @@ type configFlag struct {
 	Config string `placeholder:"brine.yaml" help:"Config file. Without it brine.yaml in the working folder where there is one, else every key's default."`
 }
 
+// dataFlag is the flag of commands that work on a data folder.
+type dataFlag struct {
+	configFlag
+	Data string `placeholder:"FOLDER" help:"Data folder, instead of the config's."`
+}
+
+// load is [load] with what the flags say.
+func (f dataFlag) load() (*config.Config, *event.Registry, error) {
+	cfg, registry, err := load(f.path())
+	if err == nil && f.Data != "" {
+		cfg.Data = f.Data
+	}
+	return cfg, registry, err
+}
+
 // path is the config file to read, "" for none.
 func (f configFlag) path() string {
 	const usual = "brine.yaml"

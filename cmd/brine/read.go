@@ -14,7 +14,7 @@ import (
 
 // readCmd reads what the private door gives, without the door.
 type readCmd struct {
-	configFlag
+	dataFlag
 	Stream  string `arg:"" help:"The stream to read, like interaction."`
 	Dataset string `default:"raw" enum:"raw,rejected,quarantine" help:"raw, rejected or quarantine."`
 	From    string `help:"The first event time, inclusive: RFC 3339 or milliseconds."`
@@ -38,7 +38,7 @@ var mediaTypes = map[string]string{
 
 // Run reads. It asks the private door's own handler, so that both give the same.
 func (c *readCmd) Run(g *globals) (err error) {
-	cfg, registry, err := load(c.path())
+	cfg, registry, err := c.load()
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // serveCmd is all roles in one process.
 type serveCmd struct {
-	configFlag
+	dataFlag
 	AcceptClock bool `help:"The clock has been looked at and is right, although it went back or jumped."`
 }
 
@@ -27,7 +27,7 @@ Example:
 
 // Run serves.
 func (c *serveCmd) Run(g *globals) error {
-	cfg, registry, err := load(c.path())
+	cfg, registry, err := c.load()
 	if err != nil {
 		return err
 	}

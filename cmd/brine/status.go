@@ -21,7 +21,7 @@ import (
 
 // statusCmd tells how things stand.
 type statusCmd struct {
-	configFlag
+	dataFlag
 	JSON bool `help:"Print JSON."`
 }
 
@@ -47,7 +47,7 @@ type status struct {
 
 // Run prints the status of the brine that serves, or of the folder where none does.
 func (c *statusCmd) Run(g *globals) error {
-	cfg, registry, err := load(c.path())
+	cfg, registry, err := c.load()
 	if err != nil {
 		return err
 	}

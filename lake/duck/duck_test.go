@@ -95,7 +95,7 @@ func allKinds() []event.Column {
 	text := event.Column{Name: "text", Kind: event.String}
 	number := event.Column{Name: "number", Kind: event.Double}
 	return []event.Column{
-		{Name: "bool", Kind: event.Bool}, {Name: "int", Kind: event.Int64}, number, text, {Name: "id", Kind: event.UUID},
+		{Name: "bool", Kind: event.Bool}, {Name: "small", Kind: event.Int32}, {Name: "int", Kind: event.Int64}, number, text, {Name: "id", Kind: event.UUID},
 		{Name: "list", Kind: event.List, Fields: []event.Column{text}},
 		{Name: "object", Kind: event.Struct, Fields: []event.Column{text, {Name: "in\"ner", Kind: event.Struct, Fields: []event.Column{number}}}},
 		{Name: "map", Kind: event.Map, Fields: []event.Column{{Kind: event.List, Fields: []event.Column{number}}}},
@@ -107,8 +107,8 @@ func TestRowsReadBackAsTheyWere(t *testing.T) {
 	long := strings.Repeat("long text ", 5)
 	rows := []string{
 		`{}`,
-		`{"bool":true,"int":-9223372036854775808,"number":1.5,"text":"","id":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}`,
-		`{"bool":false,"int":9223372036854775807,"number":-1e-300,"text":"twelve bytes","id":"ffffffff-ffff-4fff-bfff-ffffffffffff"}`,
+		`{"bool":true,"small":-2147483648,"int":-9223372036854775808,"number":1.5,"text":"","id":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"}`,
+		`{"bool":false,"small":2147483647,"int":9223372036854775807,"number":-1e-300,"text":"twelve bytes","id":"ffffffff-ffff-4fff-bfff-ffffffffffff"}`,
 		`{"text":"` + long + `","list":["` + long + `",null,"é","` + long + `"]}`,
 		`{"text":"quote \" backslash \\ line\n tab\t \u0001 😀","list":[]}`,
 		`{"object":{},"map":{},"tuples":[]}`,
@@ -127,7 +127,7 @@ func TestRowsReadBackAsTheyWere(t *testing.T) {
 func TestRowsThatCannotBeReadAreRefusedAlone(t *testing.T) {
 	good := `{"int":1,"list":["x"],"tuples":[["a",1]]}`
 	bad := []string{
-		``, `{`, `[]`, `{"unknown":1}`, `{"int":"1"}`, `{"int":1.5}`, `{"int":9223372036854775808}`, `{"number":1e999}`,
+		``, `{`, `[]`, `{"unknown":1}`, `{"int":"1"}`, `{"small":2147483648}`, `{"int":1.5}`, `{"int":9223372036854775808}`, `{"number":1e999}`,
 		`{"text":"no end}`, `{"text":"\ud800"x}`, `{"id":"3f2504e0"}`, `{"list":["x",{"y":1}]}`, `{"tuples":[["a",1,2]]}`,
 		`{"int":1,"bool":true}`, `{"int":1}x`, "{\"text\":\"\xff\"}", `{"object":{"text":1}}`, `{"map":{"k":["x"]}}`,
 	}
@@ -240,5 +240,5 @@ func TestAQueryEndsWithItsContext(t *testing.T) {
 
 func ExampleSQLColumns() {
 	fmt.Println(duck.SQLColumns(event.InteractionColumns()[:4]))
-	// Output: "timestamp" BIGINT, "id" UUID, "received" BIGINT, "event_stream" STRUCT("name" VARCHAR, "offset_ms" BIGINT, "duration_ms" BIGINT, "repeat" BIGINT)[]
+	// Output: "timestamp" BIGINT, "id" UUID, "received" BIGINT, "event_stream" STRUCT("name" VARCHAR, "offset_ms" INTEGER, "duration_ms" INTEGER, "repeat" INTEGER)[]
 }

@@ -293,6 +293,8 @@ func (p *parser) value(n *node, row int) {
 	switch n.kind {
 	case event.Bool:
 		*(*bool)(unsafe.Add(n.data, row)) = p.bool()
+	case event.Int32:
+		*(*int32)(unsafe.Add(n.data, row*4)) = p.int32()
 	case event.Int64:
 		*(*int64)(unsafe.Add(n.data, row*8)) = p.int64()
 	case event.Double:
@@ -404,6 +406,14 @@ func (p *parser) int64() int64 {
 		}
 		return v
 	}
+}
+
+func (p *parser) int32() int32 {
+	v := p.int64()
+	if v != int64(int32(v)) {
+		p.fail("expected an integer within 32 bits")
+	}
+	return int32(v)
 }
 
 func (p *parser) double() float64 {

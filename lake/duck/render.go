@@ -79,6 +79,8 @@ func (col *column) append(dst []byte, row int) []byte {
 	switch col.kind {
 	case event.Bool:
 		return strconv.AppendBool(dst, col.vec.Bool(row))
+	case event.Int32:
+		return strconv.AppendInt(dst, int64(col.vec.Int32(row)), 10)
 	case event.Int64:
 		return strconv.AppendInt(dst, col.vec.Int64(row), 10)
 	case event.Double:
@@ -221,7 +223,7 @@ func (r *Renderer) AppendCSV(dst []byte, row int) []byte {
 
 func (col *column) appendCSV(dst []byte, row int) []byte {
 	switch col.kind {
-	case event.Bool, event.Int64, event.Double:
+	case event.Bool, event.Int32, event.Int64, event.Double:
 		return col.append(dst, row)
 	case event.String:
 		return AppendCSVField(dst, col.vec.String(row))

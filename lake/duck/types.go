@@ -40,6 +40,7 @@ var scalars = map[event.Kind]struct {
 	typ c.Type
 }{
 	event.Bool:   {"BOOLEAN", c.TypeBoolean},
+	event.Int32:  {"INTEGER", c.TypeInteger},
 	event.Int64:  {"BIGINT", c.TypeBigInt},
 	event.Double: {"DOUBLE", c.TypeDouble},
 	event.String: {"VARCHAR", c.TypeVarchar},

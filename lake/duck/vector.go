@@ -27,8 +27,9 @@ func (v Vector) Null(row int) bool {
 	return word&(1<<(row%64)) == 0
 }
 
-// Bool, Int64 and Double read a row of a column of that type.
+// Bool, Int32, Int64 and Double read a row of a column of that type.
 func (v Vector) Bool(row int) bool      { return *(*bool)(unsafe.Add(v.data, row)) }
+func (v Vector) Int32(row int) int32    { return *(*int32)(unsafe.Add(v.data, row*4)) }
 func (v Vector) Int64(row int) int64    { return *(*int64)(unsafe.Add(v.data, row*8)) }
 func (v Vector) Double(row int) float64 { return *(*float64)(unsafe.Add(v.data, row*8)) }
 

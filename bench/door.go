@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// connections is how many keep-alive connections a load has.
+const connections = 64
+
+// doorRounds is how often the bare handler and the durable door are measured in turn.
+const doorRounds = 7
+
+// door compares the durable POST with a bare handler, in a closed loop.
+func (s *suite) door() ([]figure, error) {
+	bare, err := startBare()
+	if err != nil {
+		return nil, err
+	}
+	defer bare.stop()
+	brine, err := s.serveBrine("door")
+	if err != nil {
+		return nil, err
+	}
+	defer brine.stop()
+	var ratios, limits, rates []float64
+	for range doorRounds {
+		a, err := load{addr: bare.public, connections: connections, duration: 4 * time.Second}.run()
+		if err != nil {
+			return nil, err
+		}
+		b, err := load{addr: brine.public, connections: connections, duration: 12 * time.Second}.run() // two flushes are in it
+		if err != nil {
+			return nil, err
+		}
+		if b.errors > 0 {
+			return nil, fmt.Errorf("%d of %d durable posts were not answered 200", b.errors, b.requests)
+		}
+		ratios, limits, rates = append(ratios, b.perSecond()/a.perSecond()), append(limits, a.perSecond()), append(rates, b.perSecond())
+	}
+	ratio := median(ratios)
+	return []figure{{
+		name: "durable POST, closed loop, 64 connections", measured: fmt.Sprintf("%.0f/s", median(rates)),
+		limit: fmt.Sprintf("%.0f/s bare net/http", median(limits)), ratio: fmt.Sprintf("%.2f", ratio), target: "at least 0.60", met: ratio >= 0.6,
+	}}, nil
+}
+
+// hold sends 15,000 requests a second for a while.
+func (s *suite) hold() ([]figure, error) {
+	const rate = 15_000
+	brine, err := s.serveBrine("hold")
+	if err != nil {
+		return nil, err
+	}
+	defer brine.stop()
+	r, err := load{addr: brine.public, connections: connections, rate: rate, duration: s.seconds}.run()
+	if err != nil {
+		return nil, err
+	}
+	errors, p99, peak := float64(r.errors)/float64(r.requests), r.percentile(0.99), brine.rss("VmHWM")
+	name := fmt.Sprintf("15,000 posts/s held for %s", s.seconds)
+	return []figure{
+		{name: name + ": rate", measured: fmt.Sprintf("%.0f/s", r.perSecond()), limit: "15000/s offered", ratio: fmt.Sprintf("%.3f", r.perSecond()/rate), target: "at least 0.99", met: r.perSecond() >= 0.99*rate},
+		{name: name + ": errors", measured: fmt.Sprintf("%.3f %%", 100*errors), limit: "0", target: "at most 0.1 %", met: errors <= 0.001},
+		{name: name + ": p99", measured: r.latencies99(), limit: fmt.Sprintf("p50 %s", r.percentile(0.5).Round(10*time.Microsecond)), target: "at most 50 ms", met: p99 <= 50*time.Millisecond},
+		{name: name + ": peak memory (RSS)", measured: megabytes(peak), limit: "", target: "at most 500 MB", met: peak <= 500<<20},
+	}, nil
+}
+
+func (r result) latencies99() string { return r.percentile(0.99).Round(10 * time.Microsecond).String() }
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", n>>20) }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// process is a server that the bench started.
+type process struct {
+	cmd    *exec.Cmd
+	public string
+	reads  string // the private door; "" for the bare handler
+	ready  time.Duration
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// start runs a command and waits until its heartbeat is well.
+func start(cmd *exec.Cmd, public, reads string) (*process, error) {
+	cmd.Stderr = os.Stderr
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, public: public, reads: reads}
+	for time.Since(began) < 20*time.Second {
+		res, err := http.Get("http://" + public + "/__heartbeat__")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				p.ready = time.Since(began)
+				return p, nil
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s is not ready after 20 s", cmd.Path)
+}
+
+func (p *process) stop() error {
+	p.cmd.Process.Signal(os.Interrupt)
+	return p.cmd.Wait()
+}
+
+// rss is the resident memory in bytes, peak or now.
+func (p *process) rss(field string) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// serveBrine starts brine with the data folder of that name.
+func (s *suite) serveBrine(data string) (*process, error) {
+	public, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	private, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	config, err := s.config(data, public, private)
+	if err != nil {
+		return nil, err
+	}
+	return start(exec.Command(s.brine, "serve", "--config", config), public, private)
+}
+
+func (s *suite) config(data, public, private string) (string, error) {
+	path := filepath.Join(s.folder, data+".yaml")
+	text := fmt.Sprintf("data: ./%s\npublic: {addr: %q, rate_limit: {per_second: 0}}\nprivate: {addr: %q}\n", data, public, private)
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+func startBare() (*process, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return start(exec.Command(self, "-bare", addr), addr, "")
+}
+
+// serveBare is the limit of the public door: net/http, which reads the body and answers.
+func serveBare(addr string) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /__heartbeat__", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /wsapi/session_context", func(w http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "brine_session", Value: strings.Repeat("A", 22)})
+		io.WriteString(w, `{"csrf_token":"`+strings.Repeat("a", 56)+`"}`)
+	})
+	mux.HandleFunc("POST /wsapi/interaction_data", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"success":true,"stored":1}`)
+	})
+	return http.ListenAndServe(addr, mux)
+}

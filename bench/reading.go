@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"brine/lake/duck"
+	"brine/simulate"
+)
+
+const readDays, readRounds = 2, 5
+
+// reading stores simulated interactions and reads all of them back, ordered and as sent.
+func (s *suite) reading() (figures []figure, err error) {
+	packed, err := s.importHistory("read")
+	if err != nil {
+		return nil, err
+	}
+	brine, err := s.serveBrine("read")
+	if err != nil {
+		return nil, err
+	}
+	defer brine.stop()
+	time.Sleep(time.Second)
+	idle := brine.rss("VmRSS")
+	rows, perEvent, err := held(brine)
+	if err != nil {
+		return nil, err
+	}
+	var rates, limits []float64
+	for range readRounds {
+		rate, err := readAll(brine, rows)
+		if err != nil {
+			return nil, err
+		}
+		limit, err := s.scanAlone(rows)
+		if err != nil {
+			return nil, err
+		}
+		rates, limits = append(rates, rate), append(limits, limit)
+	}
+	rate, limit := median(rates), median(limits)
+	return []figure{
+		{name: "read as NDJSON over HTTP", measured: fmt.Sprintf("%.0f events/s", rate), limit: fmt.Sprintf("%.0f/s DuckDB's scan of the same columns alone", limit),
+			ratio: fmt.Sprintf("%.2f", rate/limit), target: "at least 400,000/s", met: rate >= 400_000},
+		{name: "at rest, bytes an event", measured: fmt.Sprintf("%.1f", perEvent), limit: fmt.Sprintf("%.1f the same NDJSON in one zstd stream (best)", packed),
+			ratio: fmt.Sprintf("%.2f", perEvent/packed), target: "at most 45", met: perEvent <= 45},
+		{name: fmt.Sprintf("start to ready with %d events", rows), measured: brine.ready.Round(time.Millisecond).String(), target: "under 1 s", met: brine.ready < time.Second},
+		{name: "idle memory (RSS)", measured: megabytes(idle), target: "under 120 MB", met: idle < 120<<20},
+	}, nil
+}
+
+// importHistory stores the events with the command, and gives the bytes an event of its input, packed.
+func (s *suite) importHistory(data string) (packed float64, err error) {
+	config, err := s.config(data, "127.0.0.1:1", "127.0.0.1:2")
+	if err != nil {
+		return 0, err
+	}
+	history := filepath.Join(s.folder, "history.ndjson")
+	out, err := os.Create(history)
+	if err != nil {
+		return 0, err
+	}
+	if err := (simulate.Config{Seed: 1, Days: readDays, PerDay: s.events / readDays, End: time.Now()}).Write(out); err != nil {
+		return 0, err
+	}
+	if packed, err = pack(history); err != nil {
+		return 0, err
+	}
+	if _, err := out.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	command := exec.Command(s.brine, "import", "interaction", "--config", config)
+	command.Stdin, command.Stderr = out, os.Stderr
+	return packed, command.Run()
+}
+
+func pack(path string) (bytesPerLine float64, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	return float64(len(w.EncodeAll(text, nil))) / float64(bytes.Count(text, []byte{'\n'})), nil
+}
+
+func held(brine *process) (rows int64, perEvent float64, err error) {
+	res, err := http.Get("http://" + brine.reads + "/api/v1/status")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer res.Body.Close()
+	var status struct {
+		Held []struct{ Rows, Bytes int64 }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&status); err != nil {
+		return 0, 0, err
+	}
+	if len(status.Held) != 1 {
+		return 0, 0, fmt.Errorf("want one stream, got %v", status.Held)
+	}
+	return status.Held[0].Rows, float64(status.Held[0].Bytes) / float64(status.Held[0].Rows), nil
+}
+
+func readAll(brine *process, rows int64) (perSecond float64, err error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+brine.reads+"/api/v1/events/interaction", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Accept", "application/x-ndjson")
+	began := time.Now()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	var lines int64
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := res.Body.Read(buf)
+		lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	if lines != rows {
+		return 0, fmt.Errorf("read %d of %d events", lines, rows)
+	}
+	return float64(lines) / time.Since(began).Seconds(), nil
+}
+
+// scanAlone lets DuckDB read the same files and throws the chunks away.
+func (s *suite) scanAlone(rows int64) (perSecond float64, err error) {
+	db, err := duck.Open(duck.Options{Folders: []string{s.folder}})
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	conn, err := db.Conn()
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	began := time.Now()
+	got, err := conn.Query(context.Background(), "FROM read_parquet("+duck.Quote(s.folder+"/read/lake/raw/**/*.parquet")+", hive_partitioning=false)")
+	if err != nil {
+		return 0, err
+	}
+	defer got.Close()
+	var n int64
+	for got.Next() {
+		n += int64(got.Len())
+	}
+	if n != rows || got.Err() != nil {
+		return 0, fmt.Errorf("scanned %d of %d rows: %w", n, rows, got.Err())
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
+}

@@ -28,6 +28,7 @@ type catalogue struct {
 	covered []Name          // to be swept
 	pending []Name          // beyond the newest mark of their log
 	marks   map[string]mark // the newest of each log
+	stale   []mark          // the others
 	faults  []Fault
 }
 
@@ -83,8 +84,13 @@ func (c *catalogue) addMark(rel string) {
 		c.fault(rel, err.Error())
 		return
 	}
-	if m.Last > c.marks[m.Log].Last {
-		c.marks[m.Log] = m
+	older, ok := c.marks[m.Log]
+	if ok && older.Last > m.Last {
+		older, m = m, older
+	}
+	c.marks[m.Log] = m
+	if ok {
+		c.stale = append(c.stale, older)
 	}
 }
 

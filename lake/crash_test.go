@@ -225,8 +225,10 @@ func checkClean(t *testing.T, dir string) {
 		if part == nil {
 			t.Fatalf("%s is no mark", mark.Name())
 		}
-		last, _ := strconv.ParseUint(part[2], 10, 64)
-		flushed[part[1]] = max(flushed[part[1]], last)
+		if flushed[part[1]] > 0 {
+			t.Errorf("log %s has more than one mark", part[1])
+		}
+		flushed[part[1]], _ = strconv.ParseUint(part[2], 10, 64)
 	}
 	for _, path := range (&house{dir: dir}).files() {
 		name, err := lake.ParseName(path)

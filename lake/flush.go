@@ -113,7 +113,7 @@ type batch struct {
 	files       []*File
 	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine
-	before      mark                // the mark of its log that its own replaced
+	before      []mark              // of its log, that its own replaced
 }
 
 func (b *batch) mark() mark { return mark{b.log, b.last} }
@@ -124,7 +124,7 @@ func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.En
 		return err
 	}
 	l.disk.point("flush-committed")
-	if err := l.disk.removeMarks([]mark{b.before}); err != nil {
+	if err := l.disk.removeMarks(b.before); err != nil {
 		return err
 	}
 	if err := l.opts.Log.Trim(ctx, b.log, b.last); err != nil {
@@ -141,10 +141,8 @@ func (l *Lake) commitEntries(ctx context.Context, b *batch, entries []eventlog.E
 			return err
 		}
 	}
-	for hour, rows := range b.unreadable {
-		if err := l.writePart(ctx, b, &part{table: QuarantineTable(), hour: hour, rows: rows}); err != nil {
-			return err
-		}
+	if err := l.writeUnreadable(ctx, b); err != nil {
+		return err
 	}
 	l.disk.point("flush-written")
 	if err := l.disk.publish(namesOf(b.files)); err != nil {
@@ -154,12 +152,24 @@ func (l *Lake) commitEntries(ctx context.Context, b *batch, entries []eventlog.E
 	if err := l.disk.commit(b.mark()); err != nil {
 		return err
 	}
-	b.before = l.committed(b.log)
 	l.mu.Lock()
+	if m, ok := l.cat.marks[b.log]; ok {
+		b.before = []mark{m}
+	}
 	l.cat.marks[b.log] = b.mark()
 	l.mu.Unlock()
 	l.taken(b.files)
 	l.remember(b.stored)
+	return nil
+}
+
+// writeUnreadable writes the quarantine files of a batch aside.
+func (l *Lake) writeUnreadable(ctx context.Context, b *batch) error {
+	for hour, rows := range b.unreadable {
+		if err := l.writePart(ctx, b, &part{table: QuarantineTable(), hour: hour, rows: rows}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -58,7 +58,9 @@ func (l *Lake) importRun(ctx context.Context, t Table, source string, chunk uint
 		return 0, err
 	}
 	for _, p := range b.stored {
-		stored += int64(len(p.rows))
+		if p.table.Dataset == t.Dataset {
+			stored += int64(len(p.rows))
+		}
 	}
 	return stored, nil
 }
@@ -77,6 +79,9 @@ func (l *Lake) commitRun(ctx context.Context, b *batch, t Table, run []row) erro
 		if err := l.writePart(ctx, b, &part{table: t, hour: hour, rows: rows}); err != nil {
 			return err
 		}
+	}
+	if err := l.writeUnreadable(ctx, b); err != nil {
+		return err
 	}
 	if err := l.disk.publish(namesOf(b.files)); err != nil {
 		return err

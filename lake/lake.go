@@ -172,10 +172,10 @@ func (l *Lake) recover() error {
 			return err
 		}
 	}
-	if err := l.disk.remove(l.cat.covered); err != nil {
+	if err := errors.Join(l.disk.remove(l.cat.covered), l.disk.removeMarks(l.cat.stale)); err != nil {
 		return err
 	}
-	l.cat.pending, l.cat.covered = nil, nil
+	l.cat.pending, l.cat.covered, l.cat.stale = nil, nil, nil
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 // house is a private door over a lake with a log, all on a real disk, with a clock that the test sets.
 type house struct {
 	tb    testing.TB
+	dir   string
 	clock *clock
 	temp  string
 	log   *eventlog.Log
@@ -45,7 +46,7 @@ var testStart = time.Date(2026, 11, 21, 13, 7, 30, 0, time.UTC)
 func openHouse(tb testing.TB) *house {
 	tb.Helper()
 	dir := tb.TempDir()
-	h := &house{tb: tb, clock: &clock{testStart}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
+	h := &house{tb: tb, dir: dir, clock: &clock{testStart}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
 	ctx := context.Background()
 	err := os.Mkdir(h.temp, 0o700)
 	if err != nil {
@@ -55,14 +56,27 @@ func openHouse(tb testing.TB) *house {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { h.log.Close() })
-	if h.lake, err = lake.Open(ctx, lake.Options{Dir: filepath.Join(dir, "lake"), Temp: h.temp, Tables: tables(), Log: h.log, Now: h.clock.Wall}); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(h.lake.Close)
-	server := httptest.NewServer((&console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall}).Handler())
-	tb.Cleanup(server.Close)
-	h.url = server.URL
+	h.openLake()
 	return h
+}
+
+// openLake opens the lake, and the door over it.
+func (h *house) openLake() {
+	h.tb.Helper()
+	l, err := lake.Open(context.Background(), lake.Options{Dir: filepath.Join(h.dir, "lake"), Temp: h.temp, Tables: tables(), Log: h.log, Now: h.clock.Wall})
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	h.tb.Cleanup(l.Close)
+	h.lake = l
+	server := httptest.NewServer(h.handler())
+	h.tb.Cleanup(server.Close)
+	h.url = server.URL
+}
+
+// handler is the door without a server.
+func (h *house) handler() http.Handler {
+	return (&console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall}).Handler()
 }
 
 func tables() []lake.Table {

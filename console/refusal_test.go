@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"brine/console"
 )
 
 // A request that makes no sense is told why, in JSON; the reason never repeats what was sent.
@@ -103,11 +101,6 @@ func TestForeignHostIsRefused(t *testing.T) {
 			}
 		}
 	}
-}
-
-// handler is the door without a server.
-func (h *house) handler() http.Handler {
-	return (&console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall}).Handler()
 }
 
 // Whatever the query says, the answer is rows within the range or a reason, and the door goes on.

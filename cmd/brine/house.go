@@ -169,8 +169,8 @@ func (h *house) openDoors() (doors []*door, err error) {
 		}
 	}()
 	for _, d := range []*door{
-		{name: "public", addr: h.cfg.Public.Addr, server: newServer(h.intake.Handler(), 30*time.Second)},
-		{name: "private", addr: h.cfg.Private.Addr, server: newServer(h.console.Handler(), 0)}, // a read may last
+		{name: "public", addr: h.cfg.Public.Addr, server: newServer(h.intake.Handler())},
+		{name: "private", addr: h.cfg.Private.Addr, server: newServer(h.console.Handler())},
 	} {
 		if d.listener, err = net.Listen("tcp", d.addr); err != nil {
 			return doors, fmt.Errorf("open the %s door: %w (is another program on this address? change %[1]s.addr)", d.name, err)
@@ -184,10 +184,13 @@ func (h *house) openDoors() (doors []*door, err error) {
 	return append(doors, &door{name: "socket", listener: socket, server: &http.Server{Handler: h.socketHandler()}}), nil
 }
 
-func newServer(handler http.Handler, write time.Duration) *http.Server {
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: write, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} // net/http's lines hold client addresses
+// newServer bounds how long a request may take to arrive. An answer is not bounded: those of the
+// public door fit into a socket's buffer, and a read may last. One deadline for headers and body
+// is one system call less for each request than two.
+func newServer(handler http.Handler) *http.Server {
+	const arrival = 20 * time.Second
+	return &http.Server{Handler: handler, ReadHeaderTimeout: arrival, ReadTimeout: arrival, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} // net/http's lines hold client addresses
 }
 
 func (d *door) serve() error {

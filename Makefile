@@ -22,7 +22,7 @@ test: test-needs ## install what the tests need, and run them all
 
 lint: ## check format, code and go.mod
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
-	@if grep -rnE '\bt\.Skip' --include='*_test.go' .; then echo "a test fails, it does not skip"; exit 1; fi
+	@if grep -rnE '\b(t|tb|b)\.Skip' --include='*_test.go' . | grep -vF 'skipped: ../shared'; then echo "a test fails, it does not skip; only ../shared may be missing"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
 	go mod tidy -diff

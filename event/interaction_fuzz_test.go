@@ -30,7 +30,7 @@ func FuzzInteraction(f *testing.F) {
 	a.AnyAge = true
 	f.Fuzz(func(t *testing.T, src []byte) {
 		if farNumber.Match(src) {
-			t.Skip("the library would spend its time on the exponent")
+			return // the library would spend its time on the exponent
 		}
 		row, key, n, p := AppendInteraction(nil, src, a)
 		checkEnd(t, src, n, p)

@@ -12,7 +12,7 @@ const realSchemas = "../../shared/realdata/schemas"
 func loadRegistry(t testing.TB, folder string) *Registry {
 	t.Helper()
 	if _, err := os.Stat(folder); err != nil {
-		t.Skipf("skipped: the schemas are not there: %v", err)
+		t.Skipf("skipped: ../shared has no schemas: %v", err)
 	}
 	r, err := LoadRegistry(folder)
 	if err != nil {

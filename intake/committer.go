@@ -16,7 +16,7 @@ const MaxGroup = 4 << 20
 // yields is how often others may run before a group is taken: handlers that are ready join it
 // rather than wait for the next. BenchmarkGroupCommit, 64 clients, events a group: 29 with
 // none, 41 with 1, 47 with 4, 39 with 16; a lone client cannot tell the difference.
-const yields = 4
+const yields = 1
 
 var (
 	errGroupFull = errors.New("the group being gathered is full")

@@ -10,7 +10,7 @@ import (
 
 // Compact makes one file of all that a closed hour of a stream holds from one log.
 func (l *Lake) Compact(ctx context.Context) error {
-	conn, err := l.db.Conn()
+	conn, err := l.writer.Conn()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (l *Lake) uncompacted() [][]*File {
 }
 
 func (l *Lake) compact(ctx context.Context, t Table, group []*File) error {
-	conn, err := l.db.Conn()
+	conn, err := l.writer.Conn()
 	if err != nil {
 		return err
 	}

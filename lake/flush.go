@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -262,25 +263,62 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		return err
 	}
 	p.rows = b.once(p)
-	if p.rows, err = l.load(ctx, b, p); err != nil || len(p.rows) == 0 {
+	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}
+	last := l.lastSmall(n)
+	if last != nil {
+		n.First, n.Generation = last.First, last.Generation+1
+	}
+	f := &File{Name: n, known: true}
+	b.files = append(b.files, f) // now, so that what a failed write leaves is found
+	if err := l.copyRows(ctx, b, p, f, last); err != nil {
 		return err
 	}
-	f := &File{Rows: int64(len(p.rows)), Min: p.rows[0].key.Time, Max: p.rows[len(p.rows)-1].key.Time, known: true,
-		Name: Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}}
-	source := "batch"
-	if last := l.lastSmall(f.Name); last != nil {
-		f.First, f.Generation = last.First, last.Generation+1
-		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
-		source = l.ordered(p.table, "FROM batch UNION ALL BY NAME FROM "+l.readParquet(last))
+	if len(p.rows) == 0 { // all were stored before, or cannot be read
+		b.files = b.files[:len(b.files)-1]
+		return os.Remove(l.disk.aside(n))
 	}
-	b.files = append(b.files, f) // now, so that what a failed write leaves is found
+	f.Rows, f.Min, f.Max = int64(len(p.rows)), p.rows[0].key.Time, p.rows[len(p.rows)-1].key.Time
+	if last != nil {
+		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
+	}
+	b.stored = append(b.stored, p)
+	f.Size, err = parquetSize(l.disk.aside(n))
+	return err
+}
+
+// copyRows writes a part's rows, with those of the small file that it replaces, into a file aside.
+// Afterwards the part has those that could be read; the others go to quarantine.
+func (l *Lake) copyRows(ctx context.Context, b *batch, p *part, f, last *File) error {
+	all, next := p.rows, 0
+	readable := make([]row, 0, len(all))
+	table, done, err := l.flusher.Feed(&duck.Feed{
+		Columns: p.table.Columns, Keyed: p.table.keyed,
+		Next: func() (event.Key, []byte, bool) {
+			if next == len(all) {
+				return event.Key{}, nil, false
+			}
+			readable = append(readable, all[next])
+			next++
+			return all[next-1].key, all[next-1].json, true
+		},
+		Refused: func(why error) {
+			r := all[next-1]
+			readable = readable[:len(readable)-1]
+			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, why)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer done()
+	source := "(FROM " + table + "())"
+	if last != nil {
+		source = l.ordered(p.table, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
+	}
 	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), b.level)); err != nil {
 		return err
 	}
-	if f.Size, err = parquetSize(l.disk.aside(f.Name)); err != nil {
-		return err
-	}
-	b.stored = append(b.stored, p)
+	p.rows = readable
 	return nil
 }
 
@@ -320,31 +358,6 @@ func (l *Lake) lastSmall(n Name) *File {
 		return nil
 	}
 	return last
-}
-
-// load fills the table `batch` with a part's rows and gives those that it could read; the
-// others go to quarantine.
-func (l *Lake) load(ctx context.Context, b *batch, p *part) ([]row, error) {
-	if err := l.flusher.Exec(ctx, "CREATE OR REPLACE TEMP TABLE batch ("+duck.SQLColumns(p.table.stored())+")"); err != nil {
-		return nil, err
-	}
-	loader, err := duck.NewLoader(l.flusher, "batch", p.table.stored(), p.table.keyed)
-	if err != nil {
-		return nil, err
-	}
-	readable := p.rows[:0]
-	for _, r := range p.rows {
-		err := loader.Append(r.key, r.json)
-		switch {
-		case err == nil:
-			readable = append(readable, r)
-		case errors.Is(err, duck.ErrRow):
-			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, err)
-		default:
-			return nil, errors.Join(err, loader.Close())
-		}
-	}
-	return readable, loader.Close()
 }
 
 const (

@@ -72,6 +72,9 @@ func (o *Options) defaults() {
 	if o.FlushBytes == 0 {
 		o.FlushBytes = 32 << 20
 	}
+	if o.Memory == 0 {
+		o.Memory = 192 << 20
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -90,7 +93,8 @@ func (o *Options) defaults() {
 type Lake struct {
 	opts   Options
 	disk   *disk
-	db     *duck.DB
+	db     *duck.DB // for reading
+	writer *duck.DB // for flush, compaction and import
 	tables map[tableKey]Table
 	log    *slog.Logger
 
@@ -107,7 +111,7 @@ type Lake struct {
 	footers sync.Mutex // footers are read by one goroutine at a time
 	writing sync.Mutex // flush and import add events one after the other, so that each is stored once
 	seen    *seen
-	flusher *duck.Conn // used while writing is held
+	flusher *duck.Conn // of the writer, used while writing is held
 	failed  *batch     // a write that failed and has not been taken back yet
 }
 
@@ -122,10 +126,15 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 		l.tables[tableKey{t.Dataset, t.Stream}] = t
 	}
 	var err error
-	if l.db, err = duck.Open(duck.Options{Memory: o.Memory, Temp: o.Temp, Folders: []string{o.Dir}}); err != nil {
+	engine := duck.Options{Memory: o.Memory, Temp: o.Temp, Folders: []string{o.Dir}}
+	if l.db, err = duck.Open(engine); err != nil {
 		return nil, err
 	}
-	if l.flusher, err = l.db.Conn(); err != nil {
+	engine.Threads = 1 // a second one costs the doors more than it gives
+	if l.writer, err = duck.Open(engine); err != nil {
+		return nil, err
+	}
+	if l.flusher, err = l.writer.Conn(); err != nil {
 		return nil, err
 	}
 	if o.Log != nil {
@@ -144,6 +153,7 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 // Close ends the use of the lake. What was not flushed stays in the log.
 func (l *Lake) Close() {
 	l.flusher.Close()
+	l.writer.Close()
 	l.db.Close()
 }
 

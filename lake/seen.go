@@ -38,7 +38,8 @@ type slotFilter struct {
 const (
 	seenMaxBits     = 64 << 23 // 64 MB
 	seenFirstKeys   = 4096
-	seenFalse       = 1e-4
+	seenBits        = 32 // for each key: with few hashes, which cost more than memory does,
+	seenHashes      = 4  // 2 in 10,000 new keys are looked up for nothing
 	seenRecentSlots = 12 // a slot this far back (2 hours) gets a filter, an older one is looked up
 )
 
@@ -58,7 +59,7 @@ func (s *seen) add(k slotKey, id [16]byte) {
 	}
 	if f.room == 0 {
 		n := uint(seenFirstKeys) << len(f.filters)
-		f.filters, f.room = append(f.filters, bloom.NewWithEstimates(n, seenFalse)), n
+		f.filters, f.room = append(f.filters, bloom.New(seenBits*n, seenHashes)), n
 		s.bits += f.filters[len(f.filters)-1].Cap()
 	}
 	f.room--

@@ -90,7 +90,8 @@ func (d *DB) Close() { c.Close(&d.db) }
 
 // Conn is one connection; it serves one goroutine at a time.
 type Conn struct {
-	conn c.Connection
+	conn   c.Connection
+	feeder *feeder // nil until the first Feed
 }
 
 // Conn opens a connection.
@@ -103,7 +104,12 @@ func (d *DB) Conn() (*Conn, error) {
 }
 
 // Close ends the connection.
-func (x *Conn) Close() { c.Disconnect(&x.conn) }
+func (x *Conn) Close() {
+	c.Disconnect(&x.conn)
+	if x.feeder != nil {
+		x.feeder.close()
+	}
+}
 
 // Exec runs one statement to its end.
 func (x *Conn) Exec(ctx context.Context, sql string) error {

@@ -44,26 +44,31 @@ func (b *bench) exec(sql string) {
 	}
 }
 
-// store writes rows into a Parquet file and gives those that the loader refused.
+// store writes rows into a Parquet file and gives those that were refused.
 func (b *bench) store(cols []event.Column, rows []string) (refused []string) {
 	b.tb.Helper()
-	b.exec("CREATE OR REPLACE TABLE batch (" + duck.SQLColumns(cols) + ")")
-	loader, err := duck.NewLoader(b.conn, "batch", cols, false)
+	next := 0
+	table, done, err := b.conn.Feed(&duck.Feed{
+		Columns: cols,
+		Next: func() (event.Key, []byte, bool) {
+			if next == len(rows) {
+				return event.Key{}, nil, false
+			}
+			next++
+			return event.Key{}, []byte(rows[next-1]), true
+		},
+		Refused: func(err error) {
+			if !errors.Is(err, duck.ErrRow) {
+				b.tb.Error(err)
+			}
+			refused = append(refused, rows[next-1])
+		},
+	})
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	for _, row := range rows {
-		switch err := loader.Append(event.Key{}, []byte(row)); {
-		case errors.Is(err, duck.ErrRow):
-			refused = append(refused, row)
-		case err != nil:
-			b.tb.Fatal(err)
-		}
-	}
-	if err := loader.Close(); err != nil {
-		b.tb.Fatal(err)
-	}
-	b.exec("COPY batch TO " + duck.Quote(b.file()) + " (FORMAT parquet, PARQUET_VERSION v2)")
+	defer done()
+	b.exec("COPY (FROM " + table + "()) TO " + duck.Quote(b.file()) + " (FORMAT parquet)")
 	return refused
 }
 
@@ -187,8 +192,8 @@ func FuzzInteraction(f *testing.F) {
 	})
 }
 
-// FuzzLoader feeds rows that nobody validated: none may end the process or change another.
-func FuzzLoader(f *testing.F) {
+// FuzzFeed feeds rows that nobody validated: none may end the process or change another.
+func FuzzFeed(f *testing.F) {
 	for _, row := range []string{`{}`, `{"text":"\u00e9"}`, `{"map":{"k":[1]},"tuples":[["a"]]}`, `{"list":[null,"x`} {
 		f.Add([]byte(row))
 	}

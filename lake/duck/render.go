@@ -11,7 +11,7 @@ import (
 )
 
 // Renderer writes rows of a result as JSON objects in Brine's own encoding, the inverse of
-// [Loader]: absent and null columns are left out. The result's columns must be the tree's, in order.
+// [Feed]: absent and null columns are left out. The result's columns must be the tree's, in order.
 type Renderer struct {
 	cols []column
 }

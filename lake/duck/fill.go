@@ -17,96 +17,63 @@ import (
 	"brine/event"
 )
 
-// Loader appends rows in Brine's own encoding to a table that was made with [SQLColumns].
-// It reads a row straight into DuckDB's memory, column by column.
-type Loader struct {
-	appender c.Appender
-	cols     []event.Column
-	types    []c.LogicalType
-	chunk    c.DataChunk
-	nodes    []*node
-	keyed    bool
-	rows     int
-}
-
-// KeyColumns are the names of the columns that a table has in front of its own where none of
-// those holds the key of its rows as it is.
-var KeyColumns = []event.Column{{Name: "brine_time", Kind: event.Int64}, {Name: "brine_id", Kind: event.UUID}}
-
-// NewLoader starts loading into a table of this connection that has these columns. A keyed one
-// has [KeyColumns] in front, which [Loader.Append] fills from the key.
-func NewLoader(x *Conn, table string, cols []event.Column, keyed bool) (*Loader, error) {
-	l := &Loader{cols: cols, keyed: keyed}
-	if c.AppenderCreate(x.conn, "", table, &l.appender) != c.StateSuccess {
-		return nil, fmt.Errorf("cannot append to table %s: %s", table, c.AppenderError(l.appender))
-	}
-	for _, col := range cols {
-		l.types = append(l.types, logicalType(col))
-		l.nodes = append(l.nodes, newNode(col))
-	}
-	l.begin()
-	return l, nil
-}
-
-func (l *Loader) begin() {
-	l.chunk, l.rows = c.CreateDataChunk(l.types), 0
-	for i, n := range l.nodes {
-		n.attach(c.DataChunkGetVector(l.chunk, c.IdxT(i)), ChunkRows)
-	}
-}
-
 // ErrRow is a row that is not in Brine's encoding for these columns.
 var ErrRow = errors.New("a row that cannot be read")
 
-// Append adds one row. After [ErrRow] the row is not there and the loader can go on.
-func (l *Loader) Append(key event.Key, row []byte) error {
+// filler reads rows straight into DuckDB's memory, column by column.
+type filler struct {
+	types []c.LogicalType
+	names []string
+	nodes []*node
+	keyed bool
+}
+
+func newFiller(cols []event.Column, keyed bool) *filler {
+	f := &filler{keyed: keyed}
+	if keyed {
+		cols = append(append([]event.Column{}, KeyColumns...), cols...)
+	}
+	for _, col := range cols {
+		f.types, f.names = append(f.types, logicalType(col)), append(f.names, col.Name)
+		f.nodes = append(f.nodes, newNode(col))
+	}
+	return f
+}
+
+func (f *filler) close() { destroyTypes(f.types) }
+
+// attach begins a new chunk.
+func (f *filler) attach(chunk c.DataChunk) {
+	for i, n := range f.nodes {
+		n.attach(c.DataChunkGetVector(chunk, c.IdxT(i)), ChunkRows)
+	}
+}
+
+// put reads one row into its place. After an error the place can be used again.
+func (f *filler) put(at int, key event.Key, row []byte) error {
 	p := parser{b: row}
 	if !utf8.Valid(row) {
 		p.fail("not UTF-8")
 	}
-	nodes := l.nodes
-	if l.keyed {
-		*(*int64)(unsafe.Add(nodes[0].data, l.rows*8)) = key.Time
-		setUUID(unsafe.Add(nodes[1].data, l.rows*16), key.ID)
+	nodes := f.nodes
+	if f.keyed {
+		*(*int64)(unsafe.Add(nodes[0].data, at*8)) = key.Time
+		setUUID(unsafe.Add(nodes[1].data, at*16), key.ID)
 		nodes = nodes[2:]
 	}
-	p.object(nodes, l.rows)
+	p.object(nodes, at)
 	if p.err == nil && p.i != len(row) {
 		p.fail("bytes after the row's end")
 	}
-	if p.err != nil {
-		return p.err
-	}
-	l.rows++
-	if l.rows == ChunkRows {
-		return l.flush()
-	}
-	return nil
+	return p.err
 }
 
-func (l *Loader) flush() error {
-	c.DataChunkSetSize(l.chunk, c.IdxT(l.rows))
-	for _, n := range l.nodes {
+// finish tells DuckDB how many rows the chunk has.
+func (f *filler) finish(chunk c.DataChunk, rows int) {
+	for _, n := range f.nodes {
 		n.setSizes()
 	}
-	state := c.AppendDataChunk(l.appender, l.chunk)
-	c.DestroyDataChunk(&l.chunk)
-	l.begin()
-	if state != c.StateSuccess {
-		return errors.New("cannot append a chunk: " + c.AppenderError(l.appender))
-	}
-	return nil
-}
-
-// Close writes what is left and ends the loading.
-func (l *Loader) Close() error {
-	err := l.flush()
-	c.DestroyDataChunk(&l.chunk)
-	destroyTypes(l.types)
-	if c.AppenderDestroy(&l.appender) != c.StateSuccess && err == nil {
-		err = errors.New("cannot end the appending")
-	}
-	return err
+	c.DataChunkSetSize(chunk, c.IdxT(rows))
 }
 
 // node writes one column of the tree, or one below it.
@@ -437,14 +404,13 @@ func (p *parser) text() []byte {
 		p.fail("expected a string")
 		return nil
 	}
-	from := p.i
-	for ; p.i < len(p.b); p.i++ {
-		switch p.b[p.i] {
+	b := p.b[p.i:]
+	for i, ch := range b {
+		switch ch {
 		case '"':
-			p.i++
-			return p.b[from : p.i-1]
+			p.i += i + 1
+			return b[:i]
 		case '\\':
-			p.i = from
 			return p.escapedText()
 		}
 	}

@@ -367,7 +367,7 @@ func BenchmarkAppendInteraction(b *testing.B) {
 func realInteraction(tb testing.TB) []byte {
 	data, err := os.ReadFile("../../shared/realdata/interaction-real.json")
 	if err != nil {
-		tb.Skipf("skipped: the real interaction is not there: %v", err)
+		tb.Skipf("skipped: ../shared has no real interaction: %v", err)
 	}
 	_, blob, _ := bytes.Cut(data, []byte(`"data":`))
 	blob = bytes.TrimSuffix(bytes.TrimSpace(blob), []byte("}"))

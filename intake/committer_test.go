@@ -39,7 +39,7 @@ func TestCommitGathersWhileWriting(t *testing.T) {
 		var wg sync.WaitGroup
 		commit := func(records string) {
 			wg.Go(func() {
-				if err := c.commit(t.Context(), []byte(records)); err != nil {
+				if err := c.commit([]byte(records)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -61,7 +61,7 @@ func TestCommitReturnsOnlyWhenDurable(t *testing.T) {
 		c, _ := openCommitter((&slowLog{}).append)
 		defer c.close()
 		start := time.Now()
-		if err := c.commit(t.Context(), []byte("a")); err != nil || time.Since(start) != time.Second {
+		if err := c.commit([]byte("a")); err != nil || time.Since(start) != time.Second {
 			t.Error(err, "after", time.Since(start))
 		}
 	})
@@ -76,34 +76,18 @@ func TestCommitFailsAllOfAGroupThenRecovers(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if err := c.commit(t.Context(), []byte("a")); !errors.Is(err, errDisk) {
+				if err := c.commit([]byte("a")); !errors.Is(err, errDisk) {
 					t.Error("got", err)
 				}
 			})
 		}
 		wg.Wait()
 		log.err = nil
-		if err := c.commit(t.Context(), []byte("b")); err != nil {
+		if err := c.commit([]byte("b")); err != nil {
 			t.Error(err)
 		}
 		if stats.groups.Load() != 1 || stats.groupsFailed.Load() == 0 {
 			t.Error("groups", stats.groups.Load(), "failed", stats.groupsFailed.Load())
-		}
-	})
-}
-
-func TestCommitStopsWaitingWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := &slowLog{}
-		c, _ := openCommitter(log.append)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if err := c.commit(ctx, []byte("a")); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error("got", err)
-		}
-		c.close()
-		if got := fmt.Sprint(log.groups); got != "[a]" {
-			t.Error("the group was not written:", got)
 		}
 	})
 }
@@ -121,7 +105,7 @@ func TestCommitRefusesWhatDoesNotFit(t *testing.T) {
 		if _, err := c.gather(half); err != nil {
 			t.Error("there is room:", err)
 		}
-		if err := c.commit(t.Context(), half); !errors.Is(err, errGroupFull) {
+		if err := c.commit(half); !errors.Is(err, errGroupFull) {
 			t.Error("got", err)
 		}
 		<-first.done
@@ -137,11 +121,11 @@ func TestCommitterSurvivesAPanic(t *testing.T) {
 		return nil
 	})
 	defer c.close()
-	if err := c.commit(t.Context(), []byte("a")); err == nil {
+	if err := c.commit([]byte("a")); err == nil {
 		t.Error("a group that panicked counts as stored")
 	}
 	panics = false
-	if err := c.commit(t.Context(), []byte("b")); err != nil {
+	if err := c.commit([]byte("b")); err != nil {
 		t.Error(err)
 	}
 }
@@ -160,7 +144,7 @@ func TestCloseWritesWhatWasGathered(t *testing.T) {
 		if got := fmt.Sprint(log.groups); got != "[a b]" {
 			t.Error("groups", got)
 		}
-		if err := c.commit(t.Context(), []byte("c")); !errors.Is(err, errClosed) {
+		if err := c.commit([]byte("c")); !errors.Is(err, errClosed) {
 			t.Error("got", err)
 		}
 	})

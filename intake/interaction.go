@@ -79,7 +79,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, d *delivery, se
 	case !d.seen[keyData]:
 		s.refuse(w, http.StatusBadRequest, `the body has no data: send {"csrf":…,"data":…}`)
 	default:
-		s.deliver(w, r, d)
+		s.deliver(w, d)
 	}
 }
 
@@ -100,12 +100,12 @@ func (s *Server) refuseBody(w http.ResponseWriter, err error) {
 }
 
 // deliver makes the accepted events durable and answers.
-func (s *Server) deliver(w http.ResponseWriter, r *http.Request, d *delivery) {
+func (s *Server) deliver(w http.ResponseWriter, d *delivery) {
 	if d.stored == 0 {
 		s.noteRejected(d)
 	} else {
 		d.records = s.appendRejected(d.records, d)
-		if err := s.committer.commit(r.Context(), d.records); err != nil {
+		if err := s.committer.commit(d.records); err != nil {
 			s.unavailable(w)
 			return
 		}

@@ -25,7 +25,7 @@ const knownAgents = 1024
 
 // Server is the public door. Its fields are set before Open and not changed after.
 type Server struct {
-	// Append makes a group of records durable before it returns nil; it must not keep the slice. It is called
+	// Append makes a group of records durable before it returns nil, or gives up within seconds; it must not keep the slice. It is called
 	// by one goroutine at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
 

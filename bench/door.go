@@ -9,7 +9,7 @@ import (
 const connections = 64
 
 // doorRounds is how often the bare handler and the durable door are measured in turn.
-const doorRounds = 7
+const doorRounds = 5
 
 // door compares the durable POST with a bare handler, in a closed loop.
 func (s *suite) door() ([]figure, error) {

@@ -42,14 +42,6 @@ func NewTable(dataset, stream string, columns []event.Column, time, id string) T
 	return t
 }
 
-// stored are the columns of the table's files.
-func (t Table) stored() []event.Column {
-	if t.keyed {
-		return slices.Concat(duck.KeyColumns, t.Columns)
-	}
-	return t.Columns
-}
-
 // Options say where a lake is and how it is kept. Only Dir and Tables are needed.
 type Options struct {
 	Dir        string           // the lake's folder

@@ -127,18 +127,18 @@ func (x *Conn) Exec(ctx context.Context, sql string) error {
 // Query starts one statement and gives its result as a stream: chunks are made as they are
 // taken, so that memory does not grow with the result. Rows must be closed before the next query.
 func (x *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
-	rows := &Rows{ctx: ctx, stop: x.interruptWith(ctx)}
+	rows := &Rows{ctx: ctx, stop: x.interruptWith(ctx), chunks: make(chan c.DataChunk, chunksAhead), quit: make(chan struct{})}
 	if c.Prepare(x.conn, sql, &rows.stmt) != c.StateSuccess {
 		err := queryError(ctx, c.PrepareError(rows.stmt))
-		rows.Close()
+		rows.release()
 		return nil, err
 	}
-	//lint:ignore SA1019 the only way of the C interface to a result that is not held whole
 	if c.ExecutePreparedStreaming(rows.stmt, &rows.res) != c.StateSuccess {
 		err := queryError(ctx, c.ResultError(&rows.res))
-		rows.Close()
+		rows.release()
 		return nil, err
 	}
+	go rows.fetch()
 	return rows, nil
 }
 
@@ -206,30 +206,50 @@ func firstLine(s string) string {
 	return line
 }
 
-// Rows is a result that is read chunk by chunk.
+// Rows is a result that is read chunk by chunk. The next chunks are made while one is looked at.
 type Rows struct {
-	ctx   context.Context
-	stop  func()
-	stmt  c.PreparedStatement
-	res   c.Result
-	chunk c.DataChunk
-	err   error
+	ctx    context.Context
+	stop   func() // of the interrupts
+	stmt   c.PreparedStatement
+	res    c.Result
+	chunk  c.DataChunk // the present one
+	chunks chan c.DataChunk
+	quit   chan struct{} // closed when no more chunks are wanted
+	err    error         // to be read when chunks is closed
+}
+
+// chunksAhead is how many chunks are made before they are asked for.
+const chunksAhead = 4
+
+// fetch makes the chunks, until the end of the result or Close.
+func (r *Rows) fetch() {
+	defer close(r.chunks)
+	for {
+		var chunk c.DataChunk
+		if c.StreamFetchChunk(r.res, &chunk) != c.StateSuccess {
+			if msg := c.ResultError(&r.res); msg != "" || r.ctx.Err() != nil {
+				r.err = queryError(r.ctx, msg)
+			}
+			return
+		}
+		if c.DataChunkGetSize(chunk) == 0 {
+			c.DestroyDataChunk(&chunk)
+			return
+		}
+		select {
+		case r.chunks <- chunk:
+		case <-r.quit:
+			c.DestroyDataChunk(&chunk)
+			return
+		}
+	}
 }
 
 // Next takes the next chunk and says whether there is one. What it held before is gone.
-func (r *Rows) Next() bool {
+func (r *Rows) Next() (more bool) {
 	c.DestroyDataChunk(&r.chunk)
-	if r.err != nil {
-		return false
-	}
-	//lint:ignore SA1019 see Query
-	if c.StreamFetchChunk(r.res, &r.chunk) != c.StateSuccess {
-		if msg := c.ResultError(&r.res); msg != "" || r.ctx.Err() != nil {
-			r.err = queryError(r.ctx, msg)
-		}
-		return false
-	}
-	return r.Len() > 0
+	r.chunk, more = <-r.chunks
+	return more
 }
 
 // Len is the number of rows in the present chunk.
@@ -238,13 +258,21 @@ func (r *Rows) Len() int { return int(c.DataChunkGetSize(r.chunk)) }
 // Vector is column i of the present chunk.
 func (r *Rows) Vector(i int) Vector { return newVector(c.DataChunkGetVector(r.chunk, c.IdxT(i))) }
 
-// Err is why Next ended, nil at the end of the result.
+// Err is why Next gave no more, nil at the end of the result.
 func (r *Rows) Err() error { return r.err }
 
 // Close ends the query.
 func (r *Rows) Close() {
-	r.stop()
+	close(r.quit)
+	for chunk := range r.chunks {
+		c.DestroyDataChunk(&chunk)
+	}
 	c.DestroyDataChunk(&r.chunk)
+	r.release()
+}
+
+func (r *Rows) release() {
+	r.stop()
 	c.DestroyResult(&r.res)
 	c.DestroyPrepare(&r.stmt)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"brine/event"
 )
@@ -173,24 +172,24 @@ func appendUUID(dst []byte, id [16]byte) []byte {
 func appendText(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i := 0; i < len(s); {
-		ch := s[i]
-		if ch >= ' ' && ch != '"' && ch != '\\' && ch < utf8.RuneSelf {
-			i++
-			continue
+	for i, ch := range s {
+		if escaped[ch] {
+			dst = append(dst, s[from:i]...)
+			dst = appendEscape(dst, ch)
+			from = i + 1
 		}
-		if ch >= utf8.RuneSelf {
-			_, n := utf8.DecodeRune(s[i:])
-			i += n
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		dst = appendEscape(dst, ch)
-		i++
-		from = i
 	}
 	return append(append(dst, s[from:]...), '"')
 }
+
+// escaped are the bytes that a JSON string spells with an escape.
+var escaped = func() (table [256]bool) {
+	for ch := range ' ' {
+		table[ch] = true
+	}
+	table['"'], table['\\'] = true, true
+	return table
+}()
 
 func appendEscape(dst []byte, ch byte) []byte {
 	switch ch {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -25,13 +26,15 @@ const blob = `{"id":"%s","timestamp":%d,"event_stream":[["picker",732],["picker:
 
 const zeroID = "00000000-0000-4000-8000-000000000000"
 
-// load sends interactions over keep-alive connections, with as little work of its own as it can:
-// one request is one write of bytes made before, with a fresh id put in.
+// load sends interactions over keep-alive connections, each with a fresh id: with Go's own HTTP
+// client, or raw, where one request is one write of bytes made before, so that the load takes as
+// little as it can of the processor that it shares with what it measures.
 type load struct {
 	addr        string
 	connections int
 	rate        float64 // requests a second over all connections; 0: as fast as they are answered
 	duration    time.Duration
+	raw         bool
 }
 
 // result is what a load saw.
@@ -109,15 +112,26 @@ type connection struct {
 	index   int
 	request []byte
 	idAt    int
+	client  *http.Client // of exchange
+	header  http.Header
 }
 
 func (c *connection) run(ctx context.Context) (r result, err error) {
-	conn, err := net.Dial("tcp", c.load.addr)
-	if err != nil {
-		return r, err
+	exchange := c.exchange
+	if c.load.raw {
+		conn, err := net.Dial("tcp", c.load.addr)
+		if err != nil {
+			return r, err
+		}
+		defer conn.Close()
+		answers := bufio.NewReader(conn)
+		exchange = func() (int, error) {
+			if _, err := conn.Write(c.request); err != nil {
+				return 0, err
+			}
+			return readAnswer(answers)
+		}
 	}
-	defer conn.Close()
-	answers := bufio.NewReader(conn)
 	ids := rand.NewChaCha8([32]byte{byte(c.index), byte(time.Now().UnixNano()), byte(time.Now().UnixNano() >> 8), byte(time.Now().UnixNano() >> 16)})
 	for n := 0; ctx.Err() == nil; n++ {
 		sent := c.due(n)
@@ -128,10 +142,7 @@ func (c *connection) run(ctx context.Context) (r result, err error) {
 		if c.load.rate == 0 {
 			sent = time.Now()
 		}
-		if _, err := conn.Write(c.request); err != nil {
-			return r, err
-		}
-		status, err := readAnswer(answers)
+		status, err := exchange()
 		if err != nil {
 			return r, err
 		}
@@ -142,6 +153,31 @@ func (c *connection) run(ctx context.Context) (r result, err error) {
 		r.latencies = append(r.latencies, time.Since(sent))
 	}
 	return r, nil
+}
+
+// exchange is one request with Go's HTTP client.
+func (c *connection) exchange() (status int, err error) {
+	head, body, _ := bytes.Cut(c.request, []byte("\r\n\r\n"))
+	if c.client == nil {
+		c.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
+		parsed, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(append(bytes.Clone(head), "\r\n\r\n"...))))
+		if err != nil {
+			return 0, err
+		}
+		c.header = parsed.Header
+	}
+	req, err := http.NewRequest(http.MethodPost, "http://"+c.load.addr+"/wsapi/interaction_data", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header = c.header
+	res, err := c.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, err
 }
 
 // due is when request n should be sent, so that a slow answer does not hide the wait of the next.

@@ -29,7 +29,7 @@ type slotKey struct {
 	slot   int64 // event time floored to 10 minutes, ms since the epoch
 }
 
-// slotFilter grows by adding filters, each twice the one before.
+// slotFilter grows by adding filters, larger ones up to a limit.
 type slotFilter struct {
 	filters []*bloom.BloomFilter
 	room    uint // keys the last filter still takes
@@ -37,10 +37,11 @@ type slotFilter struct {
 
 const (
 	seenMaxBits     = 64 << 23 // 64 MB
-	seenFirstKeys   = 4096
-	seenBits        = 32 // for each key: with few hashes, which cost more than memory does,
-	seenHashes      = 4  // 2 in 10,000 new keys are looked up for nothing
-	seenRecentSlots = 12 // a slot this far back (2 hours) gets a filter, an older one is looked up
+	seenFirstKeys   = 4096     // of a slot's first filter; each further one takes 8 times as many,
+	seenMostKeys    = 1 << 20  // up to this
+	seenBits        = 48       // for each key, so that with
+	seenHashes      = 6        // as many hashes 3 in a million new keys are looked up for nothing
+	seenRecentSlots = 12       // a slot this far back (2 hours) gets a filter, an older one is looked up
 )
 
 func newSeen() *seen { return &seen{slots: map[slotKey]*slotFilter{}, max: seenMaxBits} }
@@ -58,7 +59,7 @@ func (s *seen) add(k slotKey, id [16]byte) {
 		return
 	}
 	if f.room == 0 {
-		n := uint(seenFirstKeys) << len(f.filters)
+		n := min(uint(seenFirstKeys)<<(3*len(f.filters)), seenMostKeys)
 		f.filters, f.room = append(f.filters, bloom.New(seenBits*n, seenHashes)), n
 		s.bits += f.filters[len(f.filters)-1].Cap()
 	}
@@ -68,7 +69,8 @@ func (s *seen) add(k slotKey, id [16]byte) {
 
 // maybe says false only where the id was certainly not stored in the slot.
 func (f *slotFilter) maybe(id [16]byte) bool {
-	return slices.ContainsFunc(f.filters, func(b *bloom.BloomFilter) bool { return b.Test(id[:]) })
+	hashes := bloom.Locations(id[:], seenHashes)
+	return slices.ContainsFunc(f.filters, func(b *bloom.BloomFilter) bool { return b.TestLocations(hashes) })
 }
 
 // shrink forgets the oldest slots until the bound is kept.

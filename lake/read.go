@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -174,14 +173,6 @@ func (s *scan) sql(w window) string {
 		sql += fmt.Sprintf(" LIMIT %d", s.left)
 	}
 	return sql
-}
-
-func columnList(t Table) string {
-	names := make([]string, len(t.Columns))
-	for i, col := range t.Columns {
-		names[i] = duck.Ident(col.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 // Count is how many rows a query has.

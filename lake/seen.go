@@ -101,7 +101,6 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 	if t.Dataset != Raw {
 		return rows, nil
 	}
-	rows = slices.CompactFunc(rows, func(a, b row) bool { return a.key == b.key })
 	fresh := rows[:0]
 	for len(rows) > 0 {
 		slot := event.FloorMillis(rows[0].key.Time)
@@ -109,11 +108,12 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 		if n < 0 {
 			n = len(rows)
 		}
-		known, err := l.known(ctx, t, slot, rows[:n])
+		once := firstOfEach(rows[:n])
+		known, err := l.known(ctx, t, slot, once)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rows[:n] {
+		for _, r := range once {
 			if !known[r.key] {
 				fresh = append(fresh, r)
 			}
@@ -121,6 +121,20 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 		rows = rows[n:]
 	}
 	return fresh, nil
+}
+
+// firstOfEach keeps the first row of each id among those of one slot. Where all have one time,
+// as interactions do, equal ids lie side by side.
+func firstOfEach(rows []row) []row {
+	if rows[0].key.Time == rows[len(rows)-1].key.Time {
+		return slices.CompactFunc(rows, func(a, b row) bool { return a.key.ID == b.key.ID })
+	}
+	met := make(map[[16]byte]bool, len(rows))
+	return slices.DeleteFunc(rows, func(r row) bool {
+		again := met[r.key.ID]
+		met[r.key.ID] = true
+		return again
+	})
 }
 
 // known gives those rows of one slot that are stored.
@@ -206,12 +220,4 @@ func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition str
 // overlapTime gives the files that may hold event times in [from, to).
 func overlapTime(files []*File, from, to int64) []*File {
 	return slices.DeleteFunc(slices.Clone(files), func(f *File) bool { return f.Rows == 0 || f.Max < from || f.Min >= to })
-}
-
-func (l *Lake) paths(files []*File) []string {
-	paths := make([]string, len(files))
-	for i, f := range files {
-		paths[i] = l.disk.path(f.String())
-	}
-	return paths
 }

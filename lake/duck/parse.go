@@ -1,0 +1,280 @@
+package duck
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"unsafe"
+
+	"brine/event"
+)
+
+// parser reads one row. The rows are Brine's own, so that it is strict and knows no white space.
+type parser struct {
+	b   []byte
+	i   int
+	err error
+}
+
+func (p *parser) fail(what string) {
+	if p.err == nil {
+		p.err = fmt.Errorf("%w: byte %d: %s", ErrRow, p.i, what)
+	}
+	p.i = len(p.b)
+}
+
+func (p *parser) take(ch byte) bool {
+	if p.i < len(p.b) && p.b[p.i] == ch {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) expect(ch byte) {
+	if !p.take(ch) {
+		p.fail("expected " + strconv.QuoteRune(rune(ch)))
+	}
+}
+
+// more says whether another item follows in an object or array that ends with the given byte.
+func (p *parser) more(first bool, end byte) bool {
+	if p.err != nil || p.take(end) {
+		return false
+	}
+	if !first {
+		p.expect(',')
+	}
+	return p.err == nil
+}
+
+func (p *parser) object(nodes []*node, row int) {
+	p.expect('{')
+	next := 0
+	for first := true; p.more(first, '}'); first = false {
+		for next < len(nodes) && !bytes.HasPrefix(p.b[p.i:], nodes[next].key) {
+			nodes[next].setNull(row)
+			next++
+		}
+		if next == len(nodes) {
+			p.fail("a key that the columns do not have in this order")
+			return
+		}
+		p.i += len(nodes[next].key)
+		p.value(nodes[next], row)
+		next++
+	}
+	for ; next < len(nodes); next++ {
+		nodes[next].setNull(row)
+	}
+}
+
+func (p *parser) value(n *node, row int) {
+	n.setValid(row)
+	switch n.kind {
+	case event.Bool:
+		*(*bool)(unsafe.Add(n.data, row)) = p.bool()
+	case event.Int32:
+		*(*int32)(unsafe.Add(n.data, row*4)) = p.int32()
+	case event.Int64:
+		*(*int64)(unsafe.Add(n.data, row*8)) = p.int64()
+	case event.Double:
+		*(*float64)(unsafe.Add(n.data, row*8)) = p.double()
+	case event.String:
+		n.setString(row, p.text())
+	case event.UUID:
+		p.uuid(unsafe.Add(n.data, row*16))
+	case event.Struct:
+		p.object(n.kids, row)
+	case event.Tuple:
+		p.tuple(n.kids, row)
+	case event.List:
+		p.list(n, row)
+	case event.Map:
+		p.pairs(n, row)
+	}
+}
+
+func (p *parser) tuple(nodes []*node, row int) {
+	p.expect('[')
+	next := 0
+	for first := true; p.more(first, ']'); first = false {
+		if next == len(nodes) {
+			p.fail("a tuple that is too long")
+			return
+		}
+		if p.null() {
+			nodes[next].setNull(row)
+		} else {
+			p.value(nodes[next], row)
+		}
+		next++
+	}
+	for ; next < len(nodes); next++ {
+		nodes[next].setNull(row)
+	}
+}
+
+func (p *parser) list(n *node, row int) {
+	from := n.size
+	p.expect('[')
+	for first := true; p.more(first, ']'); first = false {
+		at := n.element()
+		if p.null() {
+			n.kids[0].setNull(at)
+		} else {
+			p.value(n.kids[0], at)
+		}
+	}
+	*(*[2]uint64)(unsafe.Add(n.data, row*16)) = [2]uint64{uint64(from), uint64(n.size - from)}
+}
+
+func (p *parser) pairs(n *node, row int) {
+	from := n.size
+	key, value := n.kids[0].kids[0], n.kids[0].kids[1]
+	p.expect('{')
+	for first := true; p.more(first, '}'); first = false {
+		at := n.element()
+		n.kids[0].setValid(at)
+		key.setString(at, p.text())
+		p.expect(':')
+		if p.null() {
+			value.setNull(at)
+		} else {
+			p.value(value, at)
+		}
+	}
+	*(*[2]uint64)(unsafe.Add(n.data, row*16)) = [2]uint64{uint64(from), uint64(n.size - from)}
+}
+
+func (p *parser) word(w string) bool {
+	if len(p.b)-p.i >= len(w) && string(p.b[p.i:p.i+len(w)]) == w {
+		p.i += len(w)
+		return true
+	}
+	return false
+}
+
+func (p *parser) null() bool { return p.i < len(p.b) && p.b[p.i] == 'n' && p.word("null") }
+
+func (p *parser) bool() bool {
+	if p.word("true") {
+		return true
+	}
+	if !p.word("false") {
+		p.fail("expected true or false")
+	}
+	return false
+}
+
+func (p *parser) int64() int64 {
+	from := p.i
+	negative := p.take('-')
+	var n uint64
+	for ; p.i < len(p.b) && p.b[p.i]-'0' <= 9; p.i++ {
+		n = n*10 + uint64(p.b[p.i]-'0')
+	}
+	switch digits := p.b[from:p.i]; {
+	case len(digits) < 19 && len(digits) > 0 && digits[len(digits)-1] != '-':
+		if negative {
+			return -int64(n)
+		}
+		return int64(n)
+	default: // near the edge of int64, or no number
+		v, err := strconv.ParseInt(string(digits), 10, 64)
+		if err != nil {
+			p.fail("expected an integer within 64 bits")
+		}
+		return v
+	}
+}
+
+func (p *parser) int32() int32 {
+	v := p.int64()
+	if v != int64(int32(v)) {
+		p.fail("expected an integer within 32 bits")
+	}
+	return int32(v)
+}
+
+func (p *parser) double() float64 {
+	from := p.i
+	for p.i < len(p.b) && bytes.IndexByte([]byte("+-.0123456789eE"), p.b[p.i]) >= 0 {
+		p.i++
+	}
+	if p.i-from == 1 && p.b[from] == '1' {
+		return 1 // the sample rate of nearly every event
+	}
+	v, err := strconv.ParseFloat(string(p.b[from:p.i]), 64)
+	if err != nil || math.IsInf(v, 0) {
+		p.fail("expected a finite number")
+	}
+	return v
+}
+
+// text reads a string. What it gives shares the row's memory unless there were escapes.
+func (p *parser) text() []byte {
+	if !p.take('"') {
+		p.fail("expected a string")
+		return nil
+	}
+	b := p.b[p.i:]
+	for i, ch := range b {
+		switch ch {
+		case '"':
+			p.i += i + 1
+			return b[:i]
+		case '\\':
+			return p.escapedText()
+		}
+	}
+	p.fail("a string without end")
+	return nil
+}
+
+func (p *parser) escapedText() []byte {
+	end := p.i
+	for end < len(p.b) && p.b[end] != '"' {
+		if p.b[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	var s string
+	if end >= len(p.b) || json.Unmarshal(p.b[p.i-1:end+1], &s) != nil {
+		p.fail("a string with a wrong escape")
+		return nil
+	}
+	p.i = end + 1
+	return []byte(s)
+}
+
+func (p *parser) uuid(at unsafe.Pointer) {
+	s := p.text()
+	var id [16]byte
+	if len(s) != 36 || !decodeUUID(&id, s) {
+		p.fail("expected a UUID")
+		return
+	}
+	setUUID(at, id)
+}
+
+func setUUID(at unsafe.Pointer, id [16]byte) {
+	*(*uint64)(at) = binary.BigEndian.Uint64(id[8:])
+	*(*uint64)(unsafe.Add(at, 8)) = binary.BigEndian.Uint64(id[:8]) ^ 1<<63
+}
+
+func decodeUUID(id *[16]byte, s []byte) bool {
+	var digits [32]byte
+	copy(digits[:], s[:8])
+	copy(digits[8:], s[9:13])
+	copy(digits[12:], s[14:18])
+	copy(digits[16:], s[19:23])
+	copy(digits[20:], s[24:36])
+	_, err := hex.Decode(id[:], digits[:])
+	return err == nil && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-'
+}

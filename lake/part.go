@@ -1,0 +1,170 @@
+package lake
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"brine/event"
+	"brine/eventlog"
+	"brine/lake/duck"
+)
+
+// row is one event on its way from the log into a file.
+type row struct {
+	key  event.Key
+	json []byte
+}
+
+func compareRows(a, b row) int {
+	return cmp.Or(cmp.Compare(a.key.Time, b.key.Time), bytes.Compare(a.key.ID[:], b.key.ID[:]))
+}
+
+// part is the rows of one table and hour in a range of the log.
+type part struct {
+	table Table
+	hour  time.Time
+	rows  []row
+}
+
+// smallRows is how many rows a stream's last file of an hour may hold to be replaced by the
+// next flush rather than joined by another file.
+const smallRows = 20_000
+
+// parts sorts the records of a range by hour and table.
+func (l *Lake) parts(b *batch, entries []eventlog.Entry) []*part {
+	type partKey struct {
+		tableKey
+		hour time.Time
+	}
+	index := map[partKey]*part{}
+	var parts []*part
+	var key partKey // of the record before: most are of one part
+	var p *part
+	for _, e := range entries {
+		for r, err := range event.Records(e.Group) {
+			if err != nil {
+				l.quarantine(b, e.Hour, r, err)
+				continue
+			}
+			if k := (partKey{tableKey{r.Dataset, r.Stream}, e.Hour}); p == nil || k != key {
+				t, err := l.Table(r.Dataset, r.Stream)
+				if err != nil {
+					l.quarantine(b, e.Hour, r, err)
+					continue
+				}
+				if key, p = k, index[k]; p == nil {
+					p = &part{table: t, hour: e.Hour}
+					index[k], parts = p, append(parts, p)
+				}
+			}
+			p.rows = append(p.rows, row{r.Key, r.Row})
+		}
+	}
+	return parts
+}
+
+// quarantine keeps a line whole that the flush cannot read, so that it stops nothing.
+func (l *Lake) quarantine(b *batch, hour time.Time, r event.Record, why error) {
+	l.log.Error("a line of the log cannot be read: it goes to quarantine", "dataset", r.Dataset, "stream", r.Stream, "why", why)
+	q := quarantineRecord(r, why.Error(), l.opts.Now())
+	b.unreadable[hour] = append(b.unreadable[hour], row{q.Key, q.Row})
+}
+
+// writePart writes a part's file aside: what is not stored yet, in order.
+func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
+	slices.SortFunc(p.rows, compareRows)
+	if p.rows, err = l.once(ctx, p.table, p.rows); err != nil {
+		return err
+	}
+	p.rows = b.once(p)
+	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}
+	last := l.lastSmall(n)
+	if last != nil {
+		n.First, n.Generation = last.First, last.Generation+1
+	}
+	f := &File{Name: n, known: true}
+	b.files = append(b.files, f) // now, so that what a failed write leaves is found
+	if err := l.copyRows(ctx, b, p, f, last); err != nil {
+		return err
+	}
+	if len(p.rows) == 0 { // all were stored before, or cannot be read
+		b.files = b.files[:len(b.files)-1]
+		return os.Remove(l.disk.aside(n))
+	}
+	f.Rows, f.Min, f.Max = int64(len(p.rows)), p.rows[0].key.Time, p.rows[len(p.rows)-1].key.Time
+	if last != nil {
+		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
+	}
+	b.stored = append(b.stored, p)
+	f.Size, err = parquetSize(l.disk.aside(n))
+	return err
+}
+
+// copyRows writes a part's rows, with those of the small file that it replaces, into a file aside.
+// Afterwards the part has those that could be read; the others go to quarantine.
+func (l *Lake) copyRows(ctx context.Context, b *batch, p *part, f, last *File) error {
+	all, next := p.rows, 0
+	readable := make([]row, 0, len(all))
+	table, done, err := l.flusher.Feed(&duck.Feed{
+		Columns: p.table.Columns, Keyed: p.table.keyed,
+		Next: func() (event.Key, []byte, bool) {
+			if next == len(all) {
+				return event.Key{}, nil, false
+			}
+			readable = append(readable, all[next])
+			next++
+			return all[next-1].key, all[next-1].json, true
+		},
+		Refused: func(why error) {
+			r := all[next-1]
+			readable = readable[:len(readable)-1]
+			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, why)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer done()
+	source := "(FROM " + table + "())"
+	if last != nil {
+		source = l.ordered(p.table, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
+	}
+	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), b.level)); err != nil {
+		return err
+	}
+	p.rows = readable
+	return nil
+}
+
+// once takes away the rows that an earlier hour of the same batch holds.
+func (b *batch) once(p *part) []row {
+	for _, before := range b.stored {
+		if before.table.Dataset == Raw && p.table.Dataset == Raw && before.table.Stream == p.table.Stream {
+			p.rows = slices.DeleteFunc(p.rows, func(r row) bool {
+				_, found := slices.BinarySearchFunc(before.rows, r, compareRows)
+				return found
+			})
+		}
+	}
+	return p.rows
+}
+
+// lastSmall is the file that a flush replaces: the stream's last one of the hour, while it is small.
+func (l *Lake) lastSmall(n Name) *File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var last *File
+	for _, f := range l.cat.of(n.Dataset, n.Stream) {
+		if f.sameSource(n) && (last == nil || f.Last > last.Last) {
+			last = f
+		}
+	}
+	if last == nil || !last.known || last.Rows >= smallRows {
+		return nil
+	}
+	return last
+}

@@ -1,0 +1,45 @@
+package lake
+
+import (
+	"fmt"
+	"strings"
+
+	"brine/lake/duck"
+)
+
+func (l *Lake) ordered(t Table, from string) string {
+	return fmt.Sprintf("(SELECT * FROM (%s) ORDER BY %s, %s)", from, duck.Ident(t.Time), duck.Ident(t.ID))
+}
+
+// readParquet is the table function over files. The folders' names are not columns.
+func (l *Lake) readParquet(files ...*File) string {
+	return fmt.Sprintf("read_parquet(%s, hive_partitioning=false, union_by_name=%t)", duck.List(l.paths(files)), len(files) > 1)
+}
+
+const (
+	flushLevel   = 1 // of zstd: flushed files are soon compacted
+	compactLevel = 9
+	// rowGroup is small enough that looking up one id costs little, and a multiple of a chunk.
+	rowGroup = 30 * duck.ChunkRows
+)
+
+func copyTo(source, path string, level int) string {
+	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
+		source, duck.Quote(path), level, rowGroup)
+}
+
+func columnList(t Table) string {
+	names := make([]string, len(t.Columns))
+	for i, col := range t.Columns {
+		names[i] = duck.Ident(col.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (l *Lake) paths(files []*File) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = l.disk.path(f.String())
+	}
+	return paths
+}

@@ -2,32 +2,42 @@ package lake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"time"
+
+	"brine/lake/duck"
 )
 
-// Compact makes one file of all that a closed hour of a stream holds from one log.
+// Compact makes one file of all that a closed hour of a stream holds from one log. An hour that
+// cannot be compacted does not keep others from it.
 func (l *Lake) Compact(ctx context.Context) error {
+	leave, err := l.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	conn, err := l.writer.Conn()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	var errs []error
 	for _, group := range l.uncompacted() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		t, err := l.Table(group[0].Dataset, group[0].Stream)
 		if err != nil {
 			continue // a stream that the config no longer has stays as it is
 		}
-		if err := l.compact(ctx, t, group); err != nil {
-			return fmt.Errorf("compact %s: %w", group[0].Folder(), err)
+		if err := l.compact(ctx, conn, t, group); err != nil && !l.examine(ctx, conn, err, group) {
+			errs = append(errs, fmt.Errorf("compact %s: %w", group[0].Folder(), err))
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // uncompacted groups the files of closed hours that lie beside others of the same source.
@@ -55,12 +65,7 @@ func (l *Lake) uncompacted() [][]*File {
 	return several
 }
 
-func (l *Lake) compact(ctx context.Context, t Table, group []*File) error {
-	conn, err := l.writer.Conn()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*File) (err error) {
 	whole := &File{Name: group[0].Name}
 	for _, f := range group {
 		whole.First, whole.Last = min(whole.First, f.First), max(whole.Last, f.Last)

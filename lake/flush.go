@@ -13,9 +13,14 @@ import (
 // Flush moves what is in the log into the lake: it writes the files of a range, commits them
 // with a mark, and only then trims the log.
 func (l *Lake) Flush(ctx context.Context) error {
+	leave, err := l.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	err := errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
+	err = errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
 	l.mu.Lock()
 	l.fault = err
 	l.mu.Unlock()
@@ -31,7 +36,7 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	logs := l.opts.Log.Logs()
 	var hour time.Time
 	for i, info := range logs {
-		last, err := l.flushLog(ctx, info.Name, info.Last)
+		last, err := l.flushLog(ctx, info)
 		if err != nil {
 			return fmt.Errorf("log %s: %w", info.Name, err)
 		}
@@ -55,23 +60,38 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 
 // flushLog flushes one log up to the end that it has now, as under load there always is more. It
 // gives the hour of the last entry that it flushed.
-func (l *Lake) flushLog(ctx context.Context, log string, end uint64) (hour time.Time, err error) {
-	for l.committed(log).Last < end {
-		from := l.committed(log).Last + 1
-		entries, err := l.opts.Log.Read(ctx, log, from, l.opts.FlushBytes)
-		if err != nil || len(entries) == 0 {
+func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) (hour time.Time, err error) {
+	if err := l.notBehind(info); err != nil {
+		return hour, err
+	}
+	for l.committed(info.Name).Last < info.Last {
+		from := l.committed(info.Name).Last + 1
+		entries, err := l.opts.Log.Read(ctx, info.Name, from, l.opts.FlushBytes)
+		if err != nil {
 			return hour, err
 		}
-		if entries[0].Seq > from {
-			l.log.Debug("the log begins later than the lake ends", "log", log, "from", from, "first", entries[0].Seq)
+		b := &batch{log: info.Name, level: flushLevel, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
+		if len(entries) > 0 {
+			b.last, hour = entries[len(entries)-1].Seq, entries[len(entries)-1].Hour
 		}
-		b := &batch{log: log, level: flushLevel, first: from, last: entries[len(entries)-1].Seq, unreadable: map[time.Time][]row{}}
+		if len(entries) == 0 || entries[0].Seq > from {
+			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
+		}
 		if err := l.flushEntries(ctx, b, entries); err != nil {
 			return hour, err
 		}
-		hour = entries[len(entries)-1].Hour
 	}
 	return hour, nil
+}
+
+// notBehind refuses a log that ends before what the lake has of it, as a restored copy would: its
+// next entries would be taken for ones that are stored.
+func (l *Lake) notBehind(info eventlog.Info) error {
+	if m := l.committed(info.Name); m.Last > info.Last {
+		return fmt.Errorf("log %s ends at %d, but the lake holds it up to %d: it is older than the lake (a restored copy?); "+
+			"the lake has all that is in it: stop, move the log's folder away, and start", info.Name, info.Last, m.Last)
+	}
+	return nil
 }
 
 func (l *Lake) committed(log string) mark {

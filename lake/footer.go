@@ -2,6 +2,7 @@ package lake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,67 +10,78 @@ import (
 	"brine/lake/duck"
 )
 
-// readFooters fills in rows and event times of the files that lack them. A file whose footer
-// cannot be read is given back as a fault.
-func readFooters(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) ([]Fault, error) {
-	unknown := slices.DeleteFunc(slices.Clone(files), func(f *File) bool { return f.known })
-	if len(unknown) == 0 {
-		return nil, nil
+// footer is what a file's footer says.
+type footer struct{ rows, min, max int64 }
+
+// readFooters reads the footers of files. One that cannot be read is given back as a fault, unless
+// the disk or the memory is to blame.
+func readFooters(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) (map[*File]footer, []Fault, error) {
+	footers, err := footersOf(ctx, conn, root, timeColumn, files)
+	var e *duck.Error
+	if err == nil || !errors.As(err, &e) || e.Machine() {
+		return footers, nil, err
 	}
-	err := footersOf(ctx, conn, root, timeColumn, unknown)
-	if err == nil || ctx.Err() != nil {
-		return nil, err
-	}
+	footers = map[*File]footer{}
 	var faults []Fault // at least one is bad: look at each by itself
-	for _, f := range unknown {
-		if err := footersOf(ctx, conn, root, timeColumn, []*File{f}); err != nil {
-			faults = append(faults, Fault{f.String(), "its footer cannot be read: " + err.Error()})
+	for _, f := range files {
+		one, err := footersOf(ctx, conn, root, timeColumn, []*File{f})
+		switch {
+		case err == nil:
+			footers[f] = one[f]
+		case !errors.As(err, &e) || e.Machine():
+			return nil, nil, err
+		default:
+			faults = append(faults, Fault{f.String(), "damaged: its footer cannot be read (" + e.Kind() + ")"})
 		}
 	}
-	return faults, ctx.Err()
+	return footers, faults, nil
 }
 
-func footersOf(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) error {
+func footersOf(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) (map[*File]footer, error) {
 	byPath := make(map[string]*File, len(files))
 	paths := make([]string, len(files))
+	footers := make(map[*File]footer, len(files))
 	for i, f := range files {
 		paths[i] = root + "/" + f.String()
 		byPath[paths[i]] = f
+		footers[f] = footer{} // an empty file has no row groups and so no row below
 	}
 	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT file_name, coalesce(sum(row_group_num_rows), 0)::BIGINT,
 		coalesce(min(stats_min_value::BIGINT), 0), coalesce(max(stats_max_value::BIGINT), 0)
 		FROM parquet_metadata(%s) WHERE path_in_schema = %s GROUP BY file_name`, duck.List(paths), duck.Quote(timeColumn)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		name, count, lo, hi := rows.Vector(0), rows.Vector(1), rows.Vector(2), rows.Vector(3)
 		for i := range rows.Len() {
-			f := byPath[string(name.String(i))]
-			f.Rows, f.Min, f.Max = count.Int64(i), lo.Int64(i), hi.Int64(i)
+			footers[byPath[string(name.String(i))]] = footer{count.Int64(i), lo.Int64(i), hi.Int64(i)}
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for _, f := range files { // an empty file has no row groups and so no row here
-		f.known = true
-	}
-	return nil
+	return footers, rows.Err()
 }
 
 // withFooters gives the files of a stream with rows and event times known.
 func (l *Lake) withFooters(ctx context.Context, conn *duck.Conn, t Table) ([]*File, error) {
-	l.mu.Lock()
-	files := l.cat.of(t.Dataset, t.Stream)
-	l.mu.Unlock()
 	l.footers.Lock()
 	defer l.footers.Unlock()
-	faults, err := readFooters(ctx, conn, l.disk.root, t.Time, files)
+	l.mu.Lock()
+	files := l.cat.of(t.Dataset, t.Stream)
+	unknown := slices.DeleteFunc(slices.Clone(files), func(f *File) bool { return f.known })
+	l.mu.Unlock()
+	if len(unknown) == 0 {
+		return files, nil
+	}
+	footers, faults, err := readFooters(ctx, conn, l.disk.root, t.Time, unknown)
 	if err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	for f, read := range footers {
+		f.Rows, f.Min, f.Max, f.known = read.rows, read.min, read.max, true
+	}
+	l.mu.Unlock()
 	for _, fault := range faults {
 		l.leaveOut(fault)
 		files = slices.DeleteFunc(files, func(f *File) bool { return f.String() == fault.Path })

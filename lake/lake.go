@@ -96,6 +96,9 @@ type Lake struct {
 	completeTo   time.Time
 	closedTo     time.Time // hours before this one are closed
 	fault        error     // why the last flush failed
+	closed       bool
+
+	users sync.WaitGroup // reads and writes under way
 
 	unflushed atomic.Int64  // bytes of the log since the last flush began
 	full      chan struct{} // there is enough for a flush
@@ -142,11 +145,42 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 	return l, nil
 }
 
-// Close ends the use of the lake. What was not flushed stays in the log.
+// ErrClosed is a use of a lake after Close.
+var ErrClosed = errors.New("the lake is closed")
+
+// Close ends the use of the lake, after the reads and writes under way. What was not flushed stays in the log.
 func (l *Lake) Close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.users.Wait()
 	l.flusher.Close()
 	l.writer.Close()
 	l.db.Close()
+}
+
+// enter begins a use of the lake; the caller calls leave at its end.
+func (l *Lake) enter() (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
+	l.users.Add(1)
+	return l.users.Done, nil
+}
+
+// readConn is a connection for one read.
+func (l *Lake) readConn() (conn *duck.Conn, done func(), err error) {
+	leave, err := l.enter()
+	if err != nil {
+		return nil, nil, err
+	}
+	if conn, err = l.db.Conn(); err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Close(); leave() }, nil
 }
 
 // recover removes what a crash left: files being written, and files of a range that was never
@@ -162,6 +196,9 @@ func (l *Lake) recover() error {
 	first := map[string]uint64{}
 	for _, info := range l.opts.Log.Logs() {
 		first[info.Name] = info.First
+		if err := l.notBehind(info); err != nil {
+			return err
+		}
 	}
 	for _, n := range l.cat.pending {
 		from, there := first[n.Log]
@@ -260,11 +297,11 @@ type Summary struct {
 
 // Summaries tells what is held, table by table, and what was left out.
 func (l *Lake) Summaries(ctx context.Context) ([]Summary, []Fault, error) {
-	conn, err := l.db.Conn()
+	conn, done, err := l.readConn()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer conn.Close()
+	defer done()
 	var sums []Summary
 	for _, t := range l.opts.Tables {
 		files, err := l.withFooters(ctx, conn, t)

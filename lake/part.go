@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"time"
@@ -89,6 +90,9 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	f := &File{Name: n, known: true}
 	b.files = append(b.files, f) // now, so that what a failed write leaves is found
 	if err := l.copyRows(ctx, b, p, f, last); err != nil {
+		if last != nil && l.examine(ctx, l.flusher, err, []*File{last}) {
+			err = errors.Join(err, errors.New("the small file that was to be replaced is damaged; the next flush leaves it alone"))
+		}
 		return err
 	}
 	if len(p.rows) == 0 { // all were stored before, or cannot be read

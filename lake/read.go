@@ -47,11 +47,11 @@ func (r *Rows) AppendCSV(dst []byte, i int) []byte { return r.renderer.AppendCSV
 // the range. A window whose files were swept meanwhile is read again from their covers, after
 // the last row that was given.
 func (l *Lake) Scan(ctx context.Context, q Query, each func(*Rows) error) error {
-	conn, err := l.db.Conn()
+	conn, done, err := l.readConn()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer done()
 	s := &scan{lake: l, conn: conn, q: q, each: each, left: math.MaxInt}
 	if q.Limit > 0 {
 		s.left = q.Limit
@@ -73,23 +73,29 @@ const sweptAtMost = 100
 
 func (s *scan) run(ctx context.Context) error {
 	s.last = s.q.After
+	return s.lake.again(ctx, s.conn, func() ([]*File, error) { return s.windows(ctx) })
+}
+
+// again runs a read until none of its files was swept under it or turned out to be damaged. The
+// read gives the files that it was at when it failed.
+func (l *Lake) again(ctx context.Context, conn *duck.Conn, read func() ([]*File, error)) error {
 	for range sweptAtMost {
-		swept, err := s.windows(ctx)
-		if !swept {
+		files, err := read()
+		if err == nil || l.present(files) && !l.examine(ctx, conn, err, files) {
 			return err
 		}
-		if err := s.lake.refresh(); err != nil {
+		if err := l.refresh(); err != nil {
 			return err
 		}
 	}
 	return errors.New("files were swept under this read again and again: try a smaller range")
 }
 
-// windows reads from the last row on, and says whether a file was gone.
-func (s *scan) windows(ctx context.Context) (swept bool, err error) {
+// windows reads from the last row on.
+func (s *scan) windows(ctx context.Context) (at []*File, err error) {
 	files, err := s.lake.withFooters(ctx, s.conn, s.q.Table)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	from, to := s.q.From, s.q.To
 	if s.last != nil && s.q.Descend {
@@ -102,10 +108,10 @@ func (s *scan) windows(ctx context.Context) (swept bool, err error) {
 			break
 		}
 		if err := s.window(ctx, w); err != nil {
-			return !s.lake.present(w.files), err
+			return w.files, err
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // present says whether all files are still there.
@@ -141,14 +147,16 @@ func (s *scan) window(ctx context.Context, w window) error {
 	defer rows.Close()
 	out := &Rows{renderer: duck.NewRenderer(s.q.Table.Columns)}
 	keyAt := len(s.q.Table.Columns)
-	for s.left > 0 && rows.Next() {
+	for rows.Next() {
 		out.renderer.Bind(rows)
 		out.n, out.times, out.ids = min(rows.Len(), s.left), rows.Vector(keyAt), rows.Vector(keyAt+1)
 		if err := s.each(out); err != nil {
 			return err
 		}
 		last := out.Key(out.n - 1)
-		s.last, s.left = &last, s.left-out.n
+		if s.last, s.left = &last, s.left-out.n; s.left == 0 {
+			return nil
+		}
 	}
 	return rows.Err()
 }
@@ -176,60 +184,69 @@ func (s *scan) sql(w window) string {
 }
 
 // Count is how many rows a query has.
-func (l *Lake) Count(ctx context.Context, q Query) (int64, error) {
-	conn, err := l.db.Conn()
+func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
+	conn, done, err := l.readConn()
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	files, err := l.withFooters(ctx, conn, q.Table)
-	if err != nil {
-		return 0, err
-	}
-	var whole int64
-	var partly []*File
-	for _, f := range overlapTime(files, q.From, q.To) {
-		if f.Min >= q.From && f.Max < q.To {
-			whole += f.Rows
-		} else {
-			partly = append(partly, f)
+	defer done()
+	err = l.again(ctx, conn, func() (partly []*File, err error) {
+		files, err := l.withFooters(ctx, conn, q.Table)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(partly) == 0 {
-		return whole, nil
+		n = 0
+		for _, f := range overlapTime(files, q.From, q.To) {
+			if f.Min >= q.From && f.Max < q.To {
+				n += f.Rows
+			} else {
+				partly = append(partly, f)
+			}
+		}
+		more, err := l.countIn(ctx, conn, q, partly)
+		n += more
+		return partly, err
+	})
+	return n, err
+}
+
+// countIn counts the rows of files that a query takes only a part of.
+func (l *Lake) countIn(ctx context.Context, conn *duck.Conn, q Query, files []*File) (n int64, err error) {
+	if len(files) == 0 {
+		return 0, nil
 	}
 	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s >= %d AND %[2]s < %[4]d",
-		l.readParquet(partly...), duck.Ident(q.Table.Time), q.From, q.To))
+		l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To))
 	if err != nil {
 		return 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		whole += rows.Vector(0).Int64(0)
+		n += rows.Vector(0).Int64(0)
 	}
-	return whole, rows.Err()
+	return n, rows.Err()
 }
 
 // Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder.
 func (l *Lake) Export(ctx context.Context, q Query, path string) error {
-	conn, err := l.db.Conn()
+	conn, done, err := l.readConn()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	files, err := l.withFooters(ctx, conn, q.Table)
-	if err != nil {
+	defer done()
+	if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
 		return err
 	}
-	source := ""
-	if files = overlapTime(files, q.From, q.To); len(files) > 0 {
-		source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
-			columnList(q.Table), l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
-	} else {
-		if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
-			return err
+	return l.again(ctx, conn, func() ([]*File, error) {
+		files, err := l.withFooters(ctx, conn, q.Table)
+		if err != nil {
+			return nil, err
 		}
-		source = "nothing"
-	}
-	return conn.Exec(ctx, copyTo(source, path, flushLevel))
+		source := "nothing"
+		if files = overlapTime(files, q.From, q.To); len(files) > 0 {
+			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
+				columnList(q.Table), l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
+		}
+		return files, conn.Exec(ctx, copyTo(source, path, flushLevel))
+	})
 }

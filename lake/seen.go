@@ -155,7 +155,8 @@ func (l *Lake) known(ctx context.Context, t Table, slot int64, rows []row) (map[
 
 // openSlot makes a filter for a recent slot, filled from the raw files.
 func (l *Lake) openSlot(ctx context.Context, t Table, k slotKey) error {
-	if l.seen.has(k) || k.slot < l.opts.Now().UnixMilli()-seenRecentSlots*event.Slot.Milliseconds() {
+	now, recent := l.opts.Now().UnixMilli(), seenRecentSlots*event.Slot.Milliseconds()
+	if l.seen.has(k) || k.slot < now-recent || k.slot > now+recent {
 		return nil
 	}
 	l.seen.open(k)
@@ -194,16 +195,22 @@ func (l *Lake) lookUp(ctx context.Context, t Table, slot int64, rows []row) (map
 }
 
 func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition string, each func([16]byte)) error {
-	files, err := l.withFooters(ctx, l.flusher, t)
-	if err != nil {
-		return err
-	}
 	end := slot + event.Slot.Milliseconds()
-	if files = overlapTime(files, slot, end); len(files) == 0 {
-		return nil
-	}
-	rows, err := l.flusher.Query(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d%[6]s",
-		duck.Ident(t.ID), l.readParquet(files...), duck.Ident(t.Time), slot, end, condition))
+	return l.again(ctx, l.flusher, func() ([]*File, error) {
+		files, err := l.withFooters(ctx, l.flusher, t)
+		if err != nil {
+			return nil, err
+		}
+		if files = overlapTime(files, slot, end); len(files) == 0 {
+			return nil, nil
+		}
+		return files, eachID(ctx, l.flusher, fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d%[6]s",
+			duck.Ident(t.ID), l.readParquet(files...), duck.Ident(t.Time), slot, end, condition), each)
+	})
+}
+
+func eachID(ctx context.Context, conn *duck.Conn, sql string, each func([16]byte)) error {
+	rows, err := conn.Query(ctx, sql)
 	if err != nil {
 		return err
 	}

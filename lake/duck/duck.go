@@ -113,6 +113,9 @@ func (x *Conn) Close() {
 
 // Exec runs one statement to its end.
 func (x *Conn) Exec(ctx context.Context, sql string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	stop := x.interruptWith(ctx)
 	defer stop()
 	var res c.Result
@@ -127,6 +130,9 @@ func (x *Conn) Exec(ctx context.Context, sql string) error {
 // Query starts one statement and gives its result as a stream: chunks are made as they are
 // taken, so that memory does not grow with the result. Rows must be closed before the next query.
 func (x *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	rows := &Rows{ctx: ctx, stop: x.interruptWith(ctx), chunks: make(chan c.DataChunk, chunksAhead), quit: make(chan struct{})}
 	if c.Prepare(x.conn, sql, &rows.stmt) != c.StateSuccess {
 		err := queryError(ctx, c.PrepareError(rows.stmt))
@@ -185,11 +191,22 @@ func queryError(ctx context.Context, msg string) error {
 	return &Error{Message: msg}
 }
 
-// Error is what DuckDB said. Its message may hold values of the data: keep it out of logs
-// that people read, and show [Error.Kind].
+// Error is what DuckDB said. Its message may hold values of the data; [Error.Error] gives it only
+// for kinds that are about the machine.
 type Error struct{ Message string }
 
-func (e *Error) Error() string { return e.Kind() + ": " + firstLine(e.Message) }
+func (e *Error) Error() string {
+	if e.Machine() {
+		return e.Kind() + ": " + firstLine(e.Message)
+	}
+	return e.Kind()
+}
+
+// Machine says whether the disk or the memory is at fault rather than what was read or asked.
+func (e *Error) Machine() bool {
+	damaged := strings.Contains(e.Message, "TProtocolException") || strings.Contains(e.Message, "magic bytes")
+	return !damaged && (e.Kind() == "IO Error" || e.Kind() == "Out of Memory Error")
+}
 
 // Kind is the class of the error, like "IO Error" or "Out of Memory Error".
 func (e *Error) Kind() string {
@@ -219,7 +236,7 @@ type Rows struct {
 }
 
 // chunksAhead is how many chunks are made before they are asked for.
-const chunksAhead = 4
+const chunksAhead = 2
 
 // fetch makes the chunks, until the end of the result or Close.
 func (r *Rows) fetch() {
@@ -258,7 +275,7 @@ func (r *Rows) Len() int { return int(c.DataChunkGetSize(r.chunk)) }
 // Vector is column i of the present chunk.
 func (r *Rows) Vector(i int) Vector { return newVector(c.DataChunkGetVector(r.chunk, c.IdxT(i))) }
 
-// Err is why Next gave no more, nil at the end of the result.
+// Err is why Next gave no more, nil at the end of the result. It is to be asked after Next has said no.
 func (r *Rows) Err() error { return r.err }
 
 // Close ends the query.

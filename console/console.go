@@ -34,11 +34,12 @@ func (s *Server) Handler() http.Handler {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
+	reads := make(gate, maxReads)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/events/{stream}", s.answer(s.events))
-	mux.HandleFunc("GET /wsapi/interaction_data", s.answer(s.couchRows))
-	mux.HandleFunc("GET /wsapi/interaction_data/count", s.answer(s.couchCount))
-	mux.HandleFunc("GET /wsapi/interaction_data/last", s.answer(s.couchLast))
+	mux.HandleFunc("GET /api/v1/events/{stream}", s.answer(reads.bound(s.events)))
+	mux.HandleFunc("GET /wsapi/interaction_data", s.answer(reads.bound(s.couchRows)))
+	mux.HandleFunc("GET /wsapi/interaction_data/count", s.answer(reads.bound(s.couchCount)))
+	mux.HandleFunc("GET /wsapi/interaction_data/last", s.answer(reads.bound(s.couchLast)))
 	if s.Status != nil {
 		mux.HandleFunc("GET /api/v1/status", s.answer(func(w http.ResponseWriter, _ *http.Request) error {
 			return writeJSON(w, http.StatusOK, s.Status())
@@ -46,7 +47,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("/", s.answer(s.unknown))
-	return loopbackOnly(mux)
+	return patient(loopbackOnly(mux))
 }
 
 // Error is an answer that is no success. Its reason says what to do.
@@ -60,13 +61,16 @@ func (e *Error) Error() string { return e.Reason }
 func badRequest(reason string) error { return &Error{http.StatusBadRequest, reason} }
 
 // answer turns an error into its JSON answer. What is no [Error] is told in the log alone.
-func (s *Server) answer(handle func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+func (s *Server) answer(handle handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		err := handle(w, r)
-		if err == nil || r.Context().Err() != nil {
+		if err == nil {
 			return
+		}
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // the client is gone, or Brine stops: never a clean end
 		}
 		var e *Error
 		if !errors.As(err, &e) {
@@ -101,7 +105,7 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
 const indexText = `Brine, the private door. It reads.
 
   GET /api/v1/events/{stream}?dataset=raw&from=&to=   from inclusive, to exclusive: RFC 3339 or ms
-      Accept: application/x-ndjson                    all of it, streamed
+      Accept: application/x-ndjson                    all of it, streamed; neither limit nor cursor
       Accept: application/json                        pages: &limit=1000&cursor=
       Accept: text/csv
       Accept: application/vnd.apache.parquet

@@ -53,6 +53,9 @@ func (s *Server) couchRows(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.completeTo(w)
 	w.Header().Set("Content-Type", "application/json")
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	first := true
 	err = s.stream(&prefixed{w, []byte{'['}}, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
 		if !first {

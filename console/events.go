@@ -16,15 +16,18 @@ import (
 	"brine/lake"
 )
 
-// formats are the media types that events are given in.
-var formats = []struct {
+// format is a media type that events are given in.
+type format struct {
 	mediaType string
+	paged     bool
 	write     func(*Server, http.ResponseWriter, *http.Request, lake.Query) error
-}{
-	{"application/json", (*Server).writePage}, // first: what a client gets that does not choose
-	{"application/x-ndjson", (*Server).writeNDJSON},
-	{"text/csv", (*Server).writeCSV},
-	{"application/vnd.apache.parquet", (*Server).writeParquet},
+}
+
+var formats = []format{
+	{"application/json", true, (*Server).writePage}, // first: what a client gets that does not choose
+	{"application/x-ndjson", false, (*Server).writeNDJSON},
+	{"text/csv", false, (*Server).writeCSV},
+	{"application/vnd.apache.parquet", false, (*Server).writeParquet},
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
@@ -33,22 +36,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Vary", "Accept")
-	for _, accepted := range strings.Split(r.Header.Get("Accept"), ",") {
-		accepted, _, _ = strings.Cut(strings.TrimSpace(accepted), ";")
-		for _, f := range formats {
-			if accepts(strings.ToLower(accepted), f.mediaType) {
-				s.completeTo(w)
-				w.Header().Set("Content-Type", f.mediaType)
-				return f.write(s, w, r, q)
-			}
-		}
+	f := chooseFormat(strings.Join(r.Header.Values("Accept"), ","))
+	if f == nil {
+		return &Error{http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet"}
 	}
-	return &Error{http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet"}
-}
-
-func accepts(pattern, mediaType string) bool {
-	kind, _, _ := strings.Cut(mediaType, "/")
-	return pattern == "" || pattern == "*/*" || pattern == mediaType || pattern == kind+"/*"
+	if values := r.URL.Query(); !f.paged && (values.Get("limit") != "" || values.Get("cursor") != "") {
+		return badRequest("limit and cursor are for pages: Accept: application/json")
+	}
+	s.completeTo(w)
+	w.Header().Set("Content-Type", f.mediaType)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	return f.write(s, w, r, q)
 }
 
 // completeTo says how far the answer is complete: what was acknowledged later may be missing.

@@ -185,12 +185,17 @@ func TestFormatIsChosenByAccept(t *testing.T) {
 		"TEXT/CSV":                        asCSV,
 		"text/html, text/csv;q=0.5":       asCSV,
 		"image/png, application/x-ndjson": asNDJSON,
+		"text/csv;q=0.5, application/x-ndjson;q=0.9":                      asNDJSON,
+		"text/csv, application/json":                                      asCSV,
+		"text/csv; header=present; Q=0.2, */*; q=0.1":                     asCSV,
+		"application/json;q=0, */*":                                       asNDJSON,
+		"*/*;q=0.5, application/json;q=0.1":                               asNDJSON,
 		"application/vnd.apache.parquet;q=0.9, */*;q=0.1":                 asParquet,
 		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": asJSON,
 	} {
 		h.get(accept, interactions).want(t, http.StatusOK, want)
 	}
-	for _, accept := range []string{"text/html", "image/*", "nonsense", "application/x-ndjson-seq"} {
+	for _, accept := range []string{"text/html", "image/*", "nonsense", "application/x-ndjson-seq", "text/csv;q=0", "*/*;q=0.0", "text/csv;q=much"} {
 		if reason := h.get(accept, interactions).want(t, http.StatusNotAcceptable, asJSON).reason(t); !strings.Contains(reason, asNDJSON) {
 			t.Errorf("Accept: %s is refused with %q, which does not say what there is", accept, reason)
 		}
@@ -292,8 +297,7 @@ func TestCursorStaysWithinTheRange(t *testing.T) {
 	early := h.get(asJSON, interactions, "limit", "5").page(t).Next
 	from, to := ms(testStart.Add(-40*time.Minute).Truncate(10*time.Minute)), ms(testStart.Add(-20*time.Minute).Truncate(10*time.Minute))
 	for cursor, want := range map[string]int{late: 0, early: 20} {
-		got := h.get(asNDJSON, interactions, "cursor", cursor, "from", strconv.FormatInt(from, 10), "to", strconv.FormatInt(to, 10))
-		rows := got.want(t, http.StatusOK, asNDJSON).rows(t)
+		rows := h.get(asJSON, interactions, "cursor", cursor, "from", strconv.FormatInt(from, 10), "to", strconv.FormatInt(to, 10)).page(t).Events
 		if len(rows) != want {
 			t.Errorf("%d rows, want %d", len(rows), want)
 		}

@@ -65,6 +65,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What makes pages is refused where there are none.
+func TestPagesAreJSON(t *testing.T) {
+	h := openHouse(t)
+	for _, accept := range []string{asNDJSON, asCSV, asParquet} {
+		for _, parameter := range []string{"limit=5", "cursor=" + strings.Repeat("A", 32)} {
+			if reason := h.get(accept, interactions+"?"+parameter).want(t, http.StatusBadRequest, asJSON).reason(t); !strings.Contains(reason, "are for pages") {
+				t.Errorf("%s, %s: %s", accept, parameter, reason)
+			}
+		}
+	}
+}
+
 // Nothing can be written through this door.
 func TestOnlyReads(t *testing.T) {
 	h := openHouse(t)
@@ -76,7 +88,10 @@ func TestOnlyReads(t *testing.T) {
 			}
 		}
 	}
-	h.do("HEAD", asNDJSON, interactions).want(t, http.StatusOK, asNDJSON)
+	for _, mediaType := range []string{asNDJSON, asJSON, asCSV, asParquet} {
+		h.do("HEAD", mediaType, interactions).want(t, http.StatusOK, mediaType)
+	}
+	h.do("HEAD", "", couch).want(t, http.StatusOK, asJSON)
 	h.do("GET", "", "/").want(t, http.StatusOK, "text/plain; charset=utf-8")
 }
 

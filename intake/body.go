@@ -40,7 +40,7 @@ func appendBody(buf []byte, r *http.Request) ([]byte, error) {
 
 // checkHeader tells what is wrong with how the body is announced, "" if nothing is.
 func checkHeader(h http.Header) string {
-	if c := h["Content-Encoding"]; len(c) > 0 && !strings.EqualFold(c[0], "identity") {
+	if c := h["Content-Encoding"]; len(c) > 1 || len(c) == 1 && !strings.EqualFold(c[0], "identity") {
 		return "compressed bodies are not read here: send it without Content-Encoding"
 	}
 	if c := h["Content-Type"]; len(c) != 1 || !isJSON(c[0]) {

@@ -200,7 +200,7 @@ func (d *delivery) readBlob(s *scan.Scanner) *fault {
 		return malformed(nil, d.blobs-1)
 	}
 	s.Pos += n
-	if problem == nil && n > maxBlob {
+	if n > maxBlob { // whatever else is wrong with it
 		problem = tooLarge
 	}
 	if problem != nil {

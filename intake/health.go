@@ -7,13 +7,14 @@ import (
 	"runtime/debug"
 )
 
-// heartbeat tells whether events can be stored now: 200, or 503 with the reason.
+// heartbeat tells whether events can be stored now: 200, or 503. Why they cannot names folders and
+// settings, which is nothing for the public: the operator finds it in the log and in brine status.
 func (s *Server) heartbeat(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Cache-Control"] = noStore
-	if err := s.Ready(); err != nil {
+	if s.Ready() != nil {
 		w.Header()["Retry-After"] = tryLater
 		s.answer(w, http.StatusServiceUnavailable, mustJSON(map[string]any{
-			"success": false, "status": "error", "reason": err.Error(),
+			"success": false, "status": "error", "reason": "events cannot be stored now",
 			"checks": map[string]string{"storage": "error"},
 		}))
 		return

@@ -3,7 +3,6 @@ package intake_test
 import (
 	"encoding/json"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"brine/intake"
@@ -17,7 +16,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 	down = errDisk
 	w := d.do(httptest.NewRequest("GET", "/__heartbeat__", nil))
-	if a := decode(t, w.Body); w.Code != 503 || !strings.Contains(a.Reason, errDisk.Error()) || w.Header().Get("Retry-After") == "" {
+	if a := decode(t, w.Body); w.Code != 503 || a.Reason != "events cannot be stored now" || w.Header().Get("Retry-After") == "" {
 		t.Errorf("%d %+v", w.Code, a)
 	}
 	if w := d.do(httptest.NewRequest("GET", "/__lbheartbeat__", nil)); w.Code != 200 {

@@ -32,6 +32,7 @@ func TestStatuses(t *testing.T) {
 	d := openDoor(t, func(s *intake.Server) { s.Origins = []string{"https://login.example.org"} })
 	valid, invalid := blob(nil), blob(map[string]any{"email_type": "tertiary"})
 	big := blob(map[string]any{"event_stream": longStream(200)})
+	bigInvalid := blob(map[string]any{"event_stream": longStream(200), "email_type": "tertiary"})
 	body := d.envelope(valid)
 	_, foreignToken := d.newSession(t)
 
@@ -85,6 +86,7 @@ func TestStatuses(t *testing.T) {
 		"WrongMethod":    {request: httptest.NewRequest("GET", "/wsapi/interaction_data", nil), status: 405},
 		"PutContext":     {request: httptest.NewRequest("PUT", "/wsapi/session_context", nil), status: 405},
 		"LoneTooLarge":   {request: d.request(d.envelope(big)), status: 413},
+		"BigAndInvalid":  {request: d.request(d.envelope(bigInvalid)), status: 413},
 		"ArrayOfOneBig":  {request: d.request(d.envelope("[" + big + "]")), status: 413},
 		"BodyTooLarge":   {request: d.request(strings.Repeat(" ", 256<<10) + body), status: 413},
 		"ChunksTooLarge": {request: chunked(d.request(strings.Repeat(" ", 256<<10) + body)), status: 413},
@@ -92,6 +94,7 @@ func TestStatuses(t *testing.T) {
 		"Form":           {request: d.request(body, "Content-Type", "application/x-www-form-urlencoded"), status: 415},
 		"Latin1":         {request: d.request(body, "Content-Type", "application/json; charset=latin1"), status: 415},
 		"Gzip":           {request: d.request(body, "Content-Encoding", "gzip"), status: 415},
+		"TwoEncodings":   {request: encodedTwice(d.request(body)), status: 415},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -216,6 +219,20 @@ func TestNotReady(t *testing.T) {
 	down = nil
 	if w := d.post(blob(nil)); w.Code != 200 {
 		t.Error("status", w.Code)
+	}
+}
+
+// encodedTwice adds a second Content-Encoding behind a harmless one.
+func encodedTwice(r *http.Request) *http.Request {
+	r.Header["Content-Encoding"] = []string{"identity", "gzip"}
+	return r
+}
+
+func TestDemoWithoutItsSlash(t *testing.T) {
+	d := openDoor(t, func(s *intake.Server) { s.Demo = http.NotFoundHandler() })
+	w := d.do(httptest.NewRequest("GET", "/demo", nil))
+	if got := w.Header().Get("Location"); w.Code != http.StatusTemporaryRedirect || got != "/demo/" {
+		t.Errorf("%d to %q", w.Code, got)
 	}
 }
 

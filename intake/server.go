@@ -29,8 +29,8 @@ type Server struct {
 	// by one goroutine at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
 
-	// Ready tells why the server cannot store now, nil when it can. It is asked for each
-	// request, so it must be quick. Default: always ready.
+	// Ready tells why the server cannot store now, nil when it can; only that it cannot is told to
+	// clients. It is asked for each request, so it must be quick. Default: always ready.
 	Ready func() error
 
 	// Sampling knows the sample rates; that of the stream "interaction" at 0 is the kill switch. Required.
@@ -140,7 +140,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		s.serveRoute(route, w, r)
-	case s.Demo != nil && (r.URL.Path == "/demo" || strings.HasPrefix(r.URL.Path, "/demo/")):
+	case s.Demo != nil && r.URL.Path == "/demo":
+		http.Redirect(w, r, "/demo/", http.StatusTemporaryRedirect)
+	case s.Demo != nil && strings.HasPrefix(r.URL.Path, "/demo/"):
 		s.Demo.ServeHTTP(w, r)
 	default:
 		s.refuse(w, http.StatusNotFound, "nothing is here: check the path")

@@ -36,6 +36,14 @@ type dataDir struct {
 	coarse sync.WaitGroup
 }
 
+// mustExist is the error of commands that only look at a data folder, where there is none.
+func mustExist(dataDir string) error {
+	if _, err := os.Stat(dataDir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no data folder at %s (is --data right?)", dataDir)
+	}
+	return nil
+}
+
 // openDataDir takes the folder for this process alone, makes what is missing in it, and empties
 // its tmp. A folder that is there keeps its mode; all that is made is 0700 and 0600.
 func openDataDir(path string) (*dataDir, error) {

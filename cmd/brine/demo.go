@@ -54,6 +54,9 @@ func (c *demoCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := h.openDoors(); err != nil {
+		return closeWith(h, err)
+	}
 	if err := h.makeHistory(g); err != nil {
 		return closeWith(h, err)
 	}

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -32,7 +30,9 @@ type house struct {
 	ready   *readiness
 	intake  *intake.Server
 	console *console.Server
+	doors   []*door
 	stop    []func() error // in the order of starting
+	demo    bool
 }
 
 // houseOptions are what serve and demo differ in.
@@ -43,7 +43,7 @@ type houseOptions struct {
 
 // openHouse takes the data folder and opens every room. Nothing is served yet.
 func openHouse(ctx context.Context, cfg *config.Config, registry *event.Registry, logger *slog.Logger, o houseOptions) (*house, error) {
-	h := &house{cfg: cfg, logger: logger}
+	h := &house{cfg: cfg, logger: logger, demo: o.demo}
 	err := h.open(ctx, registry, o)
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -69,15 +69,15 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.onClose(func() error { h.lake.Close(); return nil })
-	h.ready = newReadiness(h.log, h.lake, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
-	if err := h.openIntake(o.demo); err != nil {
+	h.ready = newReadiness(h.log, h.lake, h.logger, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
+	if err := h.openIntake(); err != nil {
 		return err
 	}
 	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: func() any { return h.status(ctx) }}
 	return nil
 }
 
-func (h *house) openIntake(demo bool) error {
+func (h *house) openIntake() error {
 	key, err := intake.LoadCSRFKey(h.cfg.CSRFKeyPath())
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (h *house) openIntake(demo bool) error {
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
-	if demo {
+	if h.demo {
 		h.intake.Demo = http.StripPrefix("/demo", http.FileServerFS(client.Demo()))
 	}
 	if err := h.intake.Open(); err != nil {
@@ -123,93 +123,27 @@ func (h *house) Close() error {
 	return errors.Join(errs...)
 }
 
-// serve opens the doors and works until the context ends; then it closes the doors, flushes what
-// they took, and returns. opened is called once both doors are open.
-func (h *house) serve(ctx context.Context, opened func()) error {
-	doors, err := h.openDoors()
-	if err != nil {
-		return err
-	}
+// serve works until the context ends; then it closes the doors, flushes what they took, and
+// returns. The doors are open before it, and answer from the moment that opened is called.
+func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
-	failed := make(chan error, len(doors))
-	for _, d := range doors {
+	failed := make(chan error, len(h.doors))
+	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
 	}
 	opened()
 	select {
 	case <-ctx.Done():
-		err = nil
 	case err = <-failed:
 	}
-	for _, d := range doors {
+	for _, d := range h.doors {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
 	return errors.Join(err, <-lakeDone)
-}
-
-// door is one listener and what answers on it.
-type door struct {
-	name     string
-	addr     string
-	listener net.Listener
-	server   *http.Server
-}
-
-// openDoors listens everywhere before anything is served.
-func (h *house) openDoors() (doors []*door, err error) {
-	defer func() {
-		if err != nil {
-			for _, d := range doors {
-				d.listener.Close()
-			}
-		}
-	}()
-	for _, d := range []*door{
-		{name: "public", addr: h.cfg.Public.Addr, server: newServer(h.intake.Handler())},
-		{name: "private", addr: h.cfg.Private.Addr, server: newServer(h.console.Handler())},
-	} {
-		if d.listener, err = net.Listen("tcp", d.addr); err != nil {
-			return doors, fmt.Errorf("open the %s door: %w (is another program on this address? change %[1]s.addr)", d.name, err)
-		}
-		doors = append(doors, d)
-	}
-	socket, err := h.data.listen()
-	if err != nil {
-		return doors, err
-	}
-	return append(doors, &door{name: "socket", listener: socket, server: &http.Server{Handler: h.socketHandler()}}), nil
-}
-
-// newServer bounds how long a request may take to arrive. An answer is not bounded: those of the
-// public door fit into a socket's buffer, and a read may last. One deadline for headers and body
-// is one system call less for each request than two.
-func newServer(handler http.Handler) *http.Server {
-	const arrival = 20 * time.Second
-	return &http.Server{Handler: handler, ReadHeaderTimeout: arrival, ReadTimeout: arrival, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} // net/http's lines hold client addresses
-}
-
-func (d *door) serve() error {
-	if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the %s door: %w", d.name, err)
-	}
-	return nil
-}
-
-// doorGrace is how long requests may take to end when a door closes.
-const doorGrace = 5 * time.Second
-
-func (d *door) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), doorGrace)
-	defer cancel()
-	if err := d.server.Shutdown(ctx); err != nil {
-		return d.server.Close()
-	}
-	return nil
 }
 
 // rates are the sample rates in force, by stream.

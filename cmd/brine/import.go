@@ -30,7 +30,7 @@ type importCmd struct {
 // Help is shown below the flags.
 func (*importCmd) Help() string {
 	return `Reads NDJSON from standard input: one event a line. Each is filed under the hour of its own time, without the
-7-day rule; what is older than 90 days is refused and counted. The same input a second time adds nothing.
+7-day rule; what is older than 90 days, or over 1 hour in the future, is refused and counted. The same input a second time adds nothing.
 A brine that is serving from the same data folder does the work.
 
 Example:
@@ -87,6 +87,9 @@ func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[strin
 	data, err := openDataDir(cfg.Data)
 	if errors.Is(err, errLocked) {
 		err = askSocket(g.ctx, cfg.Data, "POST", "/import/"+c.Stream, in, &report)
+		if errors.Is(err, errStopped) {
+			err = fmt.Errorf("%w: run the import again, nothing is counted twice", err)
+		}
 		return report, err
 	}
 	if err != nil {
@@ -103,6 +106,15 @@ func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[strin
 
 // rawWindow is how long events live as they were sent.
 const rawWindow = 90 * 24 * time.Hour
+
+// maxAhead is how far ahead of this machine's clock an event may be. What is further ahead has a
+// wrong unit more often than a wrong clock, and would stay until its own year.
+const maxAhead = time.Hour
+
+func inFuture(s *event.Stream) *event.Problem {
+	path := "/" + strings.ReplaceAll(s.Time, ".", "/")
+	return &event.Problem{Code: event.CodeTime, Path: path, Message: "expected a time not over 1 hour in the future"}
+}
 
 // maxImportLine is how long a line of an import may be.
 const maxImportLine = 1 << 20
@@ -144,7 +156,7 @@ func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, report *importRepor
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxImportLine)
 	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
-	oldest := arrival.Now.Add(-rawWindow).UnixMilli()
+	oldest, newest := arrival.Now.Add(-rawWindow).UnixMilli(), arrival.Now.Add(maxAhead).UnixMilli()
 	var row, record []byte
 	for n := int64(1); lines.Scan(); n++ {
 		line := bytes.TrimSpace(lines.Bytes())
@@ -160,6 +172,9 @@ func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, report *importRepor
 			continue
 		case key.Time < oldest:
 			report.TooOld++
+			continue
+		case key.Time > newest:
+			report.refuse(n, inFuture(s))
 			continue
 		}
 		record = event.AppendRecord(record[:0], event.Record{Dataset: lake.Raw, Stream: s.Name, Key: key, Row: row})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -49,6 +50,9 @@ func (c *readCmd) Run(g *globals) (err error) {
 	if _, ok := streams[c.Stream]; !ok && c.Dataset != lake.Quarantine {
 		return errUnknownStream(c.Stream, cfg)
 	}
+	if err := mustExist(cfg.Data); err != nil {
+		return err
+	}
 	temp, err := os.MkdirTemp("", "brine-read-")
 	if err != nil {
 		return err
@@ -60,13 +64,24 @@ func (c *readCmd) Run(g *globals) (err error) {
 	}
 	defer l.Close()
 	defer func() {
-		if recover() == http.ErrAbortHandler { // how the door cuts an answer short
-			err = errors.New("the read broke off: what was printed is not all")
+		if p := recover(); p != nil {
+			err = cutShort(g.ctx, p)
 		}
 	}()
 	out := &answer{out: g.stdout, header: http.Header{}, status: http.StatusOK}
 	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Handler().ServeHTTP(out, c.request(g))
 	return out.err()
+}
+
+// cutShort is the error of an answer that ended with a panic, which is how the door cuts one short.
+func cutShort(ctx context.Context, p any) error {
+	switch {
+	case p != http.ErrAbortHandler:
+		panic(p)
+	case ctx.Err() != nil:
+		return errors.New("the read was interrupted: what was printed is not all")
+	}
+	return errors.New("the read broke off: what was printed is not all")
 }
 
 func (c *readCmd) request(g *globals) *http.Request {

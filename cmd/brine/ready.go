@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +19,15 @@ import (
 type readiness struct {
 	log     *eventlog.Log
 	lake    *lake.Lake
+	logger  *slog.Logger
 	minFree int64 // bytes
 	folders []string
 	disk    atomic.Pointer[error] // why a disk is too full; nil when it is not
+	told    string                // the reason that the log holds last, "" for none
 }
 
-func newReadiness(log *eventlog.Log, lake *lake.Lake, minFree int64, folders ...string) *readiness {
-	r := &readiness{log: log, lake: lake, minFree: minFree, folders: folders}
+func newReadiness(log *eventlog.Log, lake *lake.Lake, logger *slog.Logger, minFree int64, folders ...string) *readiness {
+	r := &readiness{log: log, lake: lake, logger: logger, minFree: minFree, folders: folders}
 	r.look()
 	return r
 }
@@ -47,6 +50,7 @@ func (r *readiness) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
+		r.tell(r.Err())
 		select {
 		case <-ctx.Done():
 			return
@@ -54,6 +58,22 @@ func (r *readiness) run(ctx context.Context) {
 			r.look()
 		}
 	}
+}
+
+// tell writes a change of readiness into the log, once.
+func (r *readiness) tell(err error) {
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	switch {
+	case reason == r.told:
+	case reason == "":
+		r.logger.Warn("events can be stored again")
+	default:
+		r.logger.Warn("events cannot be stored now", "reason", reason)
+	}
+	r.told = reason
 }
 
 func (r *readiness) look() {

@@ -37,6 +37,9 @@ func (c *serveCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := h.openDoors(); err != nil {
+		return closeWith(h, err)
+	}
 	stopWatch, err := h.watchConfig()
 	if err != nil {
 		return closeWith(h, err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 )
 
 // The socket's routes: what commands ask of the brine that has the data folder.
@@ -21,6 +22,9 @@ func (h *house) socketHandler() http.Handler {
 			return
 		}
 		report, err := importEvents(r.Context(), h.lake, s, r.Body, h.data.tmp())
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // this process stops: the cut connection says so at the other end
+		}
 		if err != nil {
 			writeSocketError(w, err)
 			return
@@ -50,12 +54,32 @@ func askSocket(ctx context.Context, dataDir, method, path string, body io.Reader
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the running brine: %w", err)
+		return socketError(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 		return errors.New(string(why))
 	}
-	return json.NewDecoder(res.Body).Decode(answer)
+	if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
+		return socketError(err)
+	}
+	return nil
+}
+
+// errStopped is the error of a question that the stop of the brine at the other end cut off.
+var errStopped = errors.New("the running brine stopped")
+
+func socketError(err error) error {
+	for _, cut := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET} {
+		if errors.Is(err, cut) {
+			return errStopped
+		}
+	}
+	return fmt.Errorf("ask the running brine: %w", err)
+}
+
+// nobodyServes says of an error of [askSocket] that no brine has the data folder open.
+func nobodyServes(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }

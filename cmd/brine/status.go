@@ -55,11 +55,16 @@ func (c *statusCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := mustExist(cfg.Data); err != nil {
+		return err
+	}
 	var st status
-	if err := askSocket(g.ctx, cfg.Data, "GET", "/status", nil, &st); err != nil {
-		if st, err = statusAtRest(g.ctx, cfg, streams); err != nil {
-			return err
-		}
+	err = askSocket(g.ctx, cfg.Data, "GET", "/status", nil, &st)
+	if nobodyServes(err) {
+		st, err = statusAtRest(g.ctx, cfg, streams)
+	}
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		err = json.NewEncoder(g.stdout).Encode(st)

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"net/http"
+	"time"
+)
+
+// What a read may hold of the machine.
+const (
+	maxReads      = 6                // at once
+	waitForRead   = 5 * time.Second  // for one of those to end
+	writePatience = 60 * time.Second // for a client to take a buffer
+)
+
+// handler is a route that may fail.
+type handler = func(http.ResponseWriter, *http.Request) error
+
+// gate lets only so many through at once.
+type gate chan struct{}
+
+// bound makes a route that waits at the gate, and is refused where it waits too long.
+func (g gate) bound(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		timeout := time.NewTimer(waitForRead)
+		defer timeout.Stop()
+		select {
+		case g <- struct{}{}:
+		case <-r.Context().Done():
+			return r.Context().Err()
+		case <-timeout.C:
+			w.Header().Set("Retry-After", "2")
+			return &Error{http.StatusServiceUnavailable, "too many reads at once: try again when one has ended"}
+		}
+		defer func() { <-g }()
+		return next(w, r)
+	}
+}
+
+// patient cuts off a client that does not take a buffer in time: a read holds its place, its
+// snapshot and its memory until its last row is taken.
+func patient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := &patientWriter{w, http.NewResponseController(w)}
+		defer p.extend() // for what net/http has yet to send
+		next.ServeHTTP(p, r)
+	})
+}
+
+// patientWriter writes buffer by buffer, each with a deadline of its own.
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// extend sets the deadline anew. A writer that is no connection has none.
+func (p *patientWriter) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(writePatience)) }
+
+func (p *patientWriter) Write(b []byte) (n int, err error) {
+	for {
+		p.extend()
+		m, err := p.ResponseWriter.Write(b[n:min(n+writeBuffer, len(b))])
+		n += m
+		if err != nil || n == len(b) {
+			return n, err
+		}
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }

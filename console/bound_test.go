@@ -1,0 +1,82 @@
+package console
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// One read more than may run at once waits, and is told to come again where none ends in time.
+func TestReadsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		read := make(gate, maxReads).bound(func(http.ResponseWriter, *http.Request) error {
+			<-end
+			return nil
+		})
+		try := func() (w *httptest.ResponseRecorder, err error) {
+			w = httptest.NewRecorder()
+			return w, read(w, httptest.NewRequest("GET", "/", nil))
+		}
+		for range maxReads {
+			go try()
+		}
+		synctest.Wait()
+
+		began := time.Now()
+		w, err := try()
+		var e *Error
+		if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "2" || time.Since(began) != waitForRead {
+			t.Errorf("%v after %s, Retry-After %q", err, time.Since(began), w.Header().Get("Retry-After"))
+		}
+		close(end)
+		synctest.Wait()
+		if _, err := try(); err != nil {
+			t.Error("after the reads ended:", err)
+		}
+	})
+}
+
+// A client that never reads is cut off after a while, however long the answer.
+func TestClientThatNeverReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		began, cut := time.Now(), make(chan error, 1)
+		l := &oneConn{conn: server, done: make(chan struct{})}
+		s := &http.Server{Handler: patient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, err := w.Write(make([]byte, 10*writeBuffer))
+			cut <- err
+		}))}
+		go s.Serve(l)
+		if _, err := client.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-cut; err == nil || time.Since(began) != writePatience {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		s.Close()
+	})
+}
+
+// oneConn is a listener with one connection.
+type oneConn struct {
+	conn net.Conn
+	done chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if conn := l.conn; conn != nil {
+		l.conn = nil
+		return conn, nil
+	}
+	<-l.done
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error   { close(l.done); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }

@@ -125,18 +125,26 @@ func appendEvents(ctx context.Context, log *eventlog.Log, source *simulate.Sourc
 	return nil
 }
 
-// copyAgain is the CPU that DuckDB alone takes to write the newest rows once more.
+// openDuck is a DuckDB of its own with one connection.
+func openDuck(o duck.Options) (conn *duck.Conn, done func(), err error) {
+	db, err := duck.Open(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if conn, err = db.Conn(); err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Close(); db.Close() }, nil
+}
+
+// copyAgain is the CPU that DuckDB alone takes to write as many rows once more, with one thread as the lake does.
 func (s *suite) copyAgain(ctx context.Context, folder string) (time.Duration, error) {
-	db, err := duck.Open(duck.Options{Memory: 1 << 30, Folders: []string{s.folder}})
+	conn, done, err := openDuck(duck.Options{Memory: 1 << 30, Threads: 1, Folders: []string{s.folder}})
 	if err != nil {
 		return 0, err
 	}
-	defer db.Close()
-	conn, err := db.Conn()
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
+	defer done()
 	load := fmt.Sprintf("CREATE TABLE rows AS FROM read_parquet(%s, hive_partitioning=false) LIMIT %d", duck.Quote(folder+"/raw/**/*.parquet"), flushEvents)
 	if err := conn.Exec(ctx, load); err != nil {
 		return 0, err

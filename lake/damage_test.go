@@ -98,3 +98,31 @@ func TestNothingIsDoneAfterTheEnd(t *testing.T) {
 	}
 	h.lake = h.openLake(h.log)
 }
+
+func TestCloseWaitsForAReadUnderWay(t *testing.T) {
+	h := mustOpen(t)
+	h.append(click(testStart, 1))
+	h.flush()
+	table, err := h.lake.Table(lake.Raw, "click")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	err = h.lake.Scan(context.Background(), lake.Query{Table: table, To: 1 << 60}, func(rows *lake.Rows) error {
+		go func() { h.lake.Close(); close(closed) }()
+		for h.lake.Flush(context.Background()) != lake.ErrClosed { // until Close has begun
+		}
+		select {
+		case <-closed:
+			t.Error("closed under the read")
+		default:
+		}
+		rows.AppendJSON(nil, 0)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	<-closed
+	h.lake = h.openLake(h.log)
+}

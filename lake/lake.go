@@ -125,7 +125,7 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 	if l.db, err = duck.Open(engine); err != nil {
 		return nil, err
 	}
-	engine.Threads = 1 // a second one costs the doors more than it gives
+	engine.Threads = 1 // with two, COPY took at times twice the processor for the same time
 	if l.writer, err = duck.Open(engine); err != nil {
 		return nil, err
 	}

@@ -72,8 +72,8 @@ func (h *house) closeListeners() error {
 }
 
 // newServer bounds how long a request may take to arrive. An answer is not bounded: those of the
-// public door fit into a socket's buffer, and a read may last. One deadline for headers and body
-// is one system call less for each request than two.
+// public door fit into a socket's buffer, and a read may last. Headers and body share one
+// deadline, so that it is set once for each request.
 func newServer(handler http.Handler) *http.Server {
 	const arrival = 20 * time.Second
 	return &http.Server{Handler: handler, ReadHeaderTimeout: arrival, ReadTimeout: arrival, IdleTimeout: 2 * time.Minute,

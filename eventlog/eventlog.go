@@ -144,6 +144,13 @@ func (l *Log) Err() error {
 	return l.guard.err()
 }
 
+// Hour is the hour that entries belong to now, UTC; none that comes belongs to an earlier one. Zero before the first.
+func (l *Log) Hour() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hour
+}
+
 // Close closes the log. A group that is being appended is waited for; nothing acknowledged is lost without it.
 func (l *Log) Close() error {
 	l.mu.Lock()

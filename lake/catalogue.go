@@ -145,8 +145,7 @@ func parquetSize(path string) (int64, error) {
 // and nothing is swept.
 func (c *catalogue) settle(files []*File) {
 	slices.SortFunc(files, func(a, b *File) int {
-		return cmp.Or(strings.Compare(a.Dataset, b.Dataset), strings.Compare(a.Stream, b.Stream), a.Hour.Compare(b.Hour),
-			strings.Compare(a.Log, b.Log), cmp.Compare(b.Generation, a.Generation), cmp.Compare(a.First, b.First), cmp.Compare(b.Last, a.Last))
+		return cmp.Or(strings.Compare(a.Dataset, b.Dataset), strings.Compare(a.Stream, b.Stream), compareNames(a.Name, b.Name))
 	})
 	var group []*File // taken so far, of the same source as f
 	for _, f := range files {
@@ -165,6 +164,12 @@ func (c *catalogue) settle(files []*File) {
 			c.files = append(c.files, f)
 		}
 	}
+}
+
+// compareNames orders the files of a stream by hour and source, those that cover others first.
+func compareNames(a, b Name) int {
+	return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Log, b.Log), cmp.Compare(b.Generation, a.Generation),
+		cmp.Compare(a.First, b.First), cmp.Compare(b.Last, a.Last))
 }
 
 // overlapping finds a file of the group that holds some of n's range; one that covers n first.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"brine/lake/duck"
@@ -51,7 +50,7 @@ func (l *Lake) uncompacted() [][]*File {
 	}
 	groups := map[source][]*File{}
 	for _, f := range l.cat.files {
-		if f.Hour.Before(l.closedTo) {
+		if f.Hour.Before(l.closedTo) && f.Dataset != Sanitized {
 			k := source{tableKey{f.Dataset, f.Stream}, f.Hour, f.Log}
 			groups[k] = append(groups[k], f)
 		}
@@ -66,6 +65,11 @@ func (l *Lake) uncompacted() [][]*File {
 }
 
 func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*File) (err error) {
+	leave, err := l.rewrites.enter(ctx, hourKey{t.Stream, group[0].Hour.Unix()})
+	if err != nil {
+		return err
+	}
+	defer leave()
 	whole := &File{Name: group[0].Name}
 	for _, f := range group {
 		whole.First, whole.Last = min(whole.First, f.First), max(whole.Last, f.Last)
@@ -81,33 +85,8 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 		return err
 	}
 	l.disk.point("compact-written")
-	return l.replace(group, whole)
-}
-
-// replace publishes a rewrite of a group of files, unless one of them was replaced meanwhile: an
-// import may have gone on in their hour. The next round then sees the hour as it is.
-func (l *Lake) replace(group []*File, whole *File) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if !l.allRead(group) {
-		return nil
-	}
-	if err := l.disk.publish([]Name{whole.Name}); err != nil {
+	if err := l.replace(namesOf(group), whole); !errors.Is(err, ErrReplaced) {
 		return err
 	}
-	l.disk.point("compact-published")
-	l.taken([]*File{whole})
-	return nil
-}
-
-// allRead says whether all files are still read.
-func (l *Lake) allRead(files []*File) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, f := range files {
-		if !slices.Contains(l.cat.files, f) {
-			return false
-		}
-	}
-	return true
+	return nil // the next round sees the hour as it is
 }

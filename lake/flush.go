@@ -33,15 +33,11 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	}
 	began := l.opts.Now()
 	l.unflushed.Store(0)
+	hour := l.opts.Log.Hour() // its mark lies before the ends that are flushed up to
 	logs := l.opts.Log.Logs()
-	var hour time.Time
 	for i, info := range logs {
-		last, err := l.flushLog(ctx, info)
-		if err != nil {
+		if err := l.flushLog(ctx, info); err != nil {
 			return fmt.Errorf("log %s: %w", info.Name, err)
-		}
-		if last.After(hour) {
-			hour = last
 		}
 		if i < len(logs)-1 { // its day is done
 			if err := l.opts.Log.Delete(ctx, info.Name); err != nil {
@@ -58,30 +54,29 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	return nil
 }
 
-// flushLog flushes one log up to the end that it has now, as under load there always is more. It
-// gives the hour of the last entry that it flushed.
-func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) (hour time.Time, err error) {
+// flushLog flushes one log up to the end that it has now, as under load there always is more.
+func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
 	if err := l.notBehind(info); err != nil {
-		return hour, err
+		return err
 	}
 	for l.committed(info.Name).Last < info.Last {
 		from := l.committed(info.Name).Last + 1
 		entries, err := l.opts.Log.Read(ctx, info.Name, from, l.opts.FlushBytes)
 		if err != nil {
-			return hour, err
+			return err
 		}
 		b := &batch{log: info.Name, level: flushLevel, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
 		if len(entries) > 0 {
-			b.last, hour = entries[len(entries)-1].Seq, entries[len(entries)-1].Hour
+			b.last = entries[len(entries)-1].Seq
 		}
 		if len(entries) == 0 || entries[0].Seq > from {
 			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
 		}
 		if err := l.flushEntries(ctx, b, entries); err != nil {
-			return hour, err
+			return err
 		}
 	}
-	return hour, nil
+	return nil
 }
 
 // notBehind refuses a log that ends before what the lake has of it, as a restored copy would: its

@@ -96,12 +96,16 @@ type Lake struct {
 	completeTo   time.Time
 	closedTo     time.Time // hours before this one are closed
 	fault        error     // why the last flush failed
+	reads        reads
+	metas        map[Name]map[string]string // of footers; see [Rewriter.Meta]
 	closed       bool
 
 	users sync.WaitGroup // reads and writes under way
 
 	unflushed atomic.Int64  // bytes of the log since the last flush began
 	full      chan struct{} // there is enough for a flush
+
+	rewrites hourQueue
 
 	footers sync.Mutex // footers are read by one goroutine at a time
 	writing sync.Mutex // flush and import add events one after the other, so that each is stored once
@@ -116,7 +120,8 @@ type tableKey struct{ dataset, stream string }
 func Open(ctx context.Context, o Options) (*Lake, error) {
 	o.defaults()
 	l := &Lake{opts: o, log: o.Logger, tables: map[tableKey]Table{}, coveredSince: map[Name]time.Time{},
-		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(), full: make(chan struct{}, 1)}
+		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(),
+		reads: reads{}, metas: map[Name]map[string]string{}, rewrites: hourQueue{held: map[hourKey]chan struct{}{}}, full: make(chan struct{}, 1)}
 	for _, t := range o.Tables {
 		l.tables[tableKey{t.Dataset, t.Stream}] = t
 	}

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// The datasets of the lake that this package fills from the log.
+// The datasets of the lake. All but Sanitized are filled from the log.
 const (
 	Raw        = "raw"        // events as they were sent, at most the raw window old
+	Sanitized  = "sanitized"  // what the allowlist keeps of raw
 	Rejected   = "rejected"   // the shape of events that were refused
 	Quarantine = "quarantine" // log lines that the flush could not read, whole
 )

@@ -52,6 +52,8 @@ func (l *Lake) Scan(ctx context.Context, q Query, each func(*Rows) error) error 
 		return err
 	}
 	defer done()
+	ctx, ended := l.reading(ctx)
+	defer ended()
 	s := &scan{lake: l, conn: conn, q: q, each: each, left: math.MaxInt}
 	if q.Limit > 0 {
 		s.left = q.Limit
@@ -234,6 +236,8 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) error {
 		return err
 	}
 	defer done()
+	ctx, ended := l.reading(ctx)
+	defer ended()
 	if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
 		return err
 	}

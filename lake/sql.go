@@ -2,6 +2,8 @@ package lake
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"brine/lake/duck"
@@ -26,6 +28,22 @@ const (
 func copyTo(source, path string, level int) string {
 	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
 		source, duck.Quote(path), level, rowGroup)
+}
+
+// copyWith is the COPY of a rewrite, with its metadata in the footer.
+func copyWith(w Rewrite, path string) string {
+	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", compactLevel)
+	if w.Plain {
+		options = "COMPRESSION uncompressed"
+	}
+	if len(w.Meta) > 0 {
+		var pairs []string
+		for _, key := range slices.Sorted(maps.Keys(w.Meta)) {
+			pairs = append(pairs, duck.Ident(key)+": "+duck.Quote(w.Meta[key]))
+		}
+		options += ", KV_METADATA {" + strings.Join(pairs, ", ") + "}"
+	}
+	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, rowGroup)
 }
 
 func columnList(t Table) string {

@@ -24,6 +24,7 @@ func (l *Lake) sweep() error {
 		}
 		due = append(due, n)
 		delete(l.coveredSince, n)
+		delete(l.metas, n)
 		return true
 	})
 	l.mu.Unlock()

@@ -185,8 +185,8 @@ func (x *Conn) interruptWith(ctx context.Context) (stop func()) {
 
 // queryError prefers the caller's own reason for an end over DuckDB's word for it.
 func queryError(ctx context.Context, msg string) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return &Error{Message: msg}
 }

@@ -1,0 +1,233 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"brine/lake/duck"
+)
+
+// hourKey names an hour of a stream, over all datasets.
+type hourKey struct {
+	stream string
+	start  int64 // s since the epoch
+}
+
+// hourQueue lets one rewriter at a time have an hour of a stream: compaction, sanitizing,
+// tightening, erasure and purge take turns.
+type hourQueue struct {
+	mu   sync.Mutex
+	held map[hourKey]chan struct{} // closed when the hour is free again
+}
+
+func (q *hourQueue) enter(ctx context.Context, k hourKey) (leave func(), err error) {
+	for {
+		q.mu.Lock()
+		busy, held := q.held[k]
+		if !held {
+			free := make(chan struct{})
+			q.held[k] = free
+			q.mu.Unlock()
+			return func() {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				delete(q.held, k)
+				close(free)
+			}, nil
+		}
+		q.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Rewriter makes files of the lake out of others, an hour at a time. It has a DuckDB of its own,
+// which never spills: what passes through it may be told by a salt.
+type Rewriter struct {
+	lake  *Lake
+	db    *duck.DB
+	conn  *duck.Conn
+	leave func()
+}
+
+// RewriteMemory is how many bytes a [Rewriter] may use by default.
+const RewriteMemory = 768 << 20
+
+// Rewriter opens a rewriter; it is to be closed. It serves one goroutine.
+func (l *Lake) Rewriter(memory int64) (*Rewriter, error) {
+	leave, err := l.enter()
+	if err != nil {
+		return nil, err
+	}
+	r := &Rewriter{lake: l, leave: leave}
+	if r.db, err = duck.Open(duck.Options{Memory: memory, Folders: []string{l.opts.Dir}}); err != nil {
+		leave()
+		return nil, err
+	}
+	if r.conn, err = r.db.Conn(); err != nil {
+		r.db.Close()
+		leave()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends the use of the rewriter.
+func (r *Rewriter) Close() {
+	r.conn.Close()
+	r.db.Close()
+	r.leave()
+}
+
+// Conn is the connection on which [Hour.Rewrite] runs, for functions that its SQL calls.
+func (r *Rewriter) Conn() *duck.Conn { return r.conn }
+
+// Hour is an hour of a stream that the caller has for itself.
+type Hour struct {
+	Stream string
+	Start  time.Time
+	r      *Rewriter
+}
+
+// Hour waits until nobody else rewrites the hour and calls work with it.
+func (r *Rewriter) Hour(ctx context.Context, stream string, start time.Time, work func(*Hour) error) error {
+	leave, err := r.lake.rewrites.enter(ctx, hourKey{stream, start.Unix()})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return work(&Hour{stream, start, r})
+}
+
+// Files are those of a dataset that hold the hour now.
+func (h *Hour) Files(dataset string) []File { return h.r.lake.Files(dataset, h.Stream, h.Start) }
+
+// Files are those that hold an hour of a stream, ordered by name.
+func (l *Lake) Files(dataset, stream string, hour time.Time) (files []File) {
+	for _, f := range l.List(dataset, stream) {
+		if f.Hour.Equal(hour) {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// List is all files of a stream that are read, ordered by hour and name.
+func (l *Lake) List(dataset, stream string) (files []File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.cat.of(dataset, stream) {
+		files = append(files, *f)
+	}
+	slices.SortFunc(files, func(a, b File) int { return compareNames(a.Name, b.Name) })
+	return files
+}
+
+// ClosedTo is the hour that is open: those before it are closed.
+func (l *Lake) ClosedTo() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closedTo
+}
+
+// Rewrite is a file to be made of others of the same hour and source.
+type Rewrite struct {
+	Table  Table             // whose file it is
+	Inputs []File            // of one source; the file has their range, and none may have been replaced meanwhile
+	SQL    string            // its rows, as a query
+	Meta   map[string]string // kept in the file's footer
+	Plain  bool              // without compression, so that a test can search its bytes
+}
+
+// From is the SQL of a file's rows: a table function.
+func (h *Hour) From(files []File) string {
+	return h.r.lake.readParquet(pointersTo(files)...)
+}
+
+// Rewrite makes the file, aside, and puts it in the place of what its table had of the same
+// source. It is [ErrReplaced] when an input was replaced meanwhile: the hour is then as it was.
+func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
+	l := h.r.lake
+	made := &File{Name: h.rewritten(w)}
+	aside := l.disk.aside(made.Name)
+	defer os.Remove(aside) // where it was not published
+	if err := h.r.conn.Exec(ctx, copyWith(w, aside)); err != nil {
+		return File{}, fmt.Errorf("rewrite %s: %w", made.Folder(), err)
+	}
+	var err error
+	if made.Size, err = parquetSize(aside); err != nil {
+		return File{}, err
+	}
+	l.disk.point("rewrite-written")
+	if err := l.replace(namesOf(pointersTo(w.Inputs)), made); err != nil {
+		return File{}, err
+	}
+	return *made, nil
+}
+
+func pointersTo(files []File) []*File {
+	pointers := make([]*File, len(files))
+	for i := range files {
+		pointers[i] = &files[i]
+	}
+	return pointers
+}
+
+// rewritten is the name of the file: the inputs' range, widened by what it covers, and a
+// generation above all that its table has of it.
+func (h *Hour) rewritten(w Rewrite) Name {
+	n := w.Inputs[0].Name
+	n.Dataset, n.Stream, n.Generation = w.Table.Dataset, w.Table.Stream, 1
+	for _, f := range w.Inputs {
+		n.First, n.Last = min(n.First, f.First), max(n.Last, f.Last)
+	}
+	for _, f := range h.Files(w.Table.Dataset) {
+		if f.Overlaps(n) {
+			n.First, n.Last = min(n.First, f.First), max(n.Last, f.Last)
+			n.Generation = max(n.Generation, f.Generation+1)
+		}
+	}
+	return n
+}
+
+// ErrReplaced is a rewrite whose inputs were replaced while it was made.
+var ErrReplaced = errors.New("files of this hour were replaced meanwhile: try again")
+
+// replace publishes a rewrite of files, unless one of them was replaced meanwhile: a flush or an
+// import may have gone on in their hour.
+func (l *Lake) replace(inputs []Name, made *File) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if !l.newest(inputs) {
+		return ErrReplaced
+	}
+	if err := l.disk.publish([]Name{made.Name}); err != nil {
+		return err
+	}
+	l.disk.point("rewrite-published")
+	l.taken([]*File{made})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.metas, made.Name) // of a damaged file in the same place
+	return nil
+}
+
+// newest says whether all files are still read.
+func (l *Lake) newest(names []Name) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range names {
+		if !slices.ContainsFunc(l.cat.files, func(f *File) bool { return f.Name == n }) {
+			return false
+		}
+	}
+	return true
+}

@@ -82,13 +82,16 @@ func (s *state) endedAt(t time.Time, used bool) (last Period) {
 // lost are the salts that should be in the folder and are not, by START.
 func (s *state) lost() (all []Period) {
 	for name, rec := range s.history {
-		here := slices.ContainsFunc(s.salts, func(e entry) bool { return e.name == name })
-		if p, err := ParseName(name); err == nil && !here && !rec.What.ended() {
+		if p, err := ParseName(name); err == nil && !s.here(name) && !rec.What.ended() {
 			all = append(all, p)
 		}
 	}
 	slices.SortFunc(all, func(a, b Period) int { return a.Start.Compare(b.Start) })
 	return all
+}
+
+func (s *state) here(name string) bool {
+	return slices.ContainsFunc(s.salts, func(e entry) bool { return e.name == name })
 }
 
 func (s *state) lostAt(t time.Time) Period {
@@ -113,7 +116,11 @@ func (s *state) choose(t time.Time) (*Salt, error) {
 			return e.salt, nil
 		}
 	}
-	if lost := s.lostAt(t); !lost.IsZero() && !lost.Due(s.now) {
+	switch lost := s.lostAt(t); {
+	case lost.IsZero():
+	case lost.Due(s.now):
+		return nil, fmt.Errorf("%w: the time of %s has passed", ErrForgotten, lost.Name())
+	default:
 		return nil, lostError(lost)
 	}
 	if gone := s.endedAt(t, true); !gone.IsZero() {

@@ -14,9 +14,9 @@ const ahead = 72 * time.Hour
 
 // Step is one thing that a rotation does, or would do.
 type Step struct {
-	Do          Do        `json:"do"`
-	Salt        string    `json:"salt"`                  // the name, START_END_DELETION
-	Fingerprint string    `json:"fingerprint,omitempty"` // "" where the salt is still to be made, or cannot be read
+	Do          Do     `json:"do"`
+	Salt        string `json:"salt"`                  // the name, START_END_DELETION
+	Fingerprint string `json:"fingerprint,omitempty"` // "" where the salt is still to be made, or cannot be read
 }
 
 // Do is what a step does.
@@ -38,8 +38,9 @@ func (f *Folder) Rotate(now time.Time, dry bool) (done []Step, err error) {
 	if f.o.External {
 		return nil, ErrExternal
 	}
-	if err := f.makeFolder(dry); err != nil {
-		return nil, err
+	made, err := f.makeFolder(now, dry)
+	if err != nil || dry && made != nil {
+		return made, err
 	}
 	err = f.lockedAt(now, func(s *state) error {
 		steps, refusal := s.plan()
@@ -57,30 +58,32 @@ func (f *Folder) Rotate(now time.Time, dry bool) (done []Step, err error) {
 		}
 		return errors.Join(append(errs, refusal)...)
 	})
-	if dry && errors.Is(err, errNoFolder) {
-		return (&state{now: now, periods: f.o.Periods}).wanted(), nil
-	}
 	return done, err
 }
 
-// makeFolder makes the folder where no salt was ever in it. Where one was, it is not mounted.
-func (f *Folder) makeFolder(dry bool) error {
-	err := f.checkFolder()
-	if dry || !errors.Is(err, errNoFolder) {
-		return nil // or a fault that lockedAt tells
+// makeFolder makes the folder where it is not there and no salt that lives was ever in it: else it
+// is not mounted. It gives the salts that will be made in it.
+func (f *Folder) makeFolder(now time.Time, dry bool) ([]Step, error) {
+	if err := f.checkFolder(); !errors.Is(err, errNoFolder) {
+		return nil, nil // any other fault is told once the folder is looked at
 	}
 	last, _, err := f.records.read()
 	if err != nil {
-		return fmt.Errorf("read the records of salts: %w", err)
+		return nil, fmt.Errorf("read the records of salts: %w", err)
 	}
-	s := &state{history: last}
-	if lost := s.lost(); len(lost) > 0 {
-		return fmt.Errorf("the salts folder %s is not there: %w", f.dir, lostError(lost[0]))
+	s := &state{now: now, periods: f.o.Periods, history: last}
+	for _, p := range s.lost() {
+		if !p.Due(now) {
+			return nil, fmt.Errorf("%s: %w: %w", f.dir, errNoFolder, lostError(p))
+		}
+	}
+	if dry {
+		return s.wanted(), nil
 	}
 	if err := f.o.disk.mkdir(f.dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make the salts folder: %w", err)
+		return nil, fmt.Errorf("make the salts folder: %w", err)
 	}
-	return f.o.disk.sync(filepath.Dir(f.dir))
+	return nil, f.o.disk.sync(filepath.Dir(f.dir))
 }
 
 // plan is what is to be done, and what keeps more from being done.
@@ -92,6 +95,9 @@ func (s *state) plan() (steps []Step, refusal error) {
 		if e.Due(s.now) || s.history[e.name].What.ended() {
 			steps = append(steps, Step{Do: Destroy, Salt: e.name, Fingerprint: s.fingerprint(e)})
 		}
+	}
+	for _, name := range s.halfDestroyed() {
+		steps = append(steps, Step{Do: Destroy, Salt: name, Fingerprint: s.history[name].Fingerprint})
 	}
 	lost := slices.DeleteFunc(s.lost(), func(p Period) bool {
 		if p.Due(s.now) {
@@ -106,6 +112,17 @@ func (s *state) plan() (steps []Step, refusal error) {
 		return steps, lostError(lost[0])
 	}
 	return append(steps, s.wanted()...), nil
+}
+
+// halfDestroyed are the salts whose file is gone while the record of it is not made yet.
+func (s *state) halfDestroyed() (names []string) {
+	for name, rec := range s.history {
+		if rec.What == Destroying && !s.here(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // fingerprint is the one of the records, as a crash may have left only half of a salt's content.

@@ -33,7 +33,7 @@ func (f *Folder) make(now time.Time, name string) (fingerprint string, err error
 	}
 	salt := &Salt{period, fresh()}
 	path := f.path(aside + name)
-	if err := f.o.disk.create(path, append(*salt.key, '\n')); err != nil {
+	if err := f.o.disk.create(path, append(salt.key(), '\n')); err != nil {
 		return "", err
 	}
 	if err := f.o.disk.sync(path); err != nil {

@@ -130,7 +130,7 @@ func (f *Folder) readSalt(i info, owner int, period Period, last Record) (*Salt,
 	if err != nil {
 		return nil, fault(path, "put the salt back as it was, or give it up: brine salt destroy "+i.name, "%v", err)
 	}
-	salt := &Salt{period, key}
+	salt := &Salt{period, hidden(key)}
 	if is := salt.Fingerprint(); last.Fingerprint != "" && is != last.Fingerprint {
 		return nil, fault(path, "put the salt back as it was, or give it up: brine salt destroy "+i.name,
 			"it was changed: its fingerprint was %s and is %s", last.Fingerprint, is)

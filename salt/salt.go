@@ -26,7 +26,7 @@ const (
 // Salt is the key of one period. No way of printing or encoding it shows the key.
 type Salt struct {
 	Period Period
-	key    *[]byte // behind a pointer, as fmt prints a struct's own fields without asking its methods
+	key    func() []byte // a closure, as fmt and reflection see through pointers, and ask no method of what lies in an unexported field
 }
 
 // Fresh makes a salt that is stored nowhere and has no period: for a backfill of hours whose salt
@@ -35,15 +35,16 @@ func Fresh() (*Salt, error) { return &Salt{key: fresh()}, nil }
 
 // fresh is 64 lower-case hex characters of the operating system's cryptographic source. Where that
 // fails, the Go runtime ends the process.
-func fresh() *[]byte {
+func fresh() func() []byte {
 	random := make([]byte, freshBytes)
 	rand.Read(random)
-	key := hex.AppendEncode(nil, random)
-	return &key
+	return hidden(hex.AppendEncode(nil, random))
 }
 
+func hidden(key []byte) func() []byte { return func() []byte { return key } }
+
 // keyOf is the key in the content of a salt's file: the text without a final line break.
-func keyOf(content []byte) (*[]byte, error) {
+func keyOf(content []byte) ([]byte, error) {
 	key := content
 	if n := len(key); n > 0 && key[n-1] == '\n' {
 		key = key[:n-1]
@@ -59,7 +60,7 @@ func keyOf(content []byte) (*[]byte, error) {
 	case !isText(key):
 		return nil, fmt.Errorf("it holds bytes that are no text: a salt is text, like 64 hex characters")
 	}
-	return &key, nil
+	return key, nil
 }
 
 func isText(key []byte) bool {
@@ -74,15 +75,15 @@ func isText(key []byte) bool {
 // Fingerprint names the key without telling it: 16 hex characters, the first 64 bits of
 // SHA-256 of a text of its own and the key. The text keeps it apart from every pseudonym; it cannot be turned
 // back, as a key has 256 random bits; 64 bits tell any two keys of a folder apart.
-func (s *Salt) Fingerprint() string {
+func (s Salt) Fingerprint() string {
 	h := sha256.New()
 	h.Write([]byte("brine salt fingerprint\x00"))
-	h.Write(*s.key)
+	h.Write(s.key())
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // String is the name of its period, and the fingerprint.
-func (s *Salt) String() string {
+func (s Salt) String() string {
 	if s.Period.IsZero() {
 		return "fresh salt " + s.Fingerprint()
 	}
@@ -90,10 +91,10 @@ func (s *Salt) String() string {
 }
 
 // Format prints [Salt.String] whatever the verb, %x and %#v among them.
-func (s *Salt) Format(state fmt.State, _ rune) { fmt.Fprint(state, s.String()) }
+func (s Salt) Format(state fmt.State, _ rune) { fmt.Fprint(state, s.String()) }
 
 // MarshalText is [Salt.String]; JSON, YAML and XML use it.
-func (s *Salt) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Salt) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue is [Salt.String].
-func (s *Salt) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s Salt) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -51,56 +51,13 @@ func (s *state) explained(from, to time.Time) bool {
 			from = gone.End
 		} else if lost := s.lostAt(from); !lost.IsZero() {
 			from = lost.End
-		} else if past := s.periods.At(from); past.Due(s.now) {
+		} else if past := s.unmade(from, s.living()); past.Due(s.now) {
 			from = past.End
 		} else {
 			return false
 		}
 	}
 	return true
-}
-
-// endedAt is the period of a salt that is gone and that held a time; where there are several, the
-// one that goes furthest. One that was destroyed early was used for the hours that had begun by
-// then; those after them get a salt of their own.
-func (s *state) endedAt(t time.Time, used bool) (last Period) {
-	for name, rec := range s.history {
-		p, err := ParseName(name)
-		if err != nil || !rec.What.ended() {
-			continue
-		}
-		if used {
-			p.End = earlier(p.End, rec.At.Add(time.Hour))
-		}
-		if p.Holds(t) && p.End.After(last.End) {
-			last = p
-		}
-	}
-	return last
-}
-
-// lost are the salts that should be in the folder and are not, by START.
-func (s *state) lost() (all []Period) {
-	for name, rec := range s.history {
-		if p, err := ParseName(name); err == nil && !s.here(name) && !rec.What.ended() {
-			all = append(all, p)
-		}
-	}
-	slices.SortFunc(all, func(a, b Period) int { return a.Start.Compare(b.Start) })
-	return all
-}
-
-func (s *state) here(name string) bool {
-	return slices.ContainsFunc(s.salts, func(e entry) bool { return e.name == name })
-}
-
-func (s *state) lostAt(t time.Time) Period {
-	for _, p := range s.lost() {
-		if p.Holds(t) {
-			return p
-		}
-	}
-	return Period{}
 }
 
 // choose is the salt of the hour that a time lies in.
@@ -126,11 +83,14 @@ func (s *state) choose(t time.Time) (*Salt, error) {
 	if gone := s.endedAt(t, true); !gone.IsZero() {
 		return nil, fmt.Errorf("%w: it was destroyed", ErrForgotten)
 	}
-	if p := s.periods.At(t); p.Due(s.now) {
+	living := s.living()
+	switch p := s.unmade(t, living); {
+	case p.Due(s.now):
 		return nil, fmt.Errorf("%w: it was to be destroyed at %s", ErrForgotten, hourText(p.Deletion))
-	}
-	if s.external {
+	case s.external:
 		return nil, fmt.Errorf("%w: the tool that keeps the salts has not put one there", ErrMissing)
+	case t.Before(s.first(living)):
+		return nil, fmt.Errorf("%w: there was none yet", ErrForgotten)
 	}
 	return nil, fmt.Errorf("%w: run brine salt rotate", ErrMissing)
 }
@@ -141,17 +101,3 @@ func lostError(p Period) error {
 }
 
 func hourText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

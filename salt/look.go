@@ -103,12 +103,12 @@ func (f *Folder) lookAt(s *state, i info, owner int) {
 		return
 	}
 	e := entry{Period: period, name: i.name, size: i.size, file: i.mode.IsRegular()}
-	e.salt, e.err = f.readSalt(i, owner, period, s.history[i.name])
+	e.salt, e.err = f.readSalt(i, owner, period, s.history[i.name].Fingerprint)
 	s.salts = append(s.salts, e)
 }
 
 // readSalt wants a file that only the folder's owner can read, with the content that it always had.
-func (f *Folder) readSalt(i info, owner int, period Period, last Record) (*Salt, error) {
+func (f *Folder) readSalt(i info, owner int, period Period, last string) (*Salt, error) {
 	path := f.path(i.name)
 	switch {
 	case i.mode.Type() == fs.ModeSymlink:
@@ -131,9 +131,9 @@ func (f *Folder) readSalt(i info, owner int, period Period, last Record) (*Salt,
 		return nil, fault(path, "put the salt back as it was, or give it up: brine salt destroy "+i.name, "%v", err)
 	}
 	salt := &Salt{period, hidden(key)}
-	if is := salt.Fingerprint(); last.Fingerprint != "" && is != last.Fingerprint {
+	if is := salt.Fingerprint(); last != "" && is != last {
 		return nil, fault(path, "put the salt back as it was, or give it up: brine salt destroy "+i.name,
-			"it was changed: its fingerprint was %s and is %s", last.Fingerprint, is)
+			"it was changed: its fingerprint was %s and is %s", last, is)
 	}
 	return salt, nil
 }

@@ -34,7 +34,12 @@ const (
 func (w What) ended() bool { return w == Destroying || w == Destroyed || w == Gone }
 
 // history is the last record of each salt, by its name.
-type history map[string]Record
+type history map[string]past
+
+type past struct {
+	Record
+	period Period // that of the name
+}
 
 // recordFile is the file of the records: one JSON object a line, only ever appended to. It lies
 // outside the salts folder, so that it is still there when the folder is not mounted, and in backups.
@@ -60,11 +65,15 @@ func (r *recordFile) read() (last history, whole int, err error) {
 	n := 0
 	for line := range bytes.Lines(content[:whole]) {
 		n++
-		var rec Record
-		if err := json.Unmarshal(line, &rec); err != nil {
-			return nil, 0, fmt.Errorf("%s:%d: not a record of a salt: %w (restore the file from a backup)", r.path, n, err)
+		var p past
+		err := json.Unmarshal(line, &p.Record)
+		if err == nil {
+			p.period, err = ParseName(p.Salt)
 		}
-		last[rec.Salt] = rec
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w: %s:%d: not a record of a salt: %w (restore the file from a backup)", ErrBroken, r.path, n, err)
+		}
+		last[p.Salt] = p
 	}
 	return last, whole, nil
 }

@@ -91,27 +91,38 @@ func (s *state) plan() (steps []Step, refusal error) {
 	for _, name := range s.leftover {
 		steps = append(steps, Step{Do: Clear, Salt: name[len(aside):]})
 	}
-	for _, e := range s.salts {
-		if e.Due(s.now) || s.history[e.name].What.ended() {
-			steps = append(steps, Step{Do: Destroy, Salt: e.name, Fingerprint: s.fingerprint(e)})
-		}
-	}
-	for _, name := range s.halfDestroyed() {
-		steps = append(steps, Step{Do: Destroy, Salt: name, Fingerprint: s.history[name].Fingerprint})
-	}
-	lost := slices.DeleteFunc(s.lost(), func(p Period) bool {
-		if p.Due(s.now) {
-			steps = append(steps, Step{Do: Forget, Salt: p.Name(), Fingerprint: s.history[p.Name()].Fingerprint})
-		}
-		return p.Due(s.now)
-	})
+	steps = append(steps, s.endings()...)
 	if refusal = s.broken(); refusal != nil {
 		return steps, refusal
 	}
-	if len(lost) > 0 {
+	if lost := s.lost(); len(lost) > 0 {
 		return steps, lostError(lost[0])
 	}
 	return append(steps, s.wanted()...), nil
+}
+
+// endings are the salts whose time has passed. From then on they count as ended: no other is made
+// for their hours.
+func (s *state) endings() (steps []Step) {
+	for _, e := range s.salts {
+		if e.Due(s.now) || s.history[e.name].What.ended() {
+			steps = append(steps, Step{Destroy, e.name, s.fingerprint(e)})
+		}
+	}
+	for _, name := range s.halfDestroyed() {
+		steps = append(steps, Step{Destroy, name, s.history[name].Fingerprint})
+	}
+	for _, p := range s.lost() {
+		if p.Due(s.now) {
+			steps = append(steps, Step{Forget, p.Name(), s.history[p.Name()].Fingerprint})
+		}
+	}
+	for _, step := range steps {
+		if p, err := ParseName(step.Salt); err == nil && !s.history[step.Salt].What.ended() {
+			s.history[step.Salt] = past{Record{s.now, Gone, step.Salt, step.Fingerprint}, p}
+		}
+	}
+	return steps
 }
 
 // halfDestroyed are the salts whose file is gone while the record of it is not made yet.
@@ -131,51 +142,4 @@ func (s *state) fingerprint(e entry) string {
 		return last
 	}
 	return e.salt.Fingerprint()
-}
-
-// wanted are the salts to make: for each hour from the first that may still be without one up to
-// a while ahead. A period that is there, or was, keeps its END, whatever the config says by now.
-func (s *state) wanted() (steps []Step) {
-	living := s.living()
-	for t := s.first(living); t.Before(s.now.Add(ahead)); {
-		if i := slices.IndexFunc(living, func(e entry) bool { return e.Holds(t) }); i >= 0 {
-			t = living[i].End
-			continue
-		}
-		if gone := s.endedAt(t, true); !gone.IsZero() {
-			t = gone.End
-			continue
-		}
-		p := s.periods.At(t)
-		p.Start = t
-		for _, e := range slices.Backward(living) {
-			if e.Start.After(t) && e.Start.Before(p.End) {
-				p.End, p.Deletion = e.Start, e.Start.Add(s.periods.grace)
-			}
-		}
-		if !p.Due(s.now) {
-			steps = append(steps, Step{Do: Make, Salt: p.Name()})
-		}
-		t = p.End
-	}
-	return steps
-}
-
-// first is the earliest hour that may need a salt.
-func (s *state) first(living []entry) time.Time {
-	t := s.periods.At(s.now).Start
-	if len(living) > 0 {
-		t = earlier(t, living[0].Start)
-	}
-	end := time.Time{}
-	for name, rec := range s.history {
-		p, err := ParseName(name)
-		if err == nil && rec.What.ended() {
-			end = later(end, earlier(p.End, rec.At.Add(time.Hour)))
-		}
-	}
-	if !end.IsZero() {
-		t = earlier(t, end)
-	}
-	return t
 }

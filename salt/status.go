@@ -119,10 +119,8 @@ func (s *state) next() *Next {
 			next = &Next{e.Deletion, Destroy, e.name}
 		}
 	}
-	following := s.periods.At(end)
-	following.Start = end
 	if at := end.Add(-ahead); next == nil || at.Before(next.At) {
-		next = &Next{at, Make, following.Name()}
+		next = &Next{at, Make, s.unmade(end, nil).Name()}
 	}
 	return next
 }

@@ -45,6 +45,9 @@ func (h *house) check(t *testing.T, mishap, q3Print, q4Print string) {
 	if _, err := h.folder.For(at("2026-09-01T00")); !errors.Is(err, ErrForgotten) {
 		t.Fatalf("%s: an overdue salt: %v", mishap, err)
 	}
+	if last, _, err := h.folder.records.read(); err != nil || last[q3].What == Destroyed && h.holds(q3) {
+		t.Fatalf("%s: it is recorded as destroyed and there: %v", mishap, err)
+	}
 	next := ""
 	if salt, err := h.folder.For(at("2027-01-01T00")); err == nil {
 		next = salt.Fingerprint()
@@ -87,6 +90,29 @@ func TestPowerCut(t *testing.T) {
 			cutPower(d, random.IntN(12), h)
 			d.powerCut(random)
 			h.check(t, fmt.Sprintf("cut before change %d, seed %d", at, seed), q3Print, q4Print)
+		}
+	}
+}
+
+func (h *house) holds(name string) bool {
+	_, err := h.options.disk.stat(h.file(name))
+	return err == nil
+}
+
+// In a folder that has held no salt yet, too, a salt that was ever given out stays the same.
+func TestPowerCutAtFirst(t *testing.T) {
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		for at, done := 0, false; !done; at++ {
+			h, d := memHouse(t, "2026-11-25T11")
+			done = cutPower(d, at, h)
+			given, _ := h.folder.For(h.now)
+			d.powerCut(random)
+			h.open()
+			h.rotateAt(h.now)
+			if salt := h.mustFor("2026-11-25T11"); given != nil && salt.Fingerprint() != given.Fingerprint() {
+				t.Errorf("cut before change %d, seed %d: another salt", at, seed)
+			}
 		}
 	}
 }

@@ -93,17 +93,31 @@ func (f *Folder) lockedAt(now time.Time, do func(*state) error) error {
 	return do(s)
 }
 
-// note keeps a record of each salt that has none yet: from then on a change of it is seen.
+// note keeps a record of each salt that has none yet: from then on a change of it is seen. One that
+// Brine made before it was killed may not be durable: nothing is hashed with a salt that may vanish.
 func (f *Folder) note(s *state) error {
 	for _, e := range s.salts {
 		if _, known := s.history[e.name]; e.salt == nil || known {
 			continue
+		}
+		if err := f.syncSalt(e.name); err != nil {
+			return err
 		}
 		if err := f.record(s.now, Seen, e.name, e.salt.Fingerprint()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (f *Folder) syncSalt(name string) error {
+	if f.o.External {
+		return nil
+	}
+	if err := f.o.disk.sync(f.path(name)); err != nil {
+		return err
+	}
+	return f.o.disk.sync(f.dir)
 }
 
 func (f *Folder) record(now time.Time, what What, name, fingerprint string) error {

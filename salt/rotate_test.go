@@ -256,30 +256,31 @@ func TestRotateProperty(t *testing.T) {
 	}
 }
 
+// checkHours asks for many hours, before and after now, of one look.
 func (h *house) checkHours(seen map[time.Time]string, random *rand.Rand) {
 	h.t.Helper()
-	this := h.now.Truncate(time.Hour)
-	for hour := this.Add(-200 * time.Hour); hour.Before(this.Add(72 * time.Hour)); hour = hour.Add(time.Duration(1+random.IntN(9)) * time.Hour) {
-		salt, err := h.folder.For(hour)
-		switch {
-		case errors.Is(err, ErrForgotten) && !hour.After(this):
-			if seen[hour] == "" {
+	h.do(h.folder.locked(func(s *state) error {
+		this := h.now.Truncate(time.Hour)
+		for hour := this.Add(-200 * time.Hour); hour.Before(this.Add(ahead)); hour = hour.Add(time.Duration(1+random.IntN(3)) * time.Hour) {
+			salt, err := s.choose(hour)
+			switch {
+			case errors.Is(err, ErrForgotten) && !hour.After(this):
 				seen[hour] = "gone"
+			case err != nil:
+				h.t.Fatalf("%s at %s: %v", hour, h.now, err)
+			case seen[hour] == "gone":
+				h.t.Fatalf("%s at %s has a salt again", hour, h.now)
+			case !salt.Period.Holds(hour) || salt.Period.Due(h.now):
+				h.t.Fatalf("%s at %s has %s", hour, h.now, salt)
+			case hour.After(this): // its salt may still be destroyed before it is used
+			case seen[hour] != "" && seen[hour] != salt.Fingerprint():
+				h.t.Fatalf("%s at %s has another salt", hour, h.now)
+			default:
+				seen[hour] = salt.Fingerprint()
 			}
-			seen[hour] += "!"
-		case err != nil:
-			h.t.Fatalf("%s at %s: %v", hour, h.now, err)
-		case strings.HasSuffix(seen[hour], "!"):
-			h.t.Fatalf("%s at %s has a salt again", hour, h.now)
-		case hour.After(this): // it may still be destroyed before it is used
-		case seen[hour] != "" && seen[hour] != salt.Fingerprint():
-			h.t.Fatalf("%s at %s has another salt: %s, it was %s", hour, h.now, salt, seen[hour])
-		case !salt.Period.Holds(hour) || salt.Period.Due(h.now):
-			h.t.Fatalf("%s at %s has %s", hour, h.now, salt)
-		default:
-			seen[hour] = salt.Fingerprint()
 		}
-	}
+		return nil
+	}))
 }
 
 func TestStatus(t *testing.T) {

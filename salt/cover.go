@@ -11,27 +11,34 @@ import (
 // of the config gives them none.
 func (s *state) wanted() (steps []Step) {
 	living := s.living()
-	var forgotten Period
-	for t := s.first(living); t.Before(s.now.Add(ahead)); {
-		if i := slices.IndexFunc(living, func(e entry) bool { return e.Holds(t) }); i >= 0 {
-			t = living[i].End
-		} else if gone := s.endedAt(t, true); !gone.IsZero() {
-			t = gone.End
-		} else if p := s.unmade(t, living); p.Due(s.now) {
-			if forgotten.IsZero() {
-				forgotten = p
-			}
-			forgotten.End, forgotten.Deletion = p.End, p.Deletion
-			t = p.End
-		} else {
+	var p, forgotten Period
+	for t := s.bare(s.first(living), living); t.Before(s.now.Add(ahead)); t = s.bare(p.End, living) {
+		if p = s.unmade(t, living); !p.Due(s.now) {
 			steps = append(steps, Step{Do: Make, Salt: p.Name()})
-			t = p.End
+			continue
 		}
+		if forgotten.IsZero() {
+			forgotten = p
+		}
+		forgotten.End, forgotten.Deletion = p.End, p.Deletion
 	}
 	if !forgotten.IsZero() {
 		steps = append([]Step{{Do: Forget, Salt: forgotten.Name()}}, steps...)
 	}
 	return steps
+}
+
+// bare is the first hour, from a time on, that has and had no salt.
+func (s *state) bare(t time.Time, living []entry) time.Time {
+	for {
+		if i := slices.IndexFunc(living, func(e entry) bool { return e.Holds(t) }); i >= 0 {
+			t = living[i].End
+		} else if gone := s.endedAt(t, true); !gone.IsZero() {
+			t = gone.End
+		} else {
+			return t
+		}
+	}
 }
 
 // unmade is the period of a salt that is not there, from a time on: as the config has it, or shorter

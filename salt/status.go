@@ -112,15 +112,15 @@ func (s *state) next() *Next {
 		return &Next{s.now.UTC().Truncate(time.Hour), steps[0].Do, steps[0].Salt}
 	}
 	var next *Next
-	end := s.now
-	for _, e := range s.living() {
-		end = later(end, e.End)
+	living := s.living()
+	for _, e := range living {
 		if next == nil || e.Deletion.Before(next.At) {
 			next = &Next{e.Deletion, Destroy, e.name}
 		}
 	}
-	if at := end.Add(-ahead); next == nil || at.Before(next.At) {
-		next = &Next{at, Make, s.unmade(end, nil).Name()}
+	bare := s.bare(s.first(living), living)
+	if at := bare.Add(-ahead); next == nil || at.Before(next.At) {
+		next = &Next{at, Make, s.unmade(bare, living).Name()}
 	}
 	return next
 }

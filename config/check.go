@@ -41,6 +41,7 @@ func (c *Config) check(d *decoder) {
 	c.checkOrigins(d)
 	c.checkStreams(d)
 	c.checkSampling(d)
+	c.checkSalts(d)
 	c.checkFlush(d)
 }
 

@@ -1,6 +1,6 @@
 // Package config reads brine.yaml: every key with its default, its unit and its check.
 //
-// It imports event alone of the house. A file's bytes come in; a [Config] whose every value has
+// It imports event and salt of the house. A file's bytes come in; a [Config] whose every value has
 // been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
 // likely fix. [Config.Watch] does the same again whenever the file changes.
 package config
@@ -28,6 +28,7 @@ type Config struct {
 	Schemas   string             `yaml:"schemas"`   // folder of JSON Schemas; default ./schemas where there is one, else ""
 	Streams   map[string]Stream  `yaml:"streams"`   // streams beside interaction; default none
 	Sampling  map[string]float64 `yaml:"sampling"`  // rate by stream, 0 stops it; see [Config.Rate]
+	Salts     Salts              `yaml:"salts"`     // the keys of pseudonyms
 	Retention Retention          `yaml:"retention"` // how much is kept
 	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
 
@@ -97,6 +98,7 @@ func Default() *Config {
 		Schemas:   defaultSchemas,
 		Streams:   map[string]Stream{},
 		Sampling:  map[string]float64{},
+		Salts:     defaultSalts(),
 		Retention: Retention{MinFree: 1e9},
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 	}
@@ -142,7 +144,7 @@ func (c *Config) complete(d *decoder) {
 		c.Streams[name] = s
 	}
 	folder := filepath.Dir(c.path)
-	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile} {
+	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Salts.Dir} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -46,6 +46,7 @@ streams:
   app_session: {schema: /analytics/app_session, time: dt, sample_rate: 0.5, collect_until: 2026-12-31}
   other: {schema: /analytics/other}
 sampling: {interaction: 0.25}
+salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
 retention: {min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
 `)
@@ -70,6 +71,7 @@ flush: {every: 1m30s, bytes: 64MiB}
 			"other":       {Schema: "/analytics/other", SampleRate: 1},
 		},
 		Sampling:  map[string]float64{"interaction": 0.25},
+		Salts:     Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},
 		Retention: Retention{MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
 		path:      path,
@@ -98,6 +100,9 @@ func TestLoadDefaults(t *testing.T) {
 	}
 	if got := want.CSRFKeyPath(); got != "data/csrf.key" {
 		t.Errorf("key of the tokens in %s", got)
+	}
+	if got := want.SaltsPath(); got != "data/salts" {
+		t.Errorf("salts in %s", got)
 	}
 }
 

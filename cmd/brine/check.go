@@ -28,6 +28,7 @@ type report struct {
 	Streams  int             `json:"streams"` // interaction is one of them
 	Schemas  int             `json:"schemas"`
 	Mistakes config.Mistakes `json:"mistakes"`
+	Salts    *saltsFound     `json:"salts,omitempty"`
 }
 
 // Run checks, prints, and fails where there is a mistake.
@@ -55,7 +56,12 @@ func check(path string) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	return report{OK: true, Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}, nil
+	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
+	if err := r.checkSalts(cfg); err != nil {
+		return report{}, err
+	}
+	r.OK = len(r.Mistakes) == 0
+	return r, nil
 }
 
 func (r report) print(g *globals, asJSON bool) error {
@@ -66,6 +72,6 @@ func (r report) print(g *globals, asJSON bool) error {
 		_, err := fmt.Fprintln(g.stdout, r.Mistakes)
 		return err
 	}
-	_, err := fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n", r.Streams, r.Schemas)
+	_, err := fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n%s\n", r.Streams, r.Schemas, r.Salts)
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,9 @@ func TestCheckNoSuchFile(t *testing.T) {
 	}
 }
 
+// withoutSalts cuts off what differs from machine to machine.
+var withoutSalts = regexp.MustCompile(`,"salts":\{.*\}\}\}$`)
+
 func TestCheckJSON(t *testing.T) {
 	inFolder(t, map[string]string{"brine.yaml": "\ndata: ''"})
 	for _, c := range []struct {
@@ -78,7 +82,7 @@ func TestCheckJSON(t *testing.T) {
 		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[]}`},
 	} {
 		stdout, _, _ := brine(t, c.args...)
-		if got := strings.TrimSpace(stdout); got != c.want || !json.Valid([]byte(got)) {
+		if got := withoutSalts.ReplaceAllString(strings.TrimSpace(stdout), "}"); got != c.want || !json.Valid([]byte(got)) {
 			t.Errorf("\n got %s\nwant %s", got, c.want)
 		}
 	}

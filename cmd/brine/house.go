@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"brine/client"
@@ -15,6 +16,7 @@ import (
 	"brine/eventlog"
 	"brine/intake"
 	"brine/lake"
+	"brine/salt"
 )
 
 // house is all rooms of one process, wired: browser → intake → log → lake → console. Its rooms
@@ -28,6 +30,8 @@ type house struct {
 	log     *eventlog.Log
 	lake    *lake.Lake
 	ready   *readiness
+	salts   *salt.Folder
+	rotator *salt.Rotator
 	intake  *intake.Server
 	console *console.Server
 	doors   []*door
@@ -70,6 +74,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	}
 	h.onClose(func() error { h.lake.Close(); return nil })
 	h.ready = newReadiness(h.log, h.lake, h.logger, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
+	if err := h.openSalts(); err != nil {
+		return err
+	}
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -87,7 +94,7 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Ready: h.ready.Err, Sampling: sampling, CSRFKey: key,
+		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
@@ -130,6 +137,8 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
+	var salts sync.WaitGroup
+	salts.Go(func() { h.rotator.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -143,6 +152,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
+	salts.Wait()
 	return errors.Join(err, <-lakeDone)
 }
 

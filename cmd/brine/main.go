@@ -26,6 +26,7 @@ type cli struct {
 	Read     readCmd     `cmd:"" help:"Print events of a range of time."`
 	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
+	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

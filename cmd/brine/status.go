@@ -43,6 +43,7 @@ type status struct {
 	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start
 	Held       []lake.Summary   `json:"held"`
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
+	Salts      *saltsStatus     `json:"salts"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -79,7 +80,7 @@ func (c *statusCmd) Run(g *globals) error {
 
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
-	st := status{Serving: true, Ready: true, Door: &door}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -104,6 +105,11 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	}
 	defer l.Close()
 	st.Reason = "no brine serves from " + cfg.Data
+	salts, err := openSalts(cfg, time.Now)
+	if err != nil {
+		return st, err
+	}
+	st.Salts = &saltsStatus{Status: salts.Status()}
 	return st, st.hold(ctx, l)
 }
 
@@ -140,6 +146,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	for _, f := range s.LeftOut {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
+	s.Salts.print(g)
 	return err
 }
 

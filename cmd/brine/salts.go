@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"brine/config"
+	"brine/eventlog"
+	"brine/salt"
+)
+
+// saltRecords is the file in the data folder that says what became of each salt.
+const saltRecords = "salts.ndjson"
+
+// openSalts makes the handle of the salts folder.
+func openSalts(cfg *config.Config, now func() time.Time) (*salt.Folder, error) {
+	periods, err := cfg.Salts.Periods()
+	if err != nil {
+		return nil, err
+	}
+	return salt.Open(cfg.SaltsPath(), salt.Options{
+		Periods: periods, Records: filepath.Join(cfg.Data, saltRecords), External: cfg.Salts.External(), Now: now,
+	})
+}
+
+// openSalts wires the salts into the house: their periods name the sampling epoch, and a rotator keeps them.
+func (h *house) openSalts() (err error) {
+	if h.salts, err = openSalts(h.cfg, time.Now); err != nil {
+		return err
+	}
+	h.rotator = &salt.Rotator{Folder: h.salts, Logger: h.logger, Hold: func() error {
+		if err := h.log.Err(); errors.Is(err, eventlog.ErrClock) {
+			return err
+		}
+		return nil
+	}}
+	return nil
+}
+
+// epoch is the sampling epoch of a time.
+func (h *house) epoch(t time.Time) string {
+	periods, err := h.cfg.Salts.Periods()
+	if err != nil {
+		panic(err) // the config was checked
+	}
+	return periods.At(t).Epoch()
+}
+
+// saltsStatus is how the salts stand, for brine status.
+type saltsStatus struct {
+	salt.Status
+	Error string `json:"error,omitempty"` // of the last rotation by the server; it is tried again every minute
+}
+
+func (s *saltsStatus) print(g *globals) {
+	fmt.Fprintln(g.stdout)
+	printSalts(g.stdout, s.Status)
+	if s.Error != "" && len(s.Faults) == 0 { // else it is one of them
+		fmt.Fprintf(g.stdout, "SALTS DO NOT ROTATE: %s\n", s.Error)
+	}
+}
+
+func (h *house) saltsStatus() *saltsStatus {
+	st := &saltsStatus{Status: h.salts.Status()}
+	if err := h.rotator.Err(); err != nil {
+		st.Error = err.Error()
+	}
+	return st
+}

@@ -1,0 +1,304 @@
+// Package deploy tests what an operator takes from here: units of systemd, and a module of Puppet.
+//
+// It holds tests only, with the real tools and the real binary; nothing but a temporary folder is changed.
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// binary is the brine that the tests run. TestMain builds it.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "brine-deploy-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "brine")
+	if out, err := exec.Command("go", "build", "-o", binary, "brine/cmd/brine").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// runs runs a program and gives what it printed, and its exit code.
+func runs(t *testing.T, name string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		t.Fatalf("%s: %v\n%s", name, err, errs.String())
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func mustWrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verify has systemd read units, with the tests' own binary in them.
+func verify(t *testing.T, units ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	var copies []string
+	for _, unit := range units {
+		path := filepath.Join(dir, filepath.Base(unit))
+		mustWrite(t, path, strings.ReplaceAll(mustRead(t, unit), "/usr/bin/brine", binary))
+		copies = append(copies, path)
+	}
+	if out, errs, code := runs(t, "systemd-analyze", append([]string{"verify", "--man=no"}, copies...)...); code != 0 || out+errs != "" {
+		t.Errorf("systemd-analyze verify: exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	units, err := filepath.Glob("systemd/*.*")
+	if err != nil || len(units) < 7 {
+		t.Fatal(units, err)
+	}
+	verify(t, units...)
+}
+
+// A unit with a mistake is found out: the test above can fail.
+func TestUnitsMistake(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "brine.service")
+	mustWrite(t, path, mustRead(t, "systemd/brine.service")+"\n[Service]\nProtectSytem=strict\n")
+	if _, errs, _ := runs(t, "systemd-analyze", "verify", "--man=no", path); !strings.Contains(errs, "ProtectSytem") {
+		t.Error(errs)
+	}
+}
+
+// site is a host that Puppet is applied to: a folder.
+type site struct {
+	t    *testing.T
+	dir  string
+	data string
+}
+
+func newSite(t *testing.T, config string) *site {
+	t.Helper()
+	s := &site{t, t.TempDir(), ""}
+	s.data = filepath.Join(s.dir, "data")
+	for _, dir := range []string{s.data, filepath.Join(s.dir, "units"), filepath.Join(s.dir, "cron")} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustWrite(t, filepath.Join(s.dir, "brine.yaml"), "data: "+s.data+"\n"+config)
+	return s
+}
+
+// puppet applies the class with these parameters, and wants an exit code of --detailed-exitcodes:
+// 0 nothing had to be changed, 2 something was.
+func (s *site) puppet(code int, params string, args ...string) (out string) {
+	s.t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	manifest := filepath.Join(s.dir, "site.pp")
+	mustWrite(s.t, manifest, fmt.Sprintf("class { 'brine::salts': binary => '%s', config => '%s/brine.yaml', data => '%s', owner => '%s', group => '%s', unit_dir => '%s/units', cron_dir => '%s/cron', %s }",
+		binary, s.dir, s.data, me.Uid, me.Gid, s.dir, s.dir, params))
+	out, errs, got := runs(s.t, "puppet", append([]string{"apply", "--modulepath", "puppet", "--confdir", filepath.Join(s.dir, "conf"),
+		"--vardir", filepath.Join(s.dir, "var"), "--detailed-exitcodes", "--color", "false", manifest}, args...)...)
+	if got != code {
+		s.t.Fatalf("puppet apply %v: exit code %d, want %d\n%s%s", args, got, code, out, errs)
+	}
+	return out
+}
+
+// salts are how the salts stand, as brine says it.
+func (s *site) salts() (states map[string]string, faults []string) {
+	s.t.Helper()
+	out, errs, _ := runs(s.t, binary, "salt", "status", "--json", "--config", filepath.Join(s.dir, "brine.yaml"))
+	var st struct {
+		Salts  []struct{ Salt, State string }
+		Faults []string
+	}
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		s.t.Fatalf("%v\n%s%s", err, out, errs)
+	}
+	states = map[string]string{}
+	for _, salt := range st.Salts {
+		states[salt.Salt] = salt.State
+	}
+	return states, st.Faults
+}
+
+// wantModes wants a folder of 0700 with files of 0600 in it.
+func (s *site) wantModes() {
+	s.t.Helper()
+	err := filepath.WalkDir(filepath.Join(s.data, "salts"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = fs.ModeDir | 0o700
+		}
+		if i, err := d.Info(); err != nil || i.Mode() != want {
+			s.t.Errorf("%s is %v, want %v", path, i.Mode(), want)
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *site) wantInForce(states map[string]string, faults []string) {
+	s.t.Helper()
+	for _, state := range states {
+		if state == "in force" && len(faults) == 0 {
+			return
+		}
+	}
+	s.t.Errorf("no salt is in force: %v, %q", states, faults)
+}
+
+// Each run of Puppet rotates; a second one finds nothing to change, and a dry run changes nothing.
+func TestPuppetRotates(t *testing.T) {
+	s := newSite(t, "")
+	s.puppet(0, "scheduler => 'puppet'", "--noop")
+	if _, err := os.Lstat(filepath.Join(s.data, "salts")); err == nil {
+		t.Error("a run with --noop made the folder")
+	}
+	s.puppet(2, "scheduler => 'puppet'")
+	states, faults := s.salts()
+	s.wantInForce(states, faults)
+	s.wantModes()
+	if err := os.Chmod(filepath.Join(s.data, "salts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.puppet(2, "scheduler => 'puppet'")
+	s.puppet(0, "scheduler => 'puppet'")
+	s.wantModes()
+}
+
+// The timer's unit is one that systemd takes, and what it starts rotates.
+func TestPuppetTimer(t *testing.T) {
+	s := newSite(t, "")
+	s.puppet(2, "start => false")
+	s.puppet(0, "start => false")
+	unit := filepath.Join(s.dir, "units", "brine-salt-rotate.service")
+	verify(t, unit, filepath.Join(s.dir, "units", "brine-salt-rotate.timer"))
+	start := regexp.MustCompile(`(?m)^ExecStart=(.*)$`).FindStringSubmatch(mustRead(t, unit))
+	if start == nil {
+		t.Fatal("the unit starts nothing")
+	}
+	command := strings.Fields(start[1])
+	for range 2 {
+		if _, errs, code := runs(t, command[0], command[1:]...); code != 0 {
+			t.Errorf("%s: exit code %d, %s", start[1], code, errs)
+		}
+	}
+	states, faults := s.salts()
+	s.wantInForce(states, faults)
+}
+
+func TestPuppetCron(t *testing.T) {
+	s := newSite(t, "")
+	s.puppet(2, "scheduler => 'cron'")
+	want := binary + " salt rotate --config " + s.dir + "/brine.yaml"
+	if got := mustRead(t, filepath.Join(s.dir, "cron", "brine-salts")); !strings.Contains(got, "0 * * * * ") || !strings.Contains(got, want) {
+		t.Error(got)
+	}
+}
+
+// The module's units, with its defaults, are those of systemd/: there is one way to rotate by timer.
+func TestPuppetUnitsAreThoseOfSystemd(t *testing.T) {
+	for name, values := range map[string]string{
+		"brine-salt-rotate.service": "{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}",
+		"brine-salt-rotate.timer":   "{}",
+	} {
+		out, errs, code := runs(t, "puppet", "epp", "render", "puppet/brine/templates/"+name+".epp", "--values", values)
+		if want := mustRead(t, "systemd/"+name); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
+			t.Errorf("exit code %d, %s\n%s", code, errs, out)
+		}
+	}
+}
+
+// Salts that Puppet places are read by Brine; those it is not given any more are gone, from its own backups too.
+func TestPuppetExternal(t *testing.T) {
+	s := newSite(t, "salts: {manage: external}")
+	start := time.Now().UTC().Truncate(24 * time.Hour)
+	name := func(from, to int) string {
+		end := start.AddDate(0, 0, to)
+		return start.AddDate(0, 0, from).Format("2006010215") + "_" + end.Format("2006010215") + "_" + end.AddDate(0, 0, 2).Format("2006010215")
+	}
+	old, now, next := name(-30, 0), name(0, 30), name(30, 60)
+	secret := func(seed string) string { return strings.Repeat(seed, 8) + "-no-salt-for-use" }
+	params := func(names ...string) string {
+		var salts []string
+		for _, n := range names {
+			salts = append(salts, fmt.Sprintf("'%s' => Sensitive('%s')", n, secret(n[:4]+n[6:8])))
+		}
+		return "manage => 'external', salts => {" + strings.Join(salts, ", ") + "}"
+	}
+	out := s.puppet(2, params(old, now))
+	s.puppet(0, params(old, now))
+	states, faults := s.salts()
+	s.wantInForce(states, faults)
+	if states[old] != "grace" {
+		t.Errorf("%v", states)
+	}
+	s.wantModes()
+	out += s.puppet(2, params(now, next))
+	states, faults = s.salts()
+	if len(states) != 2 || states[next] != "waiting" || len(faults) > 0 {
+		t.Errorf("%v, %q", states, faults)
+	}
+	gone := secret(old[:4] + old[6:8])
+	if strings.Contains(out, gone) {
+		t.Error("Puppet prints a salt")
+	}
+	s.wantNowhere(gone)
+}
+
+func (s *site) wantNowhere(salt string) {
+	s.t.Helper()
+	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.Contains(mustRead(s.t, path), salt) {
+			s.t.Errorf("%s holds a salt that is gone", path)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+}

@@ -44,6 +44,7 @@ type field struct {
 	out    event.Column
 	rule   Rule
 	fields []*field // of a rule Fields, in the order of the schema
+	line   int      // in the allowlist
 }
 
 // entry compiles the stream's entry: what stays of its rows.
@@ -76,7 +77,7 @@ func (c *compiler) whole(path []string, column event.Column, n *node) *field {
 		rule.Kind = KeepAll
 	}
 	c.warnBelow(n, path, column)
-	return &field{path: path, in: column, out: column, rule: rule}
+	return &field{path: path, in: column, out: column, rule: rule, line: n.line}
 }
 
 // merge puts what a stream says over the defaults, field by field.
@@ -146,7 +147,7 @@ func unknownFix(name string, columns []event.Column) string {
 
 // field compiles one field; nil where nothing stays of it.
 func (c *compiler) field(path []string, column event.Column, n *node) *field {
-	f := &field{path: path, in: column, out: column, rule: n.rule}
+	f := &field{path: path, in: column, out: column, rule: n.rule, line: n.line}
 	switch n.rule.Kind {
 	case 0, Drop:
 		return nil

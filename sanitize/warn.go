@@ -27,11 +27,22 @@ func (c *compiler) warnBelow(n *node, path []string, column event.Column) {
 		return
 	}
 	if why := c.identifies(path, column); why != "" {
-		c.warn(n, path, "say hash, hash_per_stream or drop, unless it tells nobody apart", "it looks like an identifier ("+why+") and is kept as it is")
+		c.warn(n, path, identifierFix, keptIdentifier(why))
 	}
 	if c.fineTime(path, column) {
-		c.warn(n, path, "say {floor: 10m}, or coarser", "a time is kept finer than 10 minutes")
+		c.warn(n, path, timeFix, keptTime)
 	}
+}
+
+// What is said of values that tell people or moments apart.
+const (
+	identifierFix = "say hash, hash_per_stream or drop, unless it tells nobody apart"
+	keptTime      = "a time finer than 10 minutes, and the rule is keep"
+	timeFix       = "say {floor: 10m}, or coarser"
+)
+
+func keptIdentifier(why string) string {
+	return "it looks like an identifier (" + why + "), and the rule is keep"
 }
 
 func (c *compiler) warn(n *node, path []string, fix, what string) {
@@ -68,21 +79,19 @@ func isIdentifierName(name string) bool {
 		len(words) > 1 && last == "name" && words[len(words)-2] == "user"
 }
 
-// wordsOf splits a name at _, - and capitals: user_id, user-id and userId alike.
+// wordsOf splits a name at _, -, points and capitals: user_id, user-id and userID alike.
 func wordsOf(name string) []string {
 	var b strings.Builder
-	before := ' '
-	for _, r := range name {
-		switch {
-		case r == '_' || r == '-' || r == '.':
-			r = ' '
-		case unicode.IsUpper(r) && !unicode.IsUpper(before):
+	runes := []rune(name)
+	for i, r := range runes {
+		startsWord := i > 0 && unicode.IsUpper(r) &&
+			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+		if startsWord || strings.ContainsRune("_-.", r) {
 			b.WriteRune(' ')
 		}
 		b.WriteRune(unicode.ToLower(r))
-		before = r
 	}
-	if words := strings.Fields(b.String()); len(words) > 0 {
+	if words := strings.FieldsFunc(b.String(), func(r rune) bool { return strings.ContainsRune(" _-.", r) }); len(words) > 0 {
 		return words
 	}
 	return []string{name}
@@ -152,5 +161,5 @@ func (c *compiler) fineTime(path []string, column event.Column) bool {
 
 func isTimeName(name string) bool {
 	words := wordsOf(name)
-	return slices.ContainsFunc([]string{"dt", "ts", "timestamp", "time", "date"}, func(w string) bool { return words[len(words)-1] == w })
+	return slices.ContainsFunc([]string{"dt", "ts", "timestamp"}, func(w string) bool { return words[len(words)-1] == w })
 }

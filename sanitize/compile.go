@@ -45,6 +45,7 @@ type field struct {
 	rule   Rule
 	fields []*field // of a rule Fields, in the order of the schema
 	line   int      // in the allowlist
+	made   *Rule    // what the values were made by, where rule narrows a file that is sanitized already
 }
 
 // entry compiles the stream's entry: what stays of its rows.
@@ -182,16 +183,20 @@ func (c *compiler) object(f *field, n *node) *field {
 	if len(f.fields) == 0 {
 		return nil
 	}
-	members := event.Column{Kind: event.Struct}
-	for _, below := range f.fields {
-		members.Fields = append(members.Fields, below.out)
+	f.setOut()
+	return f
+}
+
+// setOut makes the column of what stays below a field.
+func (f *field) setOut() {
+	f.out = event.Column{Kind: event.Struct}
+	for _, member := range f.fields {
+		f.out.Fields = append(f.out.Fields, member.out)
 	}
-	f.out = members
 	if f.in.Kind == event.List {
-		f.out = event.Column{Kind: event.List, Fields: []event.Column{members}}
+		f.out = event.Column{Kind: event.List, Fields: []event.Column{f.out}}
 	}
 	f.out.Name = f.in.Name
-	return f
 }
 
 // keys are the listed keys of a map, as columns. They become members of an object, whose names must

@@ -41,18 +41,30 @@ type FieldRule struct {
 func (p *Plan) Rules() []FieldRule { return flatten(p.fields) }
 
 func flatten(fields []*field) (rules []FieldRule) {
-	for _, f := range fields {
-		if f.rule.Kind == Fields {
-			rules = append(rules, flatten(f.fields)...)
-			continue
+	for _, f := range ends(fields) {
+		rule := f.rule
+		if f.made != nil {
+			rule = *f.made
 		}
-		r := FieldRule{Path: f.path, Rule: f.rule.Kind.String(), Edges: f.rule.Edges, Only: f.rule.Only, Words: f.rule.Words()}
-		if f.rule.Kind == Floor {
-			r.Floor = floorText(f.rule.Floor)
+		r := FieldRule{Path: f.path, Rule: rule.Kind.String(), Edges: rule.Edges, Only: rule.Only, Words: rule.Words()}
+		if rule.Kind == Floor {
+			r.Floor = floorText(rule.Floor)
 		}
 		rules = append(rules, r)
 	}
 	return rules
+}
+
+// ends are the fields that have a rule of their own.
+func ends(fields []*field) (all []*field) {
+	for _, f := range fields {
+		if f.rule.Kind == Fields {
+			all = append(all, ends(f.fields)...)
+		} else {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // made is what a sanitized file says of the rules it was made by.
@@ -81,7 +93,9 @@ func (p *Plan) Digest() string {
 
 // NeedsSalt says whether some field becomes a pseudonym.
 func (p *Plan) NeedsSalt() bool {
-	return slices.ContainsFunc(p.Rules(), func(r FieldRule) bool {
-		return r.Rule == Hash.String() || r.Rule == HashPerStream.String()
-	})
+	return p.uses(Hash) || p.uses(HashPerStream)
+}
+
+func (p *Plan) uses(kind RuleKind) bool {
+	return slices.ContainsFunc(ends(p.fields), func(f *field) bool { return f.rule.Kind == kind })
 }

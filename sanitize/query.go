@@ -81,15 +81,6 @@ func (q *query) register(conn *duck.Conn, p *Plan, hasher func() Hasher) (done f
 	return done, nil
 }
 
-func (p *Plan) uses(kind RuleKind) bool {
-	for _, r := range p.Rules() {
-		if r.Rule == kind.String() {
-			return true
-		}
-	}
-	return false
-}
-
 // sql selects, orders and numbers the rows. Equal pseudonyms lie together, which
 // makes files a fraction of what they would be.
 func (q *query) sql(p *Plan, in Input) string {
@@ -149,7 +140,7 @@ func (p *Plan) when(hour time.Time) string {
 	at := fmt.Sprintf("%d::BIGINT", hour.UnixMilli())
 	path := strings.Split(p.time, ".")
 	f := find(p.fields, path)
-	if f == nil || f.rule.Kind != Keep && f.rule.Kind != Floor {
+	if f == nil || f.rule.Kind != Keep && f.rule.Kind != Floor || f.out.Kind != event.String && f.out.Kind != event.Int64 {
 		return at
 	}
 	value := member(path)
@@ -162,8 +153,8 @@ func (p *Plan) when(hour time.Time) string {
 // pseudonym is the first one of a row that stands in no array, "" if there is none.
 func (p *Plan) pseudonym() string {
 	for _, r := range p.Rules() {
-		f := find(p.fields, r.Path)
-		if f != nil && f.out.Kind == event.String && (f.rule.Kind == Hash || f.rule.Kind == HashPerStream) {
+		isHash := r.Rule == Hash.String() || r.Rule == HashPerStream.String()
+		if f := find(p.fields, r.Path); isHash && f != nil && f.out.Kind == event.String {
 			return member(r.Path)
 		}
 	}

@@ -28,8 +28,8 @@ var ErrNoSalt = errors.New("the allowlist hashes a field, and there is no salt f
 // In front of the plan's columns stand [duck.KeyColumns], to page by: the time that the row keeps, and
 // its place in this output, which says nothing of the raw one.
 //
-// Rows come ordered by the time that they keep, then by what they hold, so that their order tells
-// nothing that they do not tell themselves.
+// Rows come ordered by the time that they keep, then by a pseudonym where they have one, then at random: their
+// order tells nothing that they do not tell themselves.
 func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err error) {
 	q := &query{stream: p.Stream}
 	if p.NeedsSalt() && in.Hasher == nil {
@@ -95,8 +95,7 @@ func (q *query) sql(p *Plan, in Input) string {
 	}
 	timed := fmt.Sprintf("SELECT *, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
-	hashed := "hash(" + or(strings.Join(names, ", "), "0") + ")"
-	order := fmt.Sprintf("ORDER BY %s, hash(%s), %s", at, or(p.pseudonym(), "0"), hashed)
+	order := fmt.Sprintf("ORDER BY %s, %srandom()", at, p.together())
 	names = append([]string{at, place(in.Source)}, names...)
 	return fmt.Sprintf("(SELECT %s FROM (%s %s))", strings.Join(names, ", "), timed, order)
 }
@@ -104,13 +103,6 @@ func (q *query) sql(p *Plan, in Input) string {
 // place is the id to page by: what tells this output from others, and the row's place in it.
 func place(source uint64) string {
 	return fmt.Sprintf("CAST('%016x' || lpad(to_hex(row_number() OVER ()), 16, '0') AS UUID) AS %s", source, duck.Ident(duck.KeyColumns[1].Name))
-}
-
-func or(sql, other string) string {
-	if sql == "" {
-		return other
-	}
-	return sql
 }
 
 // typed reads the rows with every column that the plan reads, in the type that it has today.
@@ -150,12 +142,12 @@ func (p *Plan) when(hour time.Time) string {
 	return "coalesce(" + value + ", " + at + ")"
 }
 
-// pseudonym is the first one of a row that stands in no array, "" if there is none.
-func (p *Plan) pseudonym() string {
+// together is the key that brings equal pseudonyms together: the first one of a row that stands in no array.
+func (p *Plan) together() string {
 	for _, r := range p.Rules() {
 		isHash := r.Rule == Hash.String() || r.Rule == HashPerStream.String()
 		if f := find(p.fields, r.Path); isHash && f != nil && f.out.Kind == event.String {
-			return member(r.Path)
+			return "hash(" + member(r.Path) + "), "
 		}
 	}
 	return ""

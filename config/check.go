@@ -88,6 +88,9 @@ func (c *Config) checkSchemas(d *decoder) {
 	if c.Schemas != "" && !isFolder(c.Schemas) {
 		d.mistake("schemas", "make it, or leave the key out", "no folder %s", c.Schemas)
 	}
+	if c.Allowlist != "" && !isFile(c.Allowlist) {
+		d.mistake("allowlist", "write it, or leave the key out", "no file %s", c.Allowlist)
+	}
 	if c.Public.CSRFKeyFile != "" && isFolder(c.Public.CSRFKeyFile) {
 		d.mistake("public.csrf_key_file", "name a file in it, which is made where missing", "%s is a folder", c.Public.CSRFKeyFile)
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	Retention Retention          `yaml:"retention"` // how much is kept
 	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
 
+	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
+	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
+
 	path    string         // the file, "" for none
 	content []byte         // what it held
 	lines   map[string]int // line of each key that the file gives a value
@@ -82,8 +85,11 @@ type Flush struct {
 	Bytes Bytes         `yaml:"bytes"` // of the log; default 32MB
 }
 
-// defaultSchemas is the one default that depends on the disk: it stands where the folder is there.
-const defaultSchemas = "schemas"
+// The defaults that depend on the disk: they stand where the folder, or the file, is there.
+const (
+	defaultSchemas   = "schemas"
+	defaultAllowlist = "allowlist.yaml"
+)
 
 // Default is the config without a file.
 func Default() *Config {
@@ -101,6 +107,7 @@ func Default() *Config {
 		Salts:     defaultSalts(),
 		Retention: Retention{MinFree: 1e9},
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
+		Allowlist: defaultAllowlist,
 	}
 }
 
@@ -144,13 +151,16 @@ func (c *Config) complete(d *decoder) {
 		c.Streams[name] = s
 	}
 	folder := filepath.Dir(c.path)
-	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Salts.Dir} {
+	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Salts.Dir, &c.Allowlist} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}
 	}
 	if !d.set("schemas") && !isFolder(c.Schemas) {
 		c.Schemas = ""
+	}
+	if !d.set("allowlist") && !isFile(c.Allowlist) {
+		c.Allowlist = ""
 	}
 }
 
@@ -215,6 +225,11 @@ func (c *Config) withoutRates() Config {
 		frozen.Streams[name] = s
 	}
 	return frozen
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 func isFolder(path string) bool {

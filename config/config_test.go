@@ -49,11 +49,14 @@ sampling: {interaction: 0.25}
 salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
 retention: {min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
+allowlist: list.yaml
+allow_keep_all: true
 `)
 	folder := filepath.Dir(path)
 	if err := os.Mkdir(filepath.Join(folder, "schemas"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	write(t, filepath.Join(folder, "list.yaml"), "")
 	got := mustLoad(t, path)
 	want := &Config{
 		Data: filepath.Join(folder, "store"),
@@ -74,9 +77,10 @@ flush: {every: 1m30s, bytes: 64MiB}
 		Salts:     Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},
 		Retention: Retention{MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
-		path:      path,
-		content:   got.content,
-		lines:     got.lines,
+		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
+		path:    path,
+		content: got.content,
+		lines:   got.lines,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
@@ -87,7 +91,7 @@ flush: {every: 1m30s, bytes: 64MiB}
 func TestLoadDefaults(t *testing.T) {
 	t.Chdir(t.TempDir())
 	want := Default()
-	want.Schemas = "" // there is no such folder here
+	want.Schemas, want.Allowlist = "", "" // there is no such folder and no such file here
 	want.lines = map[string]int{}
 	if got := mustLoad(t, ""); !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)

@@ -75,8 +75,8 @@ func (r *Registry) load(file string) error {
 	return nil
 }
 
-// reserved are the names that the lake gives to its folders and its own column.
-var reserved = []string{"date", "hour", "received"}
+// reserved are the names that the lake gives to its folders and its own columns.
+var reserved = []string{"date", "hour", "received", "brine_time", "brine_id"}
 
 // checkStored says why events of the schema could not be stored or looked up.
 func (s *Schema) checkStored() error {

@@ -6,20 +6,25 @@ import (
 	"fmt"
 
 	"brine/config"
+	"brine/sanitize"
 )
 
 // checkCmd says of the config, and of all that it names, what is wrong, before any door opens.
 type checkCmd struct {
 	configFlag
-	JSON bool `help:"Print JSON."`
+	JSON  bool   `help:"Print JSON."`
+	Joins bool   `help:"List what lies together where streams hash the same unit the same way."`
+	Diff  string `placeholder:"OLD" help:"Show the change in what is kept since the allowlist in this file."`
 }
 
 // Help is shown below the flags.
 func (*checkCmd) Help() string {
 	return `Exit code 0 when all is well, 1 with each mistake in a line: file:line: key: what is wrong (the likely fix).
+Warnings are of the allowlist: what is worth a second look. They do not fail.
 
-Example:
-  brine check --config /etc/brine/brine.yaml`
+Examples:
+  brine check --config /etc/brine/brine.yaml
+  git show HEAD:allowlist.yaml > old.yaml; brine check --diff old.yaml`
 }
 
 // report is what check found.
@@ -28,16 +33,20 @@ type report struct {
 	Streams  int             `json:"streams"` // interaction is one of them
 	Schemas  int             `json:"schemas"`
 	Mistakes config.Mistakes `json:"mistakes"`
+	Warnings config.Mistakes `json:"warnings,omitempty"`
 	Salts    *saltsFound     `json:"salts,omitempty"`
+
+	Joins   []sanitize.Join   `json:"joins,omitempty"`   // where they were asked for
+	Changes []sanitize.Change `json:"changes,omitempty"` // the same
 }
 
 // Run checks, prints, and fails where there is a mistake.
 func (c *checkCmd) Run(g *globals) error {
-	r, err := check(c.path())
+	r, err := c.check()
 	if err != nil {
 		return err
 	}
-	if err := r.print(g, c.JSON); err != nil {
+	if err := c.print(g, r); err != nil {
 		return err
 	}
 	if !r.OK {
@@ -47,8 +56,8 @@ func (c *checkCmd) Run(g *globals) error {
 }
 
 // check is the report on a config file, or an error where there is no reading it.
-func check(path string) (report, error) {
-	cfg, registry, err := load(path)
+func (c *checkCmd) check() (report, error) {
+	cfg, registry, err := load(c.path())
 	var mistakes config.Mistakes
 	if errors.As(err, &mistakes) {
 		return report{Mistakes: mistakes}, nil
@@ -57,21 +66,38 @@ func check(path string) (report, error) {
 		return report{}, err
 	}
 	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
-	if err := r.checkSalts(cfg); err != nil {
+	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry)); err != nil {
 		return report{}, err
 	}
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
 }
 
-func (r report) print(g *globals, asJSON bool) error {
-	if asJSON {
+func (c *checkCmd) print(g *globals, r report) error {
+	if c.JSON {
 		return json.NewEncoder(g.stdout).Encode(r)
 	}
-	if !r.OK {
-		_, err := fmt.Fprintln(g.stdout, r.Mistakes)
-		return err
+	if r.OK {
+		fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n", r.Streams, r.Schemas)
+	} else {
+		fmt.Fprintln(g.stdout, r.Mistakes)
 	}
-	_, err := fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n%s\n", r.Streams, r.Schemas, r.Salts)
-	return err
+	for _, w := range r.Warnings {
+		fmt.Fprintln(g.stdout, "warning:", w)
+	}
+	if r.Streams == 0 {
+		return nil // there was no reading the config
+	}
+	if r.OK {
+		fmt.Fprintln(g.stdout, r.Salts)
+	}
+	if c.Joins {
+		if err := printJoins(g.stdout, r.Joins); err != nil {
+			return err
+		}
+	}
+	if c.Diff == "" {
+		return nil
+	}
+	return printChanges(g.stdout, c.Diff, r.Changes)
 }

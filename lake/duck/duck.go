@@ -92,6 +92,7 @@ func (d *DB) Close() { c.Close(&d.db) }
 type Conn struct {
 	conn   c.Connection
 	feeder *feeder // nil until the first Feed
+	texts  []*textFunction
 }
 
 // Conn opens a connection.
@@ -108,6 +109,9 @@ func (x *Conn) Close() {
 	c.Disconnect(&x.conn)
 	if x.feeder != nil {
 		x.feeder.close()
+	}
+	for _, f := range x.texts {
+		f.close()
 	}
 }
 

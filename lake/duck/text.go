@@ -1,0 +1,178 @@
+package duck
+
+/*
+void brineTextCall(void *, void *, void *);
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/cgo"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	c "github.com/duckdb/duckdb-go-bindings"
+)
+
+// Text is a function of one text, in Go. It appends its result to dst. It serves one thread at a
+// time, and must give the same for the same value.
+type Text func(dst, value []byte) []byte
+
+// textFunction is a scalar function that a connection has registered. DuckDB cannot forget one, so
+// each serves one statement after the other.
+type textFunction struct {
+	name   string
+	handle *cgo.Handle    // by itself, as DuckDB holds its address
+	pinned runtime.Pinner //
+
+	mu   sync.Mutex
+	make func() Text // nil: no statement uses it
+	idle []*memo     // one for each thread that has called, while it does not
+}
+
+var textFunctions atomic.Int64
+
+// TextFunction lets the next statement call a function from text to text, by the name that is given
+// back: null stays null. newText makes it, once for each thread. done ends it, and must be called
+// after the statement. Equal values are handed to it once, as far as a bounded memory reaches.
+func (x *Conn) TextFunction(newText func() Text) (name string, done func(), err error) {
+	f, err := x.freeTextFunction()
+	if err != nil {
+		return "", nil, err
+	}
+	f.set(newText)
+	return f.name, func() { f.set(nil) }, nil
+}
+
+func (x *Conn) freeTextFunction() (*textFunction, error) {
+	i := slices.IndexFunc(x.texts, func(f *textFunction) bool { return f.free() })
+	if i >= 0 {
+		return x.texts[i], nil
+	}
+	f, err := newTextFunction(x.conn)
+	if err == nil {
+		x.texts = append(x.texts, f)
+	}
+	return f, err
+}
+
+func newTextFunction(conn c.Connection) (*textFunction, error) {
+	f := &textFunction{name: fmt.Sprintf("text_%d", textFunctions.Add(1)), handle: new(cgo.Handle)}
+	*f.handle = cgo.NewHandle(f)
+	f.pinned.Pin(f.handle)
+	text := c.CreateLogicalType(c.TypeVarchar)
+	defer c.DestroyLogicalType(&text)
+	function := c.CreateScalarFunction()
+	defer c.DestroyScalarFunction(&function)
+	c.ScalarFunctionSetName(function, f.name)
+	c.ScalarFunctionAddParameter(function, text)
+	c.ScalarFunctionSetReturnType(function, text)
+	c.ScalarFunctionSetExtraInfo(function, unsafe.Pointer(f.handle), nil)
+	c.ScalarFunctionSetFunction(function, C.brineTextCall)
+	if c.RegisterScalarFunction(conn, function) != c.StateSuccess {
+		f.close()
+		return nil, errors.New("cannot register a function with DuckDB")
+	}
+	return f, nil
+}
+
+func (f *textFunction) free() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.make == nil
+}
+
+// set also forgets what the function was called with before.
+func (f *textFunction) set(newText func() Text) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.make, f.idle = newText, nil
+}
+
+func (f *textFunction) close() {
+	f.handle.Delete()
+	f.pinned.Unpin()
+}
+
+// take gives a thread a memo of its own until it is put back.
+func (f *textFunction) take() *memo {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.make == nil {
+		return nil
+	}
+	if n := len(f.idle); n > 0 {
+		m := f.idle[n-1]
+		f.idle = f.idle[:n-1]
+		return m
+	}
+	return &memo{text: f.make(), known: map[string]string{}}
+}
+
+func (f *textFunction) put(m *memo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.idle = append(f.idle, m)
+}
+
+//export brineTextCall
+func brineTextCall(p, chunk, out unsafe.Pointer) {
+	info := c.FunctionInfo{Ptr: p}
+	defer func() {
+		if p := recover(); p != nil { // it must not unwind into DuckDB
+			c.ScalarFunctionSetError(info, fmt.Sprint("a text function failed: ", p))
+		}
+	}()
+	f := (*(*cgo.Handle)(c.ScalarFunctionGetExtraInfo(info))).Value().(*textFunction)
+	m := f.take()
+	if m == nil {
+		c.ScalarFunctionSetError(info, "no text function is set for this statement")
+		return
+	}
+	defer f.put(m)
+	m.call(c.DataChunk{Ptr: chunk}, c.Vector{Ptr: out})
+}
+
+// memo is a text function with what it gave lately.
+type memo struct {
+	text  Text
+	known map[string]string
+	dst   []byte
+}
+
+// maxKnown bounds a memo; values are ids of some ten bytes, and what becomes of them.
+const maxKnown = 1 << 16
+
+func (m *memo) call(chunk c.DataChunk, out c.Vector) {
+	in := newVector(c.DataChunkGetVector(chunk, 0))
+	for row := range int(c.DataChunkGetSize(chunk)) {
+		if in.Null(row) {
+			setNull(out, row)
+			continue
+		}
+		m.dst = m.of(m.dst[:0], in.String(row))
+		c.UnsafeVectorAssignStringElementLen(out, c.IdxT(row), m.dst)
+	}
+}
+
+func (m *memo) of(dst, value []byte) []byte {
+	if known, ok := m.known[string(value)]; ok {
+		return append(dst, known...)
+	}
+	dst = m.text(dst, value)
+	if len(m.known) == maxKnown {
+		clear(m.known)
+	}
+	m.known[string(value)] = string(dst)
+	return dst
+}
+
+func setNull(v c.Vector, row int) {
+	c.VectorEnsureValidityWritable(v)
+	word := (*uint64)(unsafe.Add(c.VectorGetValidity(v), row/64*8))
+	*word &^= 1 << (row % 64)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -230,4 +231,17 @@ func (l *Lake) newest(names []Name) bool {
 		}
 	}
 	return true
+}
+
+// Streams are those that a dataset has files of, in order.
+func (l *Lake) Streams(dataset string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := map[string]bool{}
+	for _, f := range l.cat.files {
+		if f.Dataset == dataset {
+			names[f.Stream] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -280,8 +281,17 @@ func (l *Lake) CompleteTo() time.Time {
 // ErrNoTable is a stream or dataset that the lake does not have.
 var ErrNoTable = errors.New("no such stream in this dataset")
 
+// SetTable puts a table in the place of the one of its dataset and stream: a new allowlist keeps other columns.
+func (l *Lake) SetTable(t Table) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tables[tableKey{t.Dataset, t.Stream}] = t
+}
+
 // Table finds a stream of a dataset.
 func (l *Lake) Table(dataset, stream string) (Table, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	t, ok := l.tables[tableKey{dataset, stream}]
 	if !ok {
 		return t, fmt.Errorf("%s/%s: %w", dataset, stream, ErrNoTable)
@@ -308,7 +318,7 @@ func (l *Lake) Summaries(ctx context.Context) ([]Summary, []Fault, error) {
 	}
 	defer done()
 	var sums []Summary
-	for _, t := range l.opts.Tables {
+	for _, t := range l.allTables() {
 		files, err := l.withFooters(ctx, conn, t)
 		if err != nil {
 			return nil, nil, err
@@ -318,6 +328,12 @@ func (l *Lake) Summaries(ctx context.Context) ([]Summary, []Fault, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return sums, append([]Fault(nil), l.cat.faults...), nil
+}
+
+func (l *Lake) allTables() []Table {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.tables))
 }
 
 func summarize(t Table, files []*File) Summary {

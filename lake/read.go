@@ -168,7 +168,7 @@ func (s *scan) sql(w window) string {
 	t := s.q.Table
 	names := columnList(t) + ", " + duck.Ident(t.Time) + ", " + duck.Ident(t.ID)
 	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d",
-		names, s.lake.readParquet(w.files...), duck.Ident(t.Time), w.from, w.to)
+		names, s.lake.typed(t, w.files...), duck.Ident(t.Time), w.from, w.to)
 	direction, beyond := "", ">"
 	if s.q.Descend {
 		direction, beyond = " DESC", "<"
@@ -249,7 +249,7 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) error {
 		source := "nothing"
 		if files = overlapTime(files, q.From, q.To); len(files) > 0 {
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
-				columnList(q.Table), l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
+				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}
 		return files, conn.Exec(ctx, copyTo(source, path, flushLevel))
 	})

@@ -18,6 +18,22 @@ func (l *Lake) readParquet(files ...*File) string {
 	return fmt.Sprintf("read_parquet(%s, hive_partitioning=false, union_by_name=%t)", duck.List(l.paths(files)), len(files) > 1)
 }
 
+// typed is the rows of files with every column of their table, in the type that it has today: older
+// files may lack columns, or have them narrower.
+func (l *Lake) typed(t Table, files ...*File) string {
+	columns := t.Columns
+	if t.keyed {
+		columns = append(slices.Clone(duck.KeyColumns), columns...)
+	}
+	nulls, casts := make([]string, len(columns)), make([]string, len(columns))
+	for i, col := range columns {
+		name, kind := duck.Ident(col.Name), duck.SQLType(col)
+		nulls[i], casts[i] = fmt.Sprintf("NULL::%s AS %s", kind, name), fmt.Sprintf("TRY_CAST(%s AS %s) AS %[1]s", name, kind)
+	}
+	return fmt.Sprintf("(SELECT %s FROM (SELECT %s WHERE false UNION ALL BY NAME FROM %s))",
+		strings.Join(casts, ", "), strings.Join(nulls, ", "), l.readParquet(files...))
+}
+
 const (
 	flushLevel   = 1 // of zstd: flushed files are soon compacted
 	compactLevel = 9

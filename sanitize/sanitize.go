@@ -7,7 +7,9 @@
 // Go function that holds the key, so that the key is in no query. [Check], [Joins] and [Diff] tell an
 // operator what a list does before it does it.
 //
-// It imports event, lake/duck, and nothing else of the house: whoever runs a plan hands over the salt's [Hasher].
+// A [Job] runs plans over the closed hours of the lake, each with the salt of its hour.
+//
+// It imports event, lake with lake/duck, and salt.
 package sanitize
 
 import (

@@ -1,0 +1,259 @@
+package sanitize
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"brine/lake"
+	"brine/salt"
+)
+
+// Job copies closed hours from raw to sanitized, each source of an hour into one file, which
+// appears whole or not at all. Its methods may be called from any goroutine.
+type Job struct {
+	Lake   *lake.Lake
+	Salts  func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
+	Plans  func() map[string]*Plan                  // in force now, by stream; a stream without one gives no rows
+	Memory int64                                    // bytes DuckDB may use; default [lake.RewriteMemory]
+	Logger *slog.Logger                             // default: nothing is logged
+	Plain  bool                                     // files without compression, for tests that search their bytes
+
+	mu     sync.Mutex
+	failed map[Hour]error // at the last try
+}
+
+// Hour is one hour of one stream.
+type Hour struct {
+	Stream string    `json:"stream"`
+	Start  time.Time `json:"hour"`
+}
+
+func (h Hour) String() string { return h.Stream + " " + h.Start.UTC().Format("2006-01-02T15:04Z") }
+
+// Request is which hours are wanted.
+type Request struct {
+	From, To time.Time // From inclusive, To exclusive; zero: no bound
+	Stream   string    // "": all
+	Stale    bool      // also hours that differ from what they were made of, where raw data and a living salt still allow
+	Backfill bool      // hours whose salt is gone are hashed with one made for this run
+	Progress func(done, of int)
+}
+
+// Report is what a run did.
+type Report struct {
+	Hours   int      `json:"hours"` // that were written
+	Rows    int64    `json:"rows"`  // of raw that they hold
+	Refused []Denial `json:"refused"`
+}
+
+// Denial is an hour that was not done, and why.
+type Denial struct {
+	Hour
+	Why string `json:"why"`
+}
+
+// rewriter opens the lake's rewriter with the job's memory.
+func (j *Job) rewriter() (*lake.Rewriter, error) {
+	if j.Memory == 0 {
+		return j.Lake.Rewriter(lake.RewriteMemory)
+	}
+	return j.Lake.Rewriter(j.Memory)
+}
+
+// Run sanitizes the hours that are asked for and are not done. An hour that cannot be done does
+// not keep others from it; each is told in the report. The error is of what stops them all.
+func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
+	r, err := j.rewriter()
+	if err != nil {
+		return Report{}, err
+	}
+	defer r.Close()
+	run := &run{job: j, r: r, plans: j.Plans(), backfill: q.Backfill, report: Report{Refused: []Denial{}}}
+	hours, err := run.wanted(ctx, q)
+	if err != nil {
+		return run.report, err
+	}
+	for i, h := range hours {
+		if q.Progress != nil {
+			q.Progress(i, len(hours))
+		}
+		err := r.Hour(ctx, h.Stream, h.Start, func(held *lake.Hour) error { return run.hour(ctx, held) })
+		if err := ctx.Err(); err != nil {
+			return run.report, err
+		}
+		j.note(h, err)
+		if err != nil {
+			run.report.Refused = append(run.report.Refused, Denial{h, err.Error()})
+			continue
+		}
+		run.report.Hours++
+	}
+	if q.Progress != nil {
+		q.Progress(len(hours), len(hours))
+	}
+	return run.report, nil
+}
+
+// note remembers how an hour went; a failure is logged when it is new.
+func (j *Job) note(h Hour, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed == nil {
+		j.failed = map[Hour]error{}
+	}
+	before := j.failed[h]
+	if delete(j.failed, h); err == nil {
+		return
+	}
+	j.failed[h] = err
+	if j.Logger != nil && (before == nil || before.Error() != err.Error()) {
+		j.Logger.Error("an hour cannot be sanitized", "stream", h.Stream, "hour", h.Start.UTC().Format(time.RFC3339), "why", err)
+	}
+}
+
+// run is one run of the job.
+type run struct {
+	job      *Job
+	r        *lake.Rewriter
+	plans    map[string]*Plan
+	backfill bool
+	fresh    *salt.Salt // of a backfill, made when it is first needed
+	report   Report
+}
+
+// wanted lists the hours to do: the oldest first, as raw data and salts are taken away from that end.
+func (u *run) wanted(ctx context.Context, q Request) (hours []Hour, err error) {
+	states, err := u.states(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		if s.State == Waiting || q.Stale && s.State == Stale && s.Redo == "" {
+			hours = append(hours, s.Hour)
+		}
+	}
+	slices.SortStableFunc(hours, func(a, b Hour) int { return a.Start.Compare(b.Start) })
+	return hours, nil
+}
+
+// ErrUnsettled is an hour that compaction has not made one file of yet.
+var ErrUnsettled = errors.New("its raw files are still being compacted: try again in a minute")
+
+// hour sanitizes what an hour's raw files hold and its sanitized ones do not, or hold otherwise.
+func (u *run) hour(ctx context.Context, h *lake.Hour) error {
+	raw, done := h.Files(lake.Raw), h.Files(lake.Sanitized)
+	metas, err := u.r.Meta(ctx, done)
+	if err != nil {
+		return err
+	}
+	plan := u.plans[h.Stream]
+	if plan == nil {
+		plan = &Plan{Stream: h.Stream}
+	}
+	for source, files := range bySource(raw) {
+		if len(files) > 1 {
+			return ErrUnsettled
+		}
+		before, made := madeFrom(done, metas, source)
+		if made && current(before, plan, files) || !made && !plan.Listed {
+			continue
+		}
+		if err := u.source(ctx, h, plan, files, metas); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source sanitizes the raw file of one source.
+func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake.File, others map[lake.Name]map[string]string) error {
+	key, backfill, err := u.salt(h.Start, plan, others)
+	if err != nil {
+		return err
+	}
+	in := Input{Rows: h.From(files), Hour: h.Start, Source: sourceNumber(files[0].Name)}
+	meta := Meta{Allowlist: plan.Digest(), Made: plan.Made(), Inputs: inputsOf(files), Backfill: backfill}
+	if key != nil {
+		in.Hasher = func() Hasher { return key.Hasher() }
+		meta.Salt = freshSalt
+		if !backfill {
+			meta.Salt = key.Period.Name()
+		}
+	}
+	if meta.RowsIn, err = u.count(ctx, in.Rows); err != nil {
+		return err
+	}
+	if plan.Listed {
+		meta.RowsOut = meta.RowsIn
+	}
+	sql, end, err := plan.Select(u.r.Conn(), in)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = h.Rewrite(ctx, lake.Rewrite{Table: Table(plan), Inputs: files, SQL: "FROM " + sql, Meta: meta.pairs(), Plain: u.job.Plain})
+	if err == nil {
+		u.report.Rows += meta.RowsIn
+	}
+	return err
+}
+
+// Table is where a plan's rows are stored.
+func Table(p *Plan) lake.Table {
+	return lake.NewTable(lake.Sanitized, p.Stream, p.Columns, "", "")
+}
+
+func (u *run) count(ctx context.Context, from string) (n int64, err error) {
+	rows, err := u.r.Conn().Query(ctx, "SELECT count(*) FROM "+from)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		n += rows.Vector(0).Int64(0)
+	}
+	return n, rows.Err()
+}
+
+// sourceNumber tells the keys of one sanitized file's rows from those of others.
+func sourceNumber(n lake.Name) uint64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", n.Folder(), n.Log, n.First))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// salt is the key of an hour; nil where the plan needs none. An hour has one salt: what is there
+// already under another is never hashed anew.
+func (u *run) salt(hour time.Time, plan *Plan, done map[lake.Name]map[string]string) (key *salt.Salt, backfill bool, err error) {
+	if !plan.NeedsSalt() {
+		return nil, false, nil
+	}
+	key, err = u.job.Salts(hour)
+	gone := errors.Is(err, salt.ErrForgotten)
+	if err != nil && !gone {
+		return nil, false, err
+	}
+	for _, pairs := range done {
+		if under := parseMeta(pairs).Salt; under != "" && (gone || under != key.Period.Name()) {
+			return nil, false, fmt.Errorf("the hour has rows under a salt that is gone (%s): it is never hashed anew", under)
+		}
+	}
+	if !gone {
+		return key, false, nil
+	}
+	if !u.backfill {
+		return nil, false, fmt.Errorf("%w; with --backfill it gets pseudonyms that match nothing else", err)
+	}
+	if u.fresh == nil {
+		if u.fresh, err = salt.Fresh(); err != nil {
+			return nil, false, err
+		}
+	}
+	return u.fresh, true, nil
+}

@@ -1,0 +1,107 @@
+package sanitize
+
+import (
+	"encoding/json"
+	"iter"
+	"slices"
+	"strconv"
+
+	"brine/lake"
+)
+
+// Meta is what a sanitized file says of itself, as Parquet key-value metadata.
+type Meta struct {
+	Salt      string     // name of the salt's period; fresh for a backfill; "" where no field is hashed
+	Allowlist string     // [Plan.Digest] of what made it
+	Made      string     // [Plan.Made] of the same
+	Inputs    []RawRange // the raw file it was made of
+	RowsIn    int64
+	RowsOut   int64
+	Backfill  bool
+}
+
+// freshSalt stands for the salt of a backfill, which has no period.
+const freshSalt = "fresh"
+
+// RawRange names a raw file of the same hour.
+type RawRange struct {
+	Log        string `json:"log"`
+	First      uint64 `json:"first"`
+	Last       uint64 `json:"last"`
+	Generation int    `json:"generation"`
+}
+
+// The keys of the metadata.
+const (
+	keySalt      = "brine.salt"
+	keyAllowlist = "brine.allowlist"
+	keyMade      = "brine.made"
+	keyInputs    = "brine.inputs"
+	keyRowsIn    = "brine.rows_in"
+	keyRowsOut   = "brine.rows_out"
+	keyBackfill  = "brine.backfill"
+)
+
+func (m Meta) pairs() map[string]string {
+	inputs, err := json.Marshal(m.Inputs)
+	if err != nil {
+		panic(err) // names and numbers
+	}
+	return map[string]string{
+		keySalt: m.Salt, keyAllowlist: m.Allowlist, keyMade: m.Made, keyInputs: string(inputs),
+		keyRowsIn: strconv.FormatInt(m.RowsIn, 10), keyRowsOut: strconv.FormatInt(m.RowsOut, 10),
+		keyBackfill: strconv.FormatBool(m.Backfill),
+	}
+}
+
+// parseMeta reads the metadata; what is not there or not readable is zero, which no plan matches.
+func parseMeta(pairs map[string]string) Meta {
+	m := Meta{Salt: pairs[keySalt], Allowlist: pairs[keyAllowlist], Made: pairs[keyMade], Backfill: pairs[keyBackfill] == "true"}
+	if json.Unmarshal([]byte(pairs[keyInputs]), &m.Inputs) != nil {
+		m.Inputs = nil
+	}
+	m.RowsIn, _ = strconv.ParseInt(pairs[keyRowsIn], 10, 64)
+	m.RowsOut, _ = strconv.ParseInt(pairs[keyRowsOut], 10, 64)
+	return m
+}
+
+func inputsOf(files []lake.File) []RawRange {
+	ranges := make([]RawRange, len(files))
+	for i, f := range files {
+		ranges[i] = RawRange{f.Log, f.First, f.Last, f.Generation}
+	}
+	return ranges
+}
+
+// current says whether a sanitized file is what the plan makes of the raw files today.
+func current(m Meta, plan *Plan, raw []lake.File) bool {
+	return m.Allowlist == plan.Digest() && slices.Equal(m.Inputs, inputsOf(raw))
+}
+
+// bySource groups the files of an hour by where their events came from.
+func bySource(files []lake.File) iter.Seq2[string, []lake.File] {
+	groups := map[string][]lake.File{}
+	for _, f := range files {
+		groups[f.Log] = append(groups[f.Log], f)
+	}
+	return func(yield func(string, []lake.File) bool) {
+		for _, f := range files { // in their order, whatever the map's
+			if group := groups[f.Log]; group != nil {
+				delete(groups, f.Log)
+				if !yield(f.Log, group) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// madeFrom finds what is sanitized of a source.
+func madeFrom(done []lake.File, metas map[lake.Name]map[string]string, source string) (Meta, bool) {
+	for _, f := range done {
+		if f.Log == source {
+			return parseMeta(metas[f.Name]), true
+		}
+	}
+	return Meta{}, false
+}

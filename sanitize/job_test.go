@@ -3,7 +3,6 @@ package sanitize
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,7 +46,15 @@ const jobList = "app:\n  dt: {floor: 1h}\n  install: hash\n  screen: keep\n"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{tb: t, dir: t.TempDir(), stream: mustStream(t, "app", jobSchema), list: jobList}
+	h := openHouse(t, mustStream(t, "app", jobSchema), jobList, Options{})
+	h.rotate()
+	return h
+}
+
+// openHouse opens a house for one stream. It has no salt yet.
+func openHouse(t *testing.T, stream *event.Stream, list string, o Options) *house {
+	t.Helper()
+	h := &house{tb: t, dir: t.TempDir(), stream: stream, list: list}
 	var err error
 	ctx := context.Background()
 	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: filepath.Join(h.dir, "log"), Clock: h, Logger: slog.New(slog.DiscardHandler)}); err != nil {
@@ -55,7 +62,7 @@ func newHouse(t *testing.T) *house {
 	}
 	t.Cleanup(func() { h.log.Close() })
 	h.lake, err = lake.Open(ctx, lake.Options{Dir: filepath.Join(h.dir, "lake"), Log: h.log, Now: h.Wall,
-		Tables: []lake.Table{lake.NewTable(lake.Raw, "app", h.stream.Columns, h.stream.Time, h.stream.ID), lake.QuarantineTable()}})
+		Tables: []lake.Table{lake.NewTable(lake.Raw, stream.Name, h.stream.Columns, h.stream.Time, h.stream.ID), lake.QuarantineTable()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +74,9 @@ func newHouse(t *testing.T) *house {
 	if h.salts, err = salt.Open(filepath.Join(h.dir, "salts"), salt.Options{Periods: periods, Records: filepath.Join(h.dir, "salts.ndjson"), Now: h.Wall}); err != nil {
 		t.Fatal(err)
 	}
-	h.rotate()
 	h.job = &Job{Lake: h.lake, Salts: h.salts.For, Plain: true, Plans: func() (map[string]*Plan, error) {
-		plan, err := Compile(h.stream, Parse("allowlist.yaml", []byte(h.list)), Options{})
-		return map[string]*Plan{"app": plan}, err
+		plan, err := Compile(h.stream, Parse("allowlist.yaml", []byte(h.list)), o)
+		return map[string]*Plan{stream.Name: plan}, err
 	}}
 	return h
 }
@@ -126,13 +132,9 @@ func (h *house) sanitized() (rows []map[string]any) {
 	if err != nil {
 		h.tb.Fatal(err)
 	}
-	err = h.lake.Scan(context.Background(), lake.Query{Table: Table(plans["app"]), To: 1 << 60}, func(r *lake.Rows) error {
+	err = h.lake.Scan(context.Background(), lake.Query{Table: Table(plans[h.stream.Name]), To: 1 << 60}, func(r *lake.Rows) error {
 		for i := range r.Len() {
-			var row map[string]any
-			if err := json.Unmarshal(r.AppendJSON(nil, i), &row); err != nil {
-				return err
-			}
-			rows = append(rows, row)
+			rows = append(rows, decode(h.tb, r.AppendJSON(nil, i)).(map[string]any))
 		}
 		return nil
 	})

@@ -214,7 +214,6 @@ func TestPuppetRotates(t *testing.T) {
 func TestPuppetTimer(t *testing.T) {
 	s := newSite(t, "")
 	s.puppet(2, "start => false")
-	s.puppet(0, "start => false")
 	unit := filepath.Join(s.dir, "units", "brine-salt-rotate.service")
 	verify(t, unit, filepath.Join(s.dir, "units", "brine-salt-rotate.timer"))
 	start := regexp.MustCompile(`(?m)^ExecStart=(.*)$`).FindStringSubmatch(mustRead(t, unit))
@@ -242,14 +241,14 @@ func TestPuppetCron(t *testing.T) {
 
 // The module's units, with its defaults, are those of systemd/: there is one way to rotate by timer.
 func TestPuppetUnitsAreThoseOfSystemd(t *testing.T) {
-	for name, values := range map[string]string{
-		"brine-salt-rotate.service": "{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}",
-		"brine-salt-rotate.timer":   "{}",
-	} {
-		out, errs, code := runs(t, "puppet", "epp", "render", "puppet/brine/templates/"+name+".epp", "--values", values)
-		if want := mustRead(t, "systemd/"+name); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
-			t.Errorf("exit code %d, %s\n%s", code, errs, out)
-		}
+	const templates = "puppet/brine/templates/"
+	out, errs, code := runs(t, "puppet", "epp", "render", templates+"brine-salt-rotate.service.epp", "--values",
+		"{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}")
+	if want := mustRead(t, "systemd/brine-salt-rotate.service"); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	if mustRead(t, templates+"brine-salt-rotate.timer.epp") != mustRead(t, "systemd/brine-salt-rotate.timer") {
+		t.Error("the timers differ")
 	}
 }
 

@@ -30,6 +30,7 @@ type house struct {
 	log     *eventlog.Log
 	lake    *lake.Lake
 	ready   *readiness
+	periods salt.Periods
 	salts   *salt.Folder
 	rotator *salt.Rotator
 	intake  *intake.Server

@@ -31,6 +31,7 @@ type house struct {
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
+	periods   salt.Periods
 	salts     *salt.Folder
 	rotator   *salt.Rotator
 	intake    *intake.Server

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"sync"
+	"text/tabwriter"
 	"time"
 
 	"brine/config"
@@ -144,4 +147,24 @@ func (s *sanitizer) status(ctx context.Context) *sanitizeStatus {
 		st.Error = err.Error()
 	}
 	return st
+}
+
+func (s *sanitizeStatus) print(out io.Writer) error {
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(s.Streams) > 0 {
+		fmt.Fprintln(w, "HOURS OF\tSANITIZED\tWAITING\tSTALE\tFAILED")
+	}
+	for _, b := range s.Streams {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\n", b.Stream, b.Sanitized, b.Waiting, b.Stale, b.Failed)
+	}
+	for _, b := range s.Streams {
+		for _, f := range b.Failures {
+			fmt.Fprintf(w, "not sanitized: %s: %s\n", f.Hour, f.Error)
+		}
+	}
+	if s.Error != "" {
+		fmt.Fprintf(w, "THE ALLOWLIST IS BROKEN: %s\n", s.Error)
+	}
+	return w.Flush()
 }

@@ -35,6 +35,9 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 	if p.NeedsSalt() && in.Hasher == nil {
 		return "", nil, ErrNoSalt
 	}
+	if q.uuid, err = conn.UUIDFunction(); err != nil {
+		return "", nil, err
+	}
 	done, err = q.register(conn, p, in.Hasher)
 	if err != nil {
 		return "", nil, err
@@ -46,6 +49,7 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 type query struct {
 	stream              string
 	hash, hashPerStream string // names of functions that hold the key
+	uuid                string // name of the function that makes one of halves
 	depth               int    // of lambdas
 }
 
@@ -85,7 +89,7 @@ func (q *query) register(conn *duck.Conn, p *Plan, hasher func() Hasher) (done f
 func (q *query) sql(p *Plan, in Input) string {
 	at := duck.Ident(duck.KeyColumns[0].Name)
 	values := []string{"NULL AS nothing"} // there may be nothing but that there was an event
-	outer := []string{at, place(in.Source)}
+	outer := []string{at, q.place(in.Source)}
 	for _, f := range p.fields {
 		name := duck.Ident(f.out.Name)
 		values, outer = append(values, q.early(f)+" AS "+name), append(outer, late(f)+" AS "+name)
@@ -125,8 +129,8 @@ func (p *Plan) order(at string) string {
 }
 
 // place is the id to page by: what tells this output from others, and the row's place in it.
-func place(source uint64) string {
-	return fmt.Sprintf("CAST('%016x' || lpad(to_hex(row_number() OVER ()), 16, '0') AS UUID) AS %s", source, duck.Ident(duck.KeyColumns[1].Name))
+func (q *query) place(source uint64) string {
+	return fmt.Sprintf("%s(%d::UBIGINT, (row_number() OVER ())::UBIGINT) AS %s", q.uuid, source, duck.Ident(duck.KeyColumns[1].Name))
 }
 
 // typed reads the rows with every column that the plan reads, in the type that it has today.

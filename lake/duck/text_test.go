@@ -120,3 +120,18 @@ func TestColumns(t *testing.T) {
 		}
 	}
 }
+
+func TestUUIDFunction(t *testing.T) {
+	b := mustOpen(t)
+	name, err := b.conn.UUIDFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.texts("SELECT " + name + "(18446744073709551615::UBIGINT, (i * 256)::UBIGINT)::VARCHAR FROM range(2) t(i)")
+	if want := []string{"ffffffff-ffff-ffff-0000-000000000000", "ffffffff-ffff-ffff-0000-000000000100"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+	if again, err := b.conn.UUIDFunction(); err != nil || again != name {
+		t.Errorf("a second one, %s, %v", again, err)
+	}
+}

@@ -64,11 +64,11 @@ func decodeObject(d *scan.Scanner, depth int) (map[string]any, *Problem) {
 		if !more {
 			return object, nil
 		}
-		raw, _, err := d.Key()
+		raw, escaped, err := d.Key()
 		if err != nil {
 			return nil, malformed()
 		}
-		name := string(scan.Unescape(nil, raw))
+		name := plainText(raw, escaped)
 		if _, repeated := object[name]; repeated {
 			return nil, repeatedKey("", []byte(name))
 		}
@@ -102,11 +102,18 @@ func decodeArray(d *scan.Scanner, depth int) ([]any, *Problem) {
 }
 
 func decodeText(d *scan.Scanner) (any, *Problem) {
-	raw, _, err := d.Text()
+	raw, escaped, err := d.Text()
 	if err != nil {
 		return nil, malformed()
 	}
-	return string(scan.Unescape(nil, raw)), nil
+	return plainText(raw, escaped), nil
+}
+
+func plainText(raw []byte, escaped bool) string {
+	if escaped {
+		raw = scan.Unescape(nil, raw)
+	}
+	return string(raw)
 }
 
 // maxPoint bounds the numbers that are handed to the schema library, which computes with
@@ -117,6 +124,9 @@ func decodeNumber(d *scan.Scanner) (any, *Problem) {
 	raw, err := d.Number()
 	if err != nil {
 		return nil, malformed()
+	}
+	if _, plain := parseDigits(raw); plain {
+		return json.Number(raw), nil
 	}
 	exact := parseDecimal(raw)
 	if exact.n == 0 {

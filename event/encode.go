@@ -122,9 +122,7 @@ func appendTuple(b []byte, fields []Column, list []any) ([]byte, *Problem) {
 }
 
 func appendNumber(b []byte, kind Kind, number json.Number) ([]byte, *Problem) {
-	d := parseDecimal([]byte(number))
-	whole, fits := d.int64()
-	fits = fits && d.isInteger()
+	whole, fits := wholeNumber(number)
 	switch kind {
 	case Int32, Int64:
 		if !fits || kind == Int32 && whole != int64(int32(whole)) {

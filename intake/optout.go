@@ -13,9 +13,12 @@ const (
 // optedOut tells whether the client wants nothing kept: by the cookie, by Global Privacy
 // Control, or by Do Not Track where that counts.
 func (s *Server) optedOut(r *http.Request) bool {
-	return headerIs(r.Header["Sec-Gpc"], "1") ||
-		s.DNT && headerIs(r.Header["Dnt"], "1") ||
-		cookie(r.Header, optOutCookie) == "1"
+	return s.signalsNo(r.Header) || cookie(r.Header, optOutCookie) == "1"
+}
+
+// signalsNo tells whether a header alone says so, for the routes that read no cookie.
+func (s *Server) signalsNo(h http.Header) bool {
+	return headerIs(h["Sec-Gpc"], "1") || s.DNT && headerIs(h["Dnt"], "1")
 }
 
 func headerIs(values []string, want string) bool {

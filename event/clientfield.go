@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml"
+
+	"brine/event/scan"
 )
 
 // clientFields are the names of fields that hold a client's address or headers of its request, in
@@ -25,7 +27,7 @@ var (
 
 // isClientField says whether a name, in whatever spelling, is that of a client's address or headers.
 // It makes nothing: most names of most events pass here.
-func isClientField(name string) bool {
+func isClientField[T string | []byte](name T) bool {
 	var room [64]byte
 	plain := appendPlainName(room[:0], name)
 	if clientFields[string(plain)] {
@@ -42,7 +44,7 @@ func isClientField(name string) bool {
 // plainName spells a name in lower case with low lines: clientIp, Client-IP and client_ip are one.
 func plainName(name string) string { return string(appendPlainName(nil, name)) }
 
-func appendPlainName(dst []byte, name string) []byte {
+func appendPlainName[T string | []byte](dst []byte, name T) []byte {
 	lower := false // the letter before was a small one, so that a capital begins a word
 	for i := range len(name) {
 		c := name[i]
@@ -62,21 +64,17 @@ func appendPlainName(dst []byte, name string) []byte {
 	return dst
 }
 
-// removeClientFields takes the fields that are a client's address or headers out of an event, at
+// removeClientFields takes the fields that are a client's address or headers out of a value, at
 // any depth, but for those that keep names.
-func removeClientFields(value any, keep []string) {
-	switch v := value.(type) {
-	case map[string]any:
-		for name, below := range v {
-			if isClientField(name) && !slices.Contains(keep, plainName(name)) {
-				delete(v, name)
-				continue
-			}
-			removeClientFields(below, keep)
-		}
-	case []any:
-		for _, below := range v {
-			removeClientFields(below, keep)
+func (t *tree) removeClientFields(in int, keep []string) {
+	if t.nodes[in].typ == scan.Object {
+		t.removeIf(in, func(name []byte) bool {
+			return isClientField(name) && !slices.Contains(keep, plainName(string(name)))
+		})
+	}
+	for i := t.nodes[in].first; i != 0; i = t.nodes[i].next {
+		if t.nodes[i].first != 0 {
+			t.removeClientFields(i, keep)
 		}
 	}
 }

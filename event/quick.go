@@ -2,13 +2,14 @@ package event
 
 import (
 	"cmp"
-	"encoding/json"
-	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"brine/event/scan"
 )
 
 // quick is a schema that is made ready to accept what is plainly valid. The schema library walks
@@ -21,13 +22,14 @@ type quick struct {
 	values     []any   // of enum or const, those that are no arrays and objects
 	listed     bool    // whether it must be one of values
 	format     func(any) error
-	pattern    jsonschema.Regexp
+	isTime     bool // the format is date-time
+	pattern    *regexp.Regexp
 	minLength  int
 	maxLength  int // -1: none; so below
 	minimum    *bound
 	maximum    *bound
-	required   []string
-	properties map[string]*quick
+	required   int // how many of properties are required
+	properties map[string]property
 	names      *quick
 	additional *quick // nil: anything
 	closed     bool   // nothing but properties
@@ -38,6 +40,12 @@ type quick struct {
 	noItems    bool   // nothing behind prefix
 	all        []*quick
 	any        []*quick
+}
+
+// property is a named member of an object.
+type property struct {
+	*quick
+	required bool
 }
 
 type typeSet uint8
@@ -147,9 +155,12 @@ func (c *quickCompiler) scalars(q *quick, s *jsonschema.Schema) {
 	}
 	if s.Format != nil {
 		q.format = s.Format.Validate
+		q.isTime = s.Format.Name == "date-time"
 		c.beyond = c.beyond || s.Format.Name == "regex"
 	}
-	q.pattern = s.Pattern
+	if s.Pattern != nil { // the library's is Go's own too, but takes no bytes
+		q.pattern = regexp.MustCompile(s.Pattern.String())
+	}
 	q.minLength, q.maxLength = limitsOf(s.MinLength, s.MaxLength)
 	q.minimum, q.maximum = boundOf(s.Minimum), boundOf(s.Maximum)
 	if s.ExclusiveMinimum != nil || s.ExclusiveMaximum != nil {
@@ -169,13 +180,25 @@ func limitsOf(low, high *int) (least, most int) {
 }
 
 func (c *quickCompiler) object(q *quick, s *jsonschema.Schema) {
-	q.required = s.Required
-	q.names = c.node(s.PropertyNames)
-	q.properties = make(map[string]*quick, len(s.Properties))
-	for name, property := range s.Properties {
-		q.properties[name] = c.node(property)
+	if q.names = c.node(s.PropertyNames); q.names != nil {
+		c.beyond = c.beyond || q.names.listed || len(q.names.all)+len(q.names.any) > 0
 	}
+	q.properties = make(map[string]property, len(s.Properties))
+	for name, below := range s.Properties {
+		q.properties[name] = property{c.node(below), slices.Contains(s.Required, name)}
+	}
+	for _, name := range s.Required {
+		if _, ok := s.Properties[name]; !ok {
+			c.beyond = true
+		}
+	}
+	q.required = countOf(s.Required)
 	q.additional, q.closed = c.rest(s.AdditionalProperties)
+}
+
+// countOf is how many different names there are.
+func countOf(names []string) int {
+	return len(slices.Compact(slices.Sorted(slices.Values(names))))
 }
 
 func (c *quickCompiler) array(q *quick, s *jsonschema.Schema) {
@@ -214,136 +237,150 @@ func (c *quickCompiler) rest(what any) (q *quick, nothing bool) {
 	return nil, false
 }
 
-// accepts says whether a decoded value is valid; false says that it may not be.
-func (q *quick) accepts(value any) bool {
-	if q.listed && !q.lists(value) {
+// accepts says whether a value is valid; false says that it may not be.
+func (q *quick) accepts(t *tree, at int) bool {
+	if q.listed && !q.lists(&t.nodes[at]) {
 		return false
 	}
-	if !q.acceptsType(value) {
+	if !q.acceptsType(t, at) {
 		return false
 	}
 	for _, part := range q.all {
-		if !part.accepts(value) {
+		if !part.accepts(t, at) {
 			return false
 		}
 	}
-	return len(q.any) == 0 || slices.ContainsFunc(q.any, func(option *quick) bool { return option.accepts(value) })
+	return len(q.any) == 0 || slices.ContainsFunc(q.any, func(option *quick) bool { return option.accepts(t, at) })
 }
 
 // lists compares what can be compared plainly.
-func (q *quick) lists(value any) bool {
-	switch value.(type) {
-	case nil, string, bool:
-		return slices.ContainsFunc(q.values, func(v any) bool {
-			switch v.(type) {
-			case nil, string, bool:
-				return v == value
-			}
-			return false
-		})
-	}
-	return false
+func (q *quick) lists(n *node) bool {
+	return slices.ContainsFunc(q.values, func(v any) bool {
+		switch v := v.(type) {
+		case nil:
+			return n.typ == scan.Null
+		case string:
+			return n.typ == scan.String && string(n.value) == v
+		case bool:
+			return n.typ == scan.Bool && n.value[0] == 't' == v
+		}
+		return false
+	})
 }
 
-func (q *quick) acceptsType(value any) bool {
-	switch v := value.(type) {
-	case nil:
+func (q *quick) acceptsType(t *tree, at int) bool {
+	n := &t.nodes[at]
+	switch n.typ {
+	case scan.Null:
 		return q.takes(typeNull)
-	case bool:
+	case scan.Bool:
 		return q.takes(typeBoolean)
-	case string:
-		return q.takes(typeString) && q.acceptsText(v)
-	case json.Number:
-		return q.acceptsNumber(v)
-	case []any:
-		return q.takes(typeArray) && q.acceptsArray(v)
-	case map[string]any:
-		return q.takes(typeObject) && q.acceptsObject(v)
+	case scan.String:
+		return q.takes(typeString) && q.acceptsText(n.value)
+	case scan.Number:
+		return q.acceptsNumber(n.value)
+	case scan.Array:
+		return q.takes(typeArray) && q.acceptsArray(t, n)
+	case scan.Object:
+		return q.takes(typeObject) && q.acceptsObject(t, at)
 	}
 	return false
 }
 
 func (q *quick) takes(t typeSet) bool { return q.types == 0 || q.types&t != 0 }
 
-func (q *quick) acceptsText(text string) bool {
+func (q *quick) acceptsText(text []byte) bool {
 	if q.minLength > 0 || q.maxLength >= 0 {
-		if n := utf8.RuneCountInString(text); n < q.minLength || q.maxLength >= 0 && n > q.maxLength {
+		if n := utf8.RuneCount(text); n < q.minLength || q.maxLength >= 0 && n > q.maxLength {
 			return false
 		}
 	}
-	if q.pattern != nil && !q.pattern.MatchString(text) {
+	if q.pattern != nil && !q.pattern.Match(text) {
 		return false
 	}
-	return q.format == nil || q.format(text) == nil
+	return q.format == nil || q.isTime && isPlainTime(text) || q.format(string(text)) == nil
 }
 
-func (q *quick) acceptsNumber(number json.Number) bool {
+// isPlainTime says whether a text is a date-time as nearly all are, like 2026-11-21T13:45:01.500Z.
+// It is not sure of the last days of a month and of leap seconds.
+func isPlainTime(text []byte) bool {
+	const form = "0000-00-00T00:00:00"
+	if len(text) <= len(form) || text[len(text)-1] != 'Z' {
+		return false
+	}
+	for i, c := range []byte(form) {
+		if c == '0' && text[i]-'0' > 9 || c != '0' && text[i] != c {
+			return false
+		}
+	}
+	two := func(i int) int { return int(text[i]-'0')*10 + int(text[i+1]-'0') }
+	month, day, hour, minute, second := two(5), two(8), two(11), two(14), two(17)
+	fits := month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour < 24 && minute < 60 && second < 60
+	fraction := text[len(form) : len(text)-1]
+	return fits && (len(fraction) == 0 || fraction[0] == '.' && isDigits(fraction[1:]))
+}
+
+func isDigits(text []byte) bool {
+	return len(text) > 0 && len(text) <= 9 && !slices.ContainsFunc(text, func(c byte) bool { return c-'0' > 9 })
+}
+
+func (q *quick) acceptsNumber(number []byte) bool {
 	whole, isWhole := wholeNumber(number)
-	switch {
-	case q.takes(typeNumber):
-	case isWhole && q.takes(typeInteger):
-	default:
+	if !q.takes(typeNumber) && !(isWhole && q.takes(typeInteger)) {
 		return false
 	}
 	return (q.minimum == nil || q.minimum.compare(number, whole, isWhole) >= 0) &&
 		(q.maximum == nil || q.maximum.compare(number, whole, isWhole) <= 0)
 }
 
-// wholeNumber is the value of an integer within int64.
-func wholeNumber(number json.Number) (whole int64, ok bool) {
-	whole, why := parseInteger([]byte(number), math.MinInt64, math.MaxInt64)
-	return whole, why == ""
-}
-
 // compare is below 0 where the number is below the bound, above 0 where it is above.
-func (b *bound) compare(number json.Number, whole int64, isWhole bool) int {
+func (b *bound) compare(number []byte, whole int64, isWhole bool) int {
 	if isWhole && b.isWhole {
 		return cmp.Compare(whole, b.whole)
 	}
-	exact, _ := new(big.Rat).SetString(string(number)) // decodeNumber has seen that it is one, and not huge
+	exact, _ := new(big.Rat).SetString(string(number)) // reading it has seen that it is one, and not huge
 	return exact.Cmp(b.exact)
 }
 
-func (q *quick) acceptsArray(list []any) bool {
-	if len(list) < q.minItems || q.maxItems >= 0 && len(list) > q.maxItems {
-		return false
-	}
-	for i, value := range list {
+func (q *quick) acceptsArray(t *tree, list *node) bool {
+	n := 0
+	for at := list.first; at != 0; at = t.nodes[at].next {
 		switch {
-		case i < len(q.prefix):
-			if !q.prefix[i].accepts(value) {
+		case n < len(q.prefix):
+			if !q.prefix[n].accepts(t, at) {
 				return false
 			}
 		case q.noItems:
 			return false
-		case q.items != nil && !q.items.accepts(value):
+		case q.items != nil && !q.items.accepts(t, at):
 			return false
 		}
+		n++
 	}
-	return true
+	return n >= q.minItems && (q.maxItems < 0 || n <= q.maxItems)
 }
 
-func (q *quick) acceptsObject(object map[string]any) bool {
-	for _, name := range q.required {
-		if _, ok := object[name]; !ok {
+func (q *quick) acceptsObject(t *tree, object int) bool {
+	required := 0
+	for at := t.nodes[object].first; at != 0; at = t.nodes[at].next {
+		name := t.nodes[at].name
+		if q.names != nil && !(q.names.takes(typeString) && q.names.acceptsText(name)) {
 			return false
 		}
-	}
-	for name, value := range object {
-		if q.names != nil && !q.names.accepts(name) {
-			return false
-		}
-		property, named := q.properties[name]
+		property, named := q.properties[string(name)]
 		switch {
 		case named:
-			if !property.accepts(value) {
+			if property.required {
+				required++
+			}
+			if !property.accepts(t, at) {
 				return false
 			}
 		case q.closed:
 			return false
-		case q.additional != nil && !q.additional.accepts(value):
+		case q.additional != nil && !q.additional.accepts(t, at):
 			return false
 		}
 	}
-	return true
+	return required == q.required
 }

@@ -77,12 +77,12 @@ func ParseSchema(file string, data []byte) (*Schema, error) {
 	return s, nil
 }
 
-// check says what is wrong with a decoded event.
-func (s *Schema) check(event map[string]any) *Problem {
-	if s.quick != nil && s.quick.accepts(event) {
+// check says what is wrong with an event.
+func (s *Schema) check(event *tree) *Problem {
+	if s.quick != nil && s.quick.accepts(event, root) {
 		return nil
 	}
-	if err := s.compiled.Validate(event); err != nil {
+	if err := s.compiled.Validate(event.decoded(root)); err != nil {
 		return problemOf(err)
 	}
 	return nil

@@ -2,14 +2,15 @@ package event
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"brine/event/scan"
 )
 
 // Stream is a named kind of event: how its events are checked, keyed and stored.
@@ -22,7 +23,8 @@ type Stream struct {
 	Schemas []*Schema     // its versions, the newest first
 	Columns []Column      // of its rows: the time and the id where they are top-level, received, the rest
 
-	keep []string // the client fields that are not removed, as of plainName
+	keep  []string // the client fields that are not removed, as of plainName
+	paths struct{ time, id, unit []string }
 }
 
 // StreamConfig is what the operator says of a stream.
@@ -94,8 +96,14 @@ func (r *Registry) Stream(c StreamConfig) (*Stream, error) {
 		return nil, err
 	}
 	s.ID = idPath(columns)
+	s.paths.time, s.paths.id, s.paths.unit = names(s.Time), names(s.ID), names(s.Unit)
 	s.Columns = s.arrange(columns)
 	return s, nil
+}
+
+// names are those of a path; none of "".
+func names(path string) []string {
+	return strings.FieldsFunc(path, func(c rune) bool { return c == '.' })
 }
 
 // checkUnit checks the path of the unit, where there is one.
@@ -201,8 +209,9 @@ func (s *Stream) Append(dst, src []byte, a *Arrival) (row []byte, key Key, n int
 	if s.Name == Interaction {
 		return AppendInteraction(dst, src, a)
 	}
-	e, n, p := ReadAppEvent(src)
-	if p != nil {
+	e := appEvents.Get().(*AppEvent)
+	defer appEvents.Put(e)
+	if n, p = e.Read(src); p != nil {
 		return dst, Key{}, n, p
 	}
 	if row, key, p = s.AppendEvent(dst, e, a); p != nil {
@@ -211,73 +220,79 @@ func (s *Stream) Append(dst, src []byte, a *Arrival) (row []byte, key Key, n int
 	return row, key, n, nil
 }
 
+var appEvents = sync.Pool{New: func() any { return new(AppEvent) }}
+
 // AppendEvent checks an event and appends it to dst as a row with the stream's columns. It
 // changes the event.
 //
 // A client's address and headers are removed, but for those that the config keeps. An event of a
 // schema with meta gets meta.id and meta.dt where it lacks them. Fields that no schema of the
 // stream describes, where the schema lets them pass, are not kept.
-func (s *Stream) AppendEvent(dst []byte, e AppEvent, a *Arrival) ([]byte, Key, *Problem) {
-	event := e.fields
-	schema, p := s.schemaOf(event, a)
+func (s *Stream) AppendEvent(dst []byte, e *AppEvent, a *Arrival) ([]byte, Key, *Problem) {
+	schema, p := s.schemaOf(e, a)
 	if p != nil {
 		return dst, Key{}, p
 	}
-	removeClientFields(event, s.keep)
-	removeAddress(event, schema)
-	s.fill(event, a)
-	if p := schema.check(event); p != nil {
+	e.removeClientFields(root, s.keep)
+	e.removeAddress(schema)
+	s.fill(e, a)
+	if p := schema.check(&e.tree); p != nil {
 		return dst, Key{}, p
 	}
-	key, p := s.key(event, a)
+	key, p := s.key(e, a)
 	if p != nil {
 		return dst, Key{}, p
 	}
-	event["received"] = json.Number(strconv.FormatInt(FloorMillis(a.Now.UnixMilli()), 10))
-	row, p := appendStruct(dst, s.Columns, event)
+	e.set(root, "received", scan.Number, strconv.AppendInt(nil, FloorMillis(a.Now.UnixMilli()), 10))
+	row, p := e.appendStruct(dst, s.Columns, root)
 	return row, key, p
 }
 
+var schemaPath = []string{"$schema"}
+
 // schemaOf is the version that the event names in $schema, which only an import may leave to be the newest.
-func (s *Stream) schemaOf(event map[string]any, a *Arrival) (*Schema, *Problem) {
-	id, named := event["$schema"].(string)
-	if !named && a.AnyAge && event["$schema"] == nil {
+func (s *Stream) schemaOf(e *AppEvent, a *Arrival) (*Schema, *Problem) {
+	at, named := e.at(schemaPath)
+	switch {
+	case !named && a.AnyAge:
 		return s.Schemas[0], nil
-	}
-	if event["$schema"] == nil {
+	case !named:
 		return nil, missing("/$schema")
+	}
+	id := e.nodes[at].value
+	for _, v := range s.Schemas {
+		if v.ID == string(id) {
+			return v, nil
+		}
 	}
 	var ids []string
 	for _, v := range s.Schemas {
-		if named && v.ID == id {
-			return v, nil
-		}
 		ids = append(ids, v.ID)
 	}
-	return nil, refuse(CodeValue, "/$schema", "the $id of a schema of this stream was expected"+inBrackets(LikelyFix(id, ids)))
+	return nil, refuse(CodeValue, "/$schema", "the $id of a schema of this stream was expected"+inBrackets(LikelyFix(string(id), ids)))
 }
 
 // removeAddress takes out what only says where an event belongs: $schema and meta, where the
 // schema has no such field. They are no part of the event then.
-func removeAddress(event map[string]any, schema *Schema) {
+func (e *AppEvent) removeAddress(schema *Schema) {
 	for _, name := range []string{"$schema", "meta"} {
 		if !schema.has(name) {
-			delete(event, name)
+			e.remove(root, name)
 		}
 	}
 }
 
 // fill gives meta the id and the time that the server makes where the client has not.
-func (s *Stream) fill(event map[string]any, a *Arrival) {
-	meta, ok := event["meta"].(map[string]any)
-	if !ok {
+func (s *Stream) fill(e *AppEvent, a *Arrival) {
+	meta, ok := e.named(root, "meta")
+	if !ok || e.nodes[meta].typ != scan.Object {
 		return
 	}
-	if meta["id"] == nil && s.hasText("meta.id") {
-		meta["id"] = string(appendUUID(nil, a.NewID()))
+	if _, ok := e.named(meta, "id"); !ok && s.hasText("meta.id") {
+		e.set(meta, "id", scan.String, appendUUID(nil, a.NewID()))
 	}
-	if meta["dt"] == nil && s.hasText("meta.dt") {
-		meta["dt"] = time.UnixMilli(FloorMillis(a.Now.UnixMilli())).UTC().Format(time.RFC3339)
+	if _, ok := e.named(meta, "dt"); !ok && s.hasText("meta.dt") {
+		e.set(meta, "dt", scan.String, time.UnixMilli(FloorMillis(a.Now.UnixMilli())).UTC().AppendFormat(nil, time.RFC3339))
 	}
 }
 
@@ -287,57 +302,64 @@ func (s *Stream) hasText(path string) bool {
 }
 
 // key makes the event's key of its time and its id.
-func (s *Stream) key(event map[string]any, a *Arrival) (Key, *Problem) {
-	path := "/" + strings.ReplaceAll(s.Time, ".", "/")
-	value := valueAt(event, s.Time)
-	if value == nil {
-		return Key{}, missing(path)
-	}
-	ms, ok := millis(value)
+func (s *Stream) key(e *AppEvent, a *Arrival) (Key, *Problem) {
+	at, ok := e.at(s.paths.time)
 	if !ok {
-		return Key{}, refuse(CodeValue, path, "a time from 1970 to 9999 was expected, in ms or by RFC 3339")
+		return Key{}, missing(pointerTo(s.Time))
+	}
+	ms, ok := millis(&e.nodes[at])
+	if !ok {
+		return Key{}, refuse(CodeValue, pointerTo(s.Time), "a time from 1970 to 9999 was expected, in ms or by RFC 3339")
 	}
 	if s.MaxAge > 0 && !a.AnyAge && a.Now.Sub(time.UnixMilli(ms)) > s.MaxAge {
-		return Key{}, refuse(CodeTime, path, "a time not older than "+s.MaxAge.String()+" was expected")
+		return Key{}, refuse(CodeTime, pointerTo(s.Time), "a time not older than "+s.MaxAge.String()+" was expected")
 	}
-	return Key{Time: ms, ID: s.keyID(event, a)}, nil
+	return Key{Time: ms, ID: s.keyID(e, a)}, nil
 }
 
+// pointerTo is the JSON pointer for a path of names, separated by points.
+func pointerTo(path string) string { return "/" + strings.ReplaceAll(path, ".", "/") }
+
 // millis is a time in ms since the epoch, from such an integer or from a date-time.
-func millis(value any) (ms int64, ok bool) {
-	switch v := value.(type) {
-	case json.Number:
-		ms, why := parseInteger([]byte(v), 0, maxMillis)
+func millis(n *node) (ms int64, ok bool) {
+	switch n.typ {
+	case scan.Number:
+		ms, why := parseInteger(n.value, 0, maxMillis)
 		return ms, why == ""
-	case string:
-		t, err := time.Parse(time.RFC3339, v)
+	case scan.String:
+		t, err := time.Parse(time.RFC3339, string(n.value))
 		ms = t.UnixMilli()
 		return ms, err == nil && ms >= 0 && ms <= maxMillis
 	}
 	return 0, false
 }
 
-func (s *Stream) keyID(event map[string]any, a *Arrival) [16]byte {
-	if id, ok := textOf(valueAt(event, s.ID)); ok {
+func (s *Stream) keyID(e *AppEvent, a *Arrival) [16]byte {
+	if id, ok := e.textAt(s.paths.id); ok {
 		return KeyID(id)
 	}
 	return a.NewID()
 }
 
 // UnitOf is the text of an event's unit, an integer's in decimal; "" where it has none.
-func (s *Stream) UnitOf(e AppEvent) string {
-	text, _ := textOf(valueAt(e.fields, s.Unit))
+func (s *Stream) UnitOf(e *AppEvent) string {
+	text, _ := e.textAt(s.paths.unit)
 	return text
 }
 
-// textOf is the text of a string, or of an integer in decimal.
-func textOf(value any) (text string, ok bool) {
-	switch v := value.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		if n, why := parseInteger([]byte(v), math.MinInt64, math.MaxInt64); why == "" {
-			return strconv.FormatInt(n, 10), true
+// textAt is the text of a string, or of an integer in decimal.
+func (t *tree) textAt(path []string) (text string, ok bool) {
+	at, ok := t.at(path)
+	if !ok {
+		return "", false
+	}
+	n := &t.nodes[at]
+	switch n.typ {
+	case scan.String:
+		return string(n.value), true
+	case scan.Number:
+		if whole, ok := wholeNumber(n.value); ok {
+			return strconv.FormatInt(whole, 10), true
 		}
 	}
 	return "", false
@@ -351,17 +373,4 @@ func KeyID(text string) [16]byte {
 	}
 	sum := sha256.Sum256([]byte(text))
 	return [16]byte(sum[:16])
-}
-
-// valueAt is the value at a path of names, separated by points; nil where there is none.
-func valueAt(event map[string]any, path string) any {
-	var value any = event
-	for name := range strings.SplitSeq(path, ".") {
-		object, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = object[name]
-	}
-	return value
 }

@@ -23,6 +23,7 @@ type delivery struct {
 	refused    []refusal
 	leftOut    int // events refused that refused does not list
 	arrival    event.Arrival
+	app        event.AppEvent // the event of an app that is being read
 }
 
 // A refusal is an event that was refused, and where it lies in the body.
@@ -68,6 +69,7 @@ func (d *delivery) release() {
 		row:     d.row[:0],
 		records: d.records[:0],
 		refused: d.refused[:0],
+		app:     d.app,
 		arrival: event.Arrival{NewID: newID},
 	}
 	deliveries.Put(d)

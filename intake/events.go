@@ -95,15 +95,13 @@ func (s *Server) readArray(d *delivery, in *scan.Scanner) *fault {
 func (s *Server) readEvent(d *delivery, in *scan.Scanner) *fault {
 	in.Space()
 	from := in.Pos
-	e, n, problem := event.ReadAppEvent(in.Src[from:])
+	e := &d.app
+	n, problem := readBounded(e, in.Src[from:])
 	if n < 0 {
 		d.refuse(refusal{problem: problem, from: from, to: len(in.Src)})
 		return malformed(nil, d.blobs-1)
 	}
 	in.Pos += n
-	if n > maxBlob { // whatever else is wrong with it
-		problem = tooLarge
-	}
 	var stream *event.Stream
 	if problem == nil {
 		stream, problem = s.streamOf(d, e)
@@ -121,25 +119,36 @@ func (s *Server) readEvent(d *delivery, in *scan.Scanner) *fault {
 	return nil
 }
 
+// readBounded reads an event, but for one that is too large: that is passed over. What is returned is as of [event.AppEvent.Read].
+func readBounded(e *event.AppEvent, src []byte) (n int, problem *event.Problem) {
+	if len(src) > maxBlob {
+		whole := scan.Scanner{Src: src}
+		if whole.Skip() == nil && whole.Pos > maxBlob {
+			return whole.Pos, tooLarge
+		}
+	}
+	return e.Read(src)
+}
+
 // streamOf is the stream that an event names.
-func (s *Server) streamOf(d *delivery, e event.AppEvent) (*event.Stream, *event.Problem) {
+func (s *Server) streamOf(d *delivery, e *event.AppEvent) (*event.Stream, *event.Problem) {
 	name, problem := e.Stream()
 	if problem != nil {
 		return nil, problem
 	}
-	if stream, ok := s.Streams[name]; ok {
+	if stream, ok := s.Streams[string(name)]; ok {
 		return stream, nil
 	}
 	if len(d.refused) == maxRefusals { // it is not told, so it need not be worded
 		return nil, unknownStream
 	}
-	return nil, event.UnknownStream(name, slices.Collect(maps.Keys(s.Streams)))
+	return nil, event.UnknownStream(string(name), slices.Collect(maps.Keys(s.Streams)))
 }
 
 var unknownStream = event.UnknownStream("", nil)
 
 // takeEvent checks an event of a stream and, where it is in the sample, appends it to the records.
-func (s *Server) takeEvent(d *delivery, stream *event.Stream, e event.AppEvent) *event.Problem {
+func (s *Server) takeEvent(d *delivery, stream *event.Stream, e *event.AppEvent) *event.Problem {
 	rate := s.rate(stream.Name, d.arrival.Now)
 	if rate == 0 {
 		d.leaveOut()

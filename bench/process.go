@@ -75,6 +75,19 @@ func (p *process) rss(field string) int64 {
 	return 0
 }
 
+// cpu is what the process has used of the processors, in the kernel's ticks of 10 ms.
+func (p *process) cpu() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name before may hold anything
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // serveBrine starts brine with the data folder of that name.
 func (s *suite) serveBrine(data string) (*process, error) {
 	public, err := freeAddr()

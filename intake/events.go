@@ -173,6 +173,7 @@ func (s *Server) deliverEvents(w http.ResponseWriter, d *delivery, hasty bool) {
 	if !s.store(w, d) {
 		return
 	}
+	s.stats.sampledOut.Add(uint64(d.sampledOut))
 	refused := d.refusedCount()
 	f := failure{Stored: d.stored, SampledOut: d.sampledOut, Errors: d.errors(), LeftOut: d.leftOut}
 	switch {

@@ -262,6 +262,9 @@ func TestEventSampling(t *testing.T) {
 	if w := d.send("["+in+","+out+"]", "?hasty=true"); w.Code != 202 || w.Body.String() != `{"stored":1,"sampled_out":1}` {
 		t.Errorf("hasty: %d %s", w.Code, w.Body)
 	}
+	if n := d.Stats().SampledOut; n != 6 {
+		t.Errorf("%d events are counted as out of the sample, want 6", n)
+	}
 	setRates(t, d, map[string]float64{"session": 0, "page": 1})
 	if w := d.send(in, ""); w.Code != 204 {
 		t.Errorf("with the rate 0: %d", w.Code)

@@ -15,7 +15,7 @@ import (
 // It reads no cookie, and so needs no token: what a foreign page could make a browser send is JSON
 // that bears nothing of the person.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	if s.signalsNo(r.Header) {
+	if s.signal(r) != "" {
 		s.nothingKept(w)
 		return
 	}

@@ -45,17 +45,26 @@ func (s *Server) interactionData(w http.ResponseWriter, r *http.Request) {
 
 // turnAway answers a client that sends too much, and a page of another origin.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, now time.Time) bool {
-	if s.limiter != nil {
-		if wait := s.limiter.allow(s.clientAddr(r), now); wait > 0 {
-			s.tooMany(w, wait)
-			return true
-		}
+	if s.limited(w, r, now) {
+		return true
 	}
 	if err := s.crossing.Check(r); err != nil {
 		s.refuse(w, http.StatusForbidden, "a page of another origin may not send events here: list its origin under public.origins")
 		return true
 	}
 	return false
+}
+
+// limited takes one request of the client's bucket, or answers that there is none.
+func (s *Server) limited(w http.ResponseWriter, r *http.Request, now time.Time) bool {
+	if s.limiter == nil {
+		return false
+	}
+	wait := s.limiter.allow(s.clientAddr(r), now)
+	if wait > 0 {
+		s.tooMany(w, wait)
+	}
+	return wait > 0
 }
 
 // receive reads the body and checks the token, then delivers.

@@ -54,7 +54,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) string {
 	http.SetCookie(w, &http.Cookie{
 		Name:     sessionCookie,
 		Value:    session,
-		Path:     "/wsapi",
+		Path:     sessionPath,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 		Secure:   s.overTLS(r),

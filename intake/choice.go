@@ -40,7 +40,14 @@ func (s *Server) visitor(r *http.Request) Visitor {
 }
 
 // privacy serves the pages of the policy.
-func (s *Server) privacy(w http.ResponseWriter, r *http.Request) { s.Privacy(w, r, s.visitor(r)) }
+func (s *Server) privacy(w http.ResponseWriter, r *http.Request) { s.page(w, r, s.visitor(r)) }
+
+// page is limited as events are, since writing one takes as long as many of those. A choice is not: a no is never too much.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, v Visitor) {
+	if !s.limited(w, r, s.Now()) {
+		s.Privacy(w, r, v)
+	}
+}
 
 // optOut takes a person's choice, and sets or clears the cookie that tells of it.
 //
@@ -67,7 +74,7 @@ func (s *Server) chooseByForm(w http.ResponseWriter, r *http.Request, foreign bo
 	v := s.visitor(r)
 	if foreign {
 		v.Problem = ProblemOrigin
-		s.Privacy(w, r, v)
+		s.page(w, r, v)
 		return
 	}
 	form, err := readForm(r)
@@ -77,7 +84,7 @@ func (s *Server) chooseByForm(w http.ResponseWriter, r *http.Request, foreign bo
 	}
 	if s.signer.check(formSession, []byte(form.Get("csrf")), s.Now()) != nil {
 		v.Problem = ProblemForm
-		s.Privacy(w, r, v)
+		s.page(w, r, v)
 		return
 	}
 	choice := form.Get("opted_out")

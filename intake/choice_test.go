@@ -229,6 +229,21 @@ func TestLanguageSurvivesTheForm(t *testing.T) {
 	}
 }
 
+// One client cannot keep the door busy with pages; its no is taken all the same.
+func TestPagesAreLimited(t *testing.T) {
+	d := openDoor(t, withPages, func(s *intake.Server) { s.RateLimit, s.RateBurst = 0.001, 1 })
+	token := d.visit(t).Token
+	if w := d.do(httptest.NewRequest("GET", "/privacy.json", nil)); w.Code != 429 || w.Header().Get("Retry-After") == "" {
+		t.Error(w.Code, w.Header())
+	}
+	if w := d.do(choice(formType, form("forged", "true"))); w.Code != 429 {
+		t.Error("a forged form:", w.Code)
+	}
+	if w := d.do(choice(formType, form(token, "true"))); w.Code != 303 {
+		t.Error("a no:", w.Code)
+	}
+}
+
 func TestNoPolicy(t *testing.T) {
 	d := openDoor(t)
 	for _, path := range []string{"/privacy", "/privacy.json", "/privacy/history", "/privacy/history/x", "/privacy/opt-out"} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"brine/event"
 )
@@ -16,11 +17,8 @@ func (s *Server) interactionData(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.Now()
-	if s.limiter != nil {
-		if wait := s.limiter.allow(s.clientAddr(r), now); wait > 0 {
-			s.tooMany(w, wait)
-			return
-		}
+	if s.limited(w, r, now) {
+		return
 	}
 	if err := s.crossing.Check(r); err != nil {
 		s.refuse(w, http.StatusForbidden, "a page of another origin may not send events here: list its origin under public.origins")
@@ -47,6 +45,18 @@ func (s *Server) interactionData(w http.ResponseWriter, r *http.Request) {
 	defer d.release()
 	d.arrival.Now = now
 	s.receive(w, r, d, session)
+}
+
+// limited takes one request of the client's bucket, or answers that there is none.
+func (s *Server) limited(w http.ResponseWriter, r *http.Request, now time.Time) bool {
+	if s.limiter == nil {
+		return false
+	}
+	wait := s.limiter.allow(s.clientAddr(r), now)
+	if wait > 0 {
+		s.tooMany(w, wait)
+	}
+	return wait > 0
 }
 
 // receive reads the body and checks the token, then delivers.

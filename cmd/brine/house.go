@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"brine/client"
@@ -30,6 +31,7 @@ type house struct {
 	ready   *readiness
 	intake  *intake.Server
 	console *console.Server
+	policy  *publishedPolicy
 	doors   []*door
 	stop    []func() error // in the order of starting
 	demo    bool
@@ -78,6 +80,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 }
 
 func (h *house) openIntake() error {
+	pages, err := h.openPolicy()
+	if err != nil {
+		return err
+	}
 	key, err := intake.LoadCSRFKey(h.cfg.CSRFKeyPath())
 	if err != nil {
 		return err
@@ -89,6 +95,7 @@ func (h *house) openIntake() error {
 	h.intake = &intake.Server{
 		Append: h.append, Ready: h.ready.Err, Sampling: sampling, CSRFKey: key,
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
+		Consent: string(h.cfg.Consent), Privacy: pages,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
@@ -130,6 +137,8 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
+	var policyDone sync.WaitGroup
+	policyDone.Go(func() { h.policy.run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -143,6 +152,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
+	policyDone.Wait()
 	return errors.Join(err, <-lakeDone)
 }
 

@@ -16,7 +16,7 @@ import (
 
 // policyConfig is a server with a person who answers for it and an app.
 const policyConfig = `
-policy: {operator: Example Foundation, contact: privacy@example.org}
+policy: {operator: Example Foundation, contact: privacy@brine.example}
 streams:
   app_session: {schema: /app/session, purpose: to see how often the app is used, collect_until: 2099-12-31}
 `

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -316,6 +317,16 @@ func (w *writer) joinedFor() {
 		w.say("joined_for", "time", w.l.time(hours), "period", w.l.time(w.Salts.LongestHours), "grace", w.l.time(w.Salts.GraceHours))
 	default:
 		w.sayOf("joined_for", "joined_raw", "time", w.l.time(hours))
+	}
+}
+
+// SayNextTurn adds on which day the salts turn next. It is apart from the policy, which a turn does not change. The zero
+// time adds nothing.
+func (d *Document) SayNextTurn(l *Language, next time.Time) {
+	i := slices.IndexFunc(d.Sections, func(s Section) bool { return s.ID == "joined" })
+	if i >= 0 && !next.IsZero() {
+		s := &d.Sections[i]
+		s.Statements = append(s.Statements, Statement{"salts_next", l.text("salts_next", "day", next.UTC().Format(time.DateOnly))})
 	}
 }
 

@@ -83,9 +83,19 @@ type Data struct {
 	Document Document `json:"document"`
 }
 
-func (p *Pages) data(w http.ResponseWriter, l *Language) {
+// current is the policy in force, and in words.
+func (p *Pages) current(l *Language) (*Policy, Document) {
 	current := p.Current()
-	body, err := json.Marshal(Data{current, l.Tag, current.Document(l)})
+	d := current.Document(l)
+	if current.Salts != nil && p.NextTurn != nil {
+		d.SayNextTurn(l, p.NextTurn())
+	}
+	return current, d
+}
+
+func (p *Pages) data(w http.ResponseWriter, l *Language) {
+	current, d := p.current(l)
+	body, err := json.Marshal(Data{current, l.Tag, d})
 	if err != nil {
 		panic(err) // strings and finite numbers
 	}
@@ -109,7 +119,6 @@ type view struct {
 	OptIn     bool      // silence is no yes
 	Note      string    // above all else
 	Since     string    // the day from which this is in force; "" where it is not known
-	Next      string    // a sentence on the salts' next turn
 	Editions  []edition // nil but on the list
 	List      bool
 }
@@ -137,8 +146,7 @@ func newView(l *Language, path string, d *Document) *view {
 }
 
 func (p *Pages) present(w http.ResponseWriter, l *Language, visitor Visitor) {
-	current := p.Current()
-	d := current.Document(l)
+	current, d := p.current(l)
 	v := newView(l, "/privacy", &d)
 	v.Visitor, v.OptIn, v.Contact = &visitor, current.OptIn, current.Contact
 	status := http.StatusOK
@@ -147,11 +155,6 @@ func (p *Pages) present(w http.ResponseWriter, l *Language, visitor Visitor) {
 	}
 	if names := p.History.Names(); len(names) > 0 {
 		v.Since, _ = splitName(names[0])
-	}
-	if current.Salts != nil && p.NextTurn != nil {
-		if next := p.NextTurn(); !next.IsZero() {
-			v.Next = l.text("salts_next", "day", next.UTC().Format(time.DateOnly))
-		}
 	}
 	p.render(w, status, v)
 }

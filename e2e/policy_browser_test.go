@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -54,24 +55,31 @@ func TestPolicyPageLooks(t *testing.T) {
 	b := startWithPolicy(t)
 	p := openPage(t, b.public+"/privacy")
 	p.mustNotComplain()
-	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{390, 1440} {
-			for _, lang := range []string{"en", "de"} {
-				p.look(scheme, "screen", width)
-				p.do(chromedp.Navigate(b.public + "/privacy?lang=" + lang))
-				name := fmt.Sprintf("privacy-%s-%d-%s", lang, width, scheme)
-				if got := evaluate[int64](p, `document.documentElement.scrollWidth`); got > width {
-					t.Errorf("%s: %d pixels wide", name, got)
-				}
-				ground := evaluate[string](p, `getComputedStyle(document.body).backgroundColor`)
-				if dark := ground == "rgb(13, 22, 21)"; dark != (scheme == "dark") {
-					t.Errorf("%s: the ground is %s", name, ground)
-				}
-				p.picture(name)
-			}
+	today := "/privacy/history/" + time.Now().UTC().Format(time.DateOnly)
+	b.eventually(10*time.Second, "the policy is kept", func() bool { return b.privacy(t, today).status == 200 })
+	for _, c := range []struct {
+		name, path, scheme string
+		width              int64
+	}{
+		{"en", "/privacy?lang=en", "light", 390}, {"en", "/privacy?lang=en", "dark", 390},
+		{"en", "/privacy?lang=en", "light", 1440}, {"en", "/privacy?lang=en", "dark", 1440},
+		{"de", "/privacy?lang=de", "dark", 390}, {"de", "/privacy?lang=de", "light", 1440},
+		{"list", "/privacy/history", "dark", 390}, {"former", today, "light", 390},
+	} {
+		p.look(c.scheme, "screen", c.width)
+		p.do(chromedp.Navigate(b.public + c.path))
+		name := fmt.Sprintf("privacy-%s-%d-%s", c.name, c.width, c.scheme)
+		if got := evaluate[int64](p, `document.documentElement.scrollWidth`); got > c.width {
+			t.Errorf("%s: %d pixels wide", name, got)
 		}
+		ground := evaluate[string](p, `getComputedStyle(document.body).backgroundColor`)
+		if dark := ground == "rgb(13, 22, 21)"; dark != (c.scheme == "dark") {
+			t.Errorf("%s: the ground is %s", name, ground)
+		}
+		p.picture(name)
 	}
 	p.look("dark", "print", 800)
+	p.do(chromedp.Navigate(b.public + "/privacy?lang=de"))
 	for what, script := range map[string]string{
 		"the ground is white":       `getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)"`,
 		"the ink is black":          `getComputedStyle(document.body).color === "rgb(0, 0, 0)"`,

@@ -140,6 +140,9 @@ func (w *writer) stream(s Stream) {
 	switch {
 	case s.Name == event.Interaction:
 		w.say("interaction_what")
+		if s.Purpose != "" {
+			w.say("stream_purpose", "purpose", s.Purpose)
+		}
 	case s.Purpose == "":
 		w.sayOf("stream_purpose", "stream_purpose_none")
 	default:

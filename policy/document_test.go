@@ -88,6 +88,7 @@ func TestEveryFactIsSaid(t *testing.T) {
 		"consent":    func(p *Policy) { p.OptIn = false },
 		"DNT":        func(p *Policy) { p.DNT = true },
 		"stream":     func(p *Policy) { p.Streams = p.Streams[:1] },
+		"of dialogs": func(p *Policy) { p.Streams[0].Purpose = "to see whether people get in" },
 		"purpose":    func(p *Policy) { p.Streams[1].Purpose = "" },
 		"unit":       func(p *Policy) { p.Streams[1].Unit = "" },
 		"rate":       func(p *Policy) { p.Streams[1].SampleRate = 0.5 },

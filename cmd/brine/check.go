@@ -30,7 +30,7 @@ type report struct {
 	Streams  int             `json:"streams"` // interaction is one of them
 	Schemas  int             `json:"schemas"`
 	Mistakes config.Mistakes `json:"mistakes"`
-	Warnings config.Mistakes `json:"warnings"` // what works, and is most likely not meant so
+	Warnings config.Mistakes `json:"warnings,omitempty"` // what works, and is most likely not meant so
 }
 
 // Run checks, prints, and fails where there is a mistake.
@@ -53,12 +53,12 @@ func check(path string) (report, error) {
 	cfg, registry, err := load(path)
 	var mistakes config.Mistakes
 	if errors.As(err, &mistakes) {
-		return report{Mistakes: mistakes, Warnings: config.Mistakes{}}, nil
+		return report{Mistakes: mistakes}, nil
 	}
 	if err != nil {
 		return report{}, err
 	}
-	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}, Warnings: config.Mistakes{}}
+	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
 	if err := r.checkPolicy(cfg, registry); err != nil {
 		return report{}, err
 	}

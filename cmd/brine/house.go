@@ -37,6 +37,7 @@ type house struct {
 	rotator   *salt.Rotator
 	intake    *intake.Server
 	console   *console.Server
+	policy    *publishedPolicy
 	doors     []*door
 	stop      []func() error // in the order of starting
 	demo      bool
@@ -89,6 +90,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 }
 
 func (h *house) openIntake() error {
+	pages, err := h.openPolicy()
+	if err != nil {
+		return err
+	}
 	key, err := intake.LoadCSRFKey(h.cfg.CSRFKeyPath())
 	if err != nil {
 		return err
@@ -101,6 +106,7 @@ func (h *house) openIntake() error {
 		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
+		Consent: string(h.cfg.Consent), Privacy: pages,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
@@ -145,6 +151,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
+	jobs.Go(func() { h.policy.run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()

@@ -21,17 +21,17 @@ func TestCheckOfThePolicy(t *testing.T) {
 		code               int
 	}{
 		{"Who", "policy: {operator: Example}", "warning: brine.yaml:1: policy.contact: empty: the policy page cannot say where people may ask", exitOK},
-		{"OK", who + "streams: {app: {schema: /app/session, purpose: to see, descriptions: {dt: when, $schema: which, screens: how many, nothing.below: what}}}",
+		{"OK", who + "streams: {app: {schema: /app/session, purpose: to see, descriptions: {dt: when, $schema: which, screens: how many, app_install: who, is_new: whether, client_ip: where, nothing.below: what}}}",
 			"config ok: 2 streams, 2 schemas\n", exitOK},
-		{"NoWords", who + "streams:\n  app: {schema: /app/session, purpose: to see, descriptions: {dt: when, $schema: which, screens: how many}}",
+		{"NoWords", who + "streams:\n  app: {schema: /app/session, purpose: to see, descriptions: {dt: when, $schema: which, screens: how many, app_install: who, is_new: whether, client_ip: where}}",
 			"warning: brine.yaml:3: streams.app: nothing.below has no description, and the policy says so", exitOK},
-		{"NoPurpose", who + "streams:\n  app: {schema: /app/session, descriptions: {dt: when, $schema: which, screens: how many, nothing.below: what}}",
-			"warning: brine.yaml:3: streams.app.purpose: empty, and 5 of the fields have no purpose of their own: the policy says so (say what the stream is for)", exitOK},
+		{"NoPurpose", who + "streams:\n  app: {schema: /app/session, descriptions: {dt: when, $schema: which, screens: how many, app_install: who, is_new: whether, client_ip: where, nothing.below: what}}",
+			"warning: brine.yaml:3: streams.app.purpose: empty, and 8 of the fields have no purpose of their own: the policy says so (say what the stream is for)", exitOK},
 		{"NoSuchField", who + "streams:\n  app:\n    schema: /app/session\n    descriptions:\n      dt: when\n      screen: how many",
 			"brine.yaml:7: streams.app.descriptions.screen: no schema of this stream has this field (did you mean screens?)\n", exitFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inFolder(t, map[string]string{"brine.yaml": c.config, "schemas/session.yaml": undescribedSchema})
+			inFolder(t, map[string]string{"brine.yaml": c.config, "schemas/session.yaml": undescribedSchema, "allowlist.yaml": "app: drop"})
 			stdout, stderr, code := brine(t, "check")
 			if code != c.code || !strings.Contains(stdout, c.says) || stderr != "" {
 				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)

@@ -1,8 +1,6 @@
 package client_test
 
 import (
-	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -83,107 +81,5 @@ func TestPageLeftHalfwayIsSent(t *testing.T) {
 	want := "screen.rp_info screen.authenticate user.can_interact"
 	if got := strings.Join(names(door.onlyBlob(t)), " "); got != want {
 		t.Errorf("events are %s, want %s", got, want)
-	}
-}
-
-// A server that fails costs nothing: the blob waits, and arrives once when the dialog is used again.
-func TestBlobWaitsWhileServerFails(t *testing.T) {
-	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, noAnswer} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			door := openDoor(t)
-			page := openDemo(t, door)
-
-			door.answer(status)
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("waiting")
-			if n := page.waiting(); n != 1 {
-				t.Fatalf("%d blobs wait in the browser, want 1", n)
-			}
-
-			door.answer(http.StatusOK)
-			page.click("again")
-			poll(t, "the blob to arrive", func() bool { return len(door.stored()) == 1 })
-
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("sent")
-			if n := len(door.stored()); n != 2 {
-				t.Errorf("%d blobs were stored, want the one that waited and the new one", n)
-			}
-			if n := page.waiting(); n != 0 {
-				t.Errorf("%d blobs still wait", n)
-			}
-		})
-	}
-}
-
-// The browser's own word that it is back on the net is reason enough to try.
-func TestWaitingBlobIsSentWhenOnline(t *testing.T) {
-	door := openDoor(t)
-	page := openDemo(t, door)
-
-	door.answer(http.StatusServiceUnavailable)
-	page.signIn("someone@example.org", "tulip")
-	page.waitForState("waiting")
-	door.answer(http.StatusOK)
-	evaluate[bool](page, `dispatchEvent(new Event("online"))`)
-
-	poll(t, "the blob to arrive", func() bool { return len(door.stored()) == 1 })
-	poll(t, "the blob to be forgotten", func() bool { return page.waiting() == 0 })
-}
-
-// What the server does not want is not sent again.
-func TestRefusedBlobIsForgotten(t *testing.T) {
-	for _, status := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusNotFound} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			door := openDoor(t)
-			page := openDemo(t, door)
-
-			door.answer(status)
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("refused")
-			if n := page.waiting(); n != 0 {
-				t.Errorf("%d blobs wait in the browser, want none", n)
-			}
-		})
-	}
-}
-
-func TestExpiredTokenIsRenewedOnce(t *testing.T) {
-	door := openDoor(t)
-	page := openDemo(t, door)
-	page.waitForState("recording")
-
-	door.expireToken()
-	page.signIn("someone@example.org", "tulip")
-	page.waitForState("sent")
-
-	door.onlyBlob(t)
-	if n := len(door.posts()); n != 2 {
-		t.Errorf("%d posts, want one with the old token and one with the new", n)
-	}
-}
-
-// Switched off, opted out, or not known whether: nothing leaves the browser and nothing stays in it.
-func TestNothingIsRecorded(t *testing.T) {
-	for name, context := range map[string]string{
-		"rate 0":     `{"csrf_token":"t","server_time":1795268400000,"data_sample_rate":0,"opted_out":false}`,
-		"opted out":  `{"csrf_token":"t","server_time":1795268400000,"data_sample_rate":1,"opted_out":true}`,
-		"HTML":       `<!doctype html><title>Maintenance</title>`,
-		"no context": ``,
-	} {
-		t.Run(name, func(t *testing.T) {
-			door := openDoor(t)
-			door.tell(context)
-			page := openDemo(t, door)
-
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("off")
-			if n := len(door.posts()); n != 0 {
-				t.Errorf("%d posts were sent", n)
-			}
-			if n := evaluate[int](page, `localStorage.length`); n != 0 {
-				t.Errorf("%d things were stored in the browser", n)
-			}
-		})
 	}
 }

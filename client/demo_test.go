@@ -83,3 +83,28 @@ func TestPageLeftHalfwayIsSent(t *testing.T) {
 		t.Errorf("events are %s, want %s", got, want)
 	}
 }
+
+// The switch in the dialog ends the record at once, and begins one; the session cookie never comes without a yes.
+func TestSwitchInTheDialog(t *testing.T) {
+	door := openDoor(t)
+	page := openDemo(t, door)
+	page.waitForState("recording")
+	toggle := chromedp.Click(chromedp.CSS("[data-testid=notice] input"), chromedp.NodeVisible)
+
+	page.do(toggle)
+	page.waitForState("off")
+	page.enter("email", "someone@example.org")
+	page.click("continue")
+	page.do(chromedp.WaitVisible(testID("password")))
+	page.do(toggle)
+	page.waitForState("recording")
+	page.enter("password", "tulip")
+	page.click("sign-in")
+	page.waitForState("sent")
+
+	want := "authenticate.password_submitted xhr_complete.POST/wsapi/authenticate_user authenticate.password_success " +
+		"generate_assertion screen.generate_assertion xhr_complete.POST/wsapi/cert_key assertion_generated"
+	if got := strings.Join(names(door.onlyBlob(t)), " "); got != want {
+		t.Errorf("events are %s, want %s", got, want)
+	}
+}

@@ -36,7 +36,7 @@ const calls = `(async (seed, dialogs) => {
 		(d) => d.experiment(pick(values), pick(values)), (d) => d.preview(), () => { jump += (random() - 0.5) * pick([1e3, 1e9, 1e13]) },
 	];
 	const all = Array.from({ length: dialogs }, () => brine.interaction({ dialog: pick(values), release: pick(values) }));
-	for (const d of all) if (random() < 0.5) pick(acts)(d);
+	for (const d of all) if (random() < 0.5) pick(acts.slice(0, -1))(d);
 	while (all.some((d) => d.state === "deciding")) await new Promise((done) => setTimeout(done, 10));
 	const blobs = all.map((d) => {
 		jump = 0;

@@ -7,7 +7,7 @@ const WRONG = "wrong"; // the one password that this dialog refuses
 /** What the page says about each state of the record. */
 const STATES = {
   deciding: ["Asking the server", "whether to record this use of the dialog."],
-  recording: ["Recording.", "So far it is in this page's memory only; it is sent when the dialog ends."],
+  recording: ["Recording.", "So far it is in this page's memory only; it is sent when the dialog ends, or when you look at another page."],
   sending: ["Sending", "what is below."],
   sent: ["Sent and stored.", "The server answered after it had written this to disk."],
   waiting: ["Waiting in this browser.", "The server could not take it now. It is kept here and sent with the next use of the dialog."],

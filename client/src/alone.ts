@@ -2,11 +2,17 @@ import { rest } from "./clock";
 import { LEASE, SPREADING } from "./limits";
 import { load, save } from "./storage";
 
+/** A page that is left takes no lock: kept in the browser's history, frozen, it would never give it back. */
+let leaving: boolean;
+addEventListener("pagehide", () => (leaving = true));
+addEventListener("pageshow", () => (leaving = false));
+
 /**
  * Does the work, unless another tab or another part of this page is at it; then it gives undefined. Work never
  * rejects. Where there are no Web Locks (an insecure page, an old browser) a lease in localStorage stands for one.
  */
 export const alone = async <T>(id: string, work: () => Promise<T>): Promise<T | undefined> => {
+  if (leaving) return work();
   const name = "brine.lease." + id;
   const held = async (lock: unknown): Promise<T | undefined> => {
     const done = lock ? await work() : undefined;

@@ -127,7 +127,7 @@ func (p *page) open(url string) {
 // do gives the steps as long as a busy machine may need.
 func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
 	defer cancel()
 	p.check(chromedp.Do(ctx, steps...))
 }
@@ -212,7 +212,7 @@ func (p *page) stored() []string {
 // evaluate runs a script in the page and gives its value; a promise is awaited.
 func evaluate[T any](p *page, script string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	p.check(err)

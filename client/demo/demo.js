@@ -174,7 +174,7 @@ function watch(watched) {
 
 /** Draws the record as it stands, while there is one that is not handed over. */
 function refresh() {
-  if (over) return;
+  if (!dialog || over) return;
   tell(dialog.state);
   draw(dialog.preview());
 }
@@ -243,7 +243,7 @@ $("#notice input").addEventListener("change", async ({ target }) => {
   if (yes && dialog.state === "off" && !card.querySelector(".ending:not([hidden])")) record();
 });
 
-addEventListener("brine", () => dialog && refresh());
+addEventListener("brine", () => setTimeout(refresh)); // after the library itself has heard of it
 
 /* A page that comes back from the browser's history has sent its record when it was left. */
 addEventListener("pageshow", (event) => event.persisted && take("open"));

@@ -74,6 +74,9 @@ func TestOptOutAndIn(t *testing.T) {
 	if got := evaluate[string](page, `brine.interaction().finish()`); got != "stored" {
 		t.Errorf("after the yes a dialog is %s", got)
 	}
+	if stored := page.stored(); !slices.Contains(stored, "cookie brine_session") || !slices.Contains(stored, "brine.choice") {
+		t.Errorf("in the browser there is %q", stored) // and so it is seen where it must not be
+	}
 	door.look(func() {
 		if len(door.choices) != 2 || !strings.Contains(door.choices[0], `"opted_out":true`) || !strings.Contains(door.choices[1], `"opted_out":false`) {
 			t.Errorf("the server was told %q", door.choices)

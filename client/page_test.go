@@ -198,7 +198,11 @@ func (p *page) stored() []string {
 	var all []string
 	keys := evaluate[string](p, `JSON.stringify([...Object.keys(localStorage), ...Object.keys(sessionStorage)])`)
 	p.check(json.Unmarshal([]byte(keys), &all))
-	var found struct{ Cookies []struct{ Name string } }
+	var found struct {
+		Cookies []struct {
+			Name string `json:"name"`
+		} `json:"cookies"`
+	}
 	p.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		url := evaluate[string](p, `location.origin + "/wsapi/"`)
 		return target.Call(ctx, "Network.getCookies", map[string]any{"urls": []string{url}}, &found)

@@ -42,8 +42,8 @@ export const put = (entry: Waiting): void => {
 /** Drops what is too much or, by the server's time, too old; the oldest first. */
 export const trim = (): void =>
   all().forEach(([id, at], i, list) => {
-    const bytes = JSON.stringify(list.slice(0, i)).length;
-    if (id !== FORGET && (i >= MOST_WAITING || bytes > MOST_BYTES_WAITING || serverTime() - at > LONGEST_WAIT)) {
+    const much = i >= MOST_WAITING || JSON.stringify(list.slice(0, i)).length > MOST_BYTES_WAITING;
+    if (id !== FORGET && (much || serverTime() - at > LONGEST_WAIT)) {
       remove(id);
       drop();
     }

@@ -84,6 +84,21 @@ func TestOptOutAndIn(t *testing.T) {
 	})
 }
 
+// A no of the cookie alone, said on the policy page, is taken back by the switch of a dialog.
+func TestOptInAfterTheCookie(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	got := evaluate[string](page, `(async () => {
+		document.cookie = "brine_optout=1; path=/";
+		const before = await brine.interaction({ endpoint: undefined }).finish();
+		await brine.optIn();
+		return before + " " + await brine.interaction().finish();
+	})()`)
+	if got != "off stored" {
+		t.Errorf("the dialogs are %s", got)
+	}
+}
+
 // A no holds where the server cannot be told.
 func TestOptOutHoldsWithoutTheServer(t *testing.T) {
 	door := openDoor(t)

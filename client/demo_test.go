@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,43 @@ func TestBlobIsWhatWasClicked(t *testing.T) {
 	for _, typed := range []string{"someone", "tulip"} {
 		if strings.Contains(door.posts()[0], typed) {
 			t.Errorf("what was typed (%q) is in the blob", typed)
+		}
+	}
+}
+
+// Entry by entry the blob is what was clicked, and when, as an independent listener saw it.
+func TestOffsetsAreThoseOfTheClicks(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	evaluate[any](page, `(() => {
+		window.seen = [];
+		const began = performance.now();
+		const dialog = brine.interaction();
+		document.body.innerHTML = '<button data-testid="one">1</button> <button data-testid="two">2</button> <button data-testid="end">end</button>';
+		addEventListener("click", ({ target }) => seen.push(["click." + target.dataset.testid, performance.now() - began]), true);
+		addEventListener("click", ({ target }) => {
+			dialog.event("click." + target.dataset.testid);
+			if (target.dataset.testid === "end") window.outcome = dialog.finish();
+		});
+		return null;
+	})()`)
+	for _, button := range []string{"one", "two", "one", "end"} {
+		page.click(button)
+	}
+	if got := evaluate[string](page, `outcome`); got != "stored" {
+		t.Fatalf("the dialog is %s", got)
+	}
+	var seen [][]any
+	if err := json.Unmarshal([]byte(evaluate[string](page, `JSON.stringify(seen)`)), &seen); err != nil {
+		t.Fatal(err)
+	}
+	got := door.onlyBlob(t).EventStream
+	if len(got) != 4 || len(seen) != 4 {
+		t.Fatalf("%d entries, %d clicks", len(got), len(seen))
+	}
+	for i, entry := range got {
+		if late := entry[1].(float64) - seen[i][1].(float64); entry[0] != seen[i][0] || late < -50 || late > 50 {
+			t.Errorf("entry %d is %v, the click was %v", i, entry, seen[i])
 		}
 	}
 }

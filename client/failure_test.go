@@ -328,6 +328,21 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A call in the wrong order says nothing to the next dialog.
+func TestPauseAfterTheEnd(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	page.begin()
+	got := evaluate[string](page, `(async () => {
+		await dialog.finish();
+		dialog.pause();
+		return brine.resume().finish();
+	})()`)
+	if got != "stored" || len(door.stored()) != 2 {
+		t.Errorf("the next dialog is %s", got)
+	}
+}
+
 // A sign-in that completes after the dialog was closed is told from one that had none.
 func TestContinuation(t *testing.T) {
 	door := openDoor(t)

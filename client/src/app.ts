@@ -5,7 +5,7 @@ import { ask, deliver, drain, known } from "./door";
 import { setUp } from "./page";
 import { load, save } from "./storage";
 import { uuid } from "./uuid";
-import { FORGET, all, get, remove } from "./waiting";
+import { FORGET, all, drop, get, remove } from "./waiting";
 
 const EVENTS = "/v1/events";
 
@@ -21,7 +21,7 @@ export const app = (options: AppOptions): App => {
 const record = async ({ stream, schema: $schema }: AppOptions, data: any): Promise<Outcome> => {
   await known();
   if (!permitted() || get(FORGET)) return "off";
-  const { streams, sampling_epoch } = await ask("/v1/streams");
+  const { streams, sampling_epoch } = await ask("/v1/streams").catch(drop);
   const { sample_rate, unit } = streams[stream];
 
   if (unit && !installId()) save(INSTALL, uuid());

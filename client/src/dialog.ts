@@ -24,13 +24,13 @@ export const resume = (options?: Options): Dialog =>
 
 /** Begins to record one use of a dialog. */
 export const interaction = (given?: Options, left?: Waiting): Dialog => {
+  let start = now();
   const options: Options = { ...given };
   const fields: Fields = {
     screen_size: { width: screen.width, height: screen.height },
   };
   const listeners = new AbortController();
   let state: Dialog["state"] = "deciding";
-  let start = now();
   let entries: Entry[] = [];
   /** The blob without its events, and what was told of it since. */
   let head: any;
@@ -136,7 +136,7 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     pause() {
       const blob = preview();
       if (blob) keep(blob.id, blob.timestamp, INTERACTION, { data: blob }, start);
-      else leaveWord(false);
+      else if (state === "off") leaveWord(false);
       close("finished");
     },
     finish: (continues) =>

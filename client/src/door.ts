@@ -32,8 +32,9 @@ export const refresh = (): Promise<unknown> =>
     };
     try {
       // No cookie comes of the first question: the answer may be that this server waits for a yes.
-      if (!agreed() && !load(SENT)) await fetchContext({ credentials: "omit" });
-      if (permitted()) await fetchContext();
+      const first = !agreed() && !load(SENT);
+      if (first) await fetchContext({ credentials: "omit" });
+      if (!first || permitted()) await fetchContext();
     } catch (error) {
       say(error); // No network, or an answer that is not Brine's.
     }

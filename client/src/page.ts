@@ -6,5 +6,5 @@ export const page: Pick<Options, "debug" | "optedOut"> & { endpoint: string } = 
 /** Takes the options that dialogs and apps have in common. A page has one server. */
 export const setUp = (options: Options): void => {
   Object.assign(page, options);
-  page.endpoint = page.endpoint.replace(/\/+$/, "");
+  page.endpoint = (page.endpoint ?? "").replace(/\/+$/, "");
 };

@@ -68,6 +68,10 @@ func openDoor(t *testing.T) *door {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(client.Library())
 	})
+	mux.HandleFunc("GET /brine.mjs", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		http.ServeFile(w, r, "dist/brine.mjs")
+	})
 	mux.HandleFunc("GET /blank", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, `<!doctype html><html lang="pt-BR"><title>Blank</title><script src="/brine.js"></script>

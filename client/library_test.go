@@ -116,3 +116,35 @@ func TestFinishedDialogIsOver(t *testing.T) {
 		t.Errorf("%d blobs were stored, the first with %q", len(stored), names(stored[0]))
 	}
 }
+
+// The module has the same surface as the script.
+func TestModule(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	got := evaluate[string](page, `import("/brine.mjs").then(async (module) =>
+		Object.keys(module).sort() + " " + Object.keys(brine).sort() + " " + await module.interaction().finish())`)
+	const surface = "app,dropped,forget,installId,interaction,notice,optIn,optOut,resume"
+	if got != surface+" "+surface+" stored" {
+		t.Errorf("the module, the script and a dialog of the module: %s", got)
+	}
+}
+
+// Who debugs sees the blob, and what was mended or refused.
+func TestDebug(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	got := evaluate[string](page, `(async () => {
+		const printed = [];
+		console.log = (...parts) => printed.push(JSON.stringify(parts));
+		const dialog = brine.interaction({ debug: true });
+		dialog.event("a?b");
+		dialog.set({ number_emails: -1 });
+		await dialog.finish();
+		return printed.join(" ");
+	})()`)
+	for _, want := range []string{`["brine","a?b","mended","a"]`, `["brine","number_emails","refused"]`, `["brine","stored",{"data":{"id":`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("printed is %s, without %s", got, want)
+		}
+	}
+}

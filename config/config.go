@@ -74,11 +74,6 @@ type Stream struct {
 	CollectUntil Until   `yaml:"collect_until"` // the last day of collection; default never
 }
 
-// Retention says how much is kept.
-type Retention struct {
-	MinFree Bytes `yaml:"min_free"` // free disk under which the public door answers 503; default 1GB, 0 for no limit
-}
-
 // Flush says when the log goes to the lake: at the earlier of the two.
 type Flush struct {
 	Every time.Duration `yaml:"every"` // default 5s
@@ -105,7 +100,7 @@ func Default() *Config {
 		Streams:   map[string]Stream{},
 		Sampling:  map[string]float64{},
 		Salts:     defaultSalts(),
-		Retention: Retention{MinFree: 1e9},
+		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Allowlist: defaultAllowlist,
 	}

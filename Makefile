@@ -58,3 +58,5 @@ test-needs:
 	$(call need,unshare,util-linux)
 	$(call need,mount,mount)
 	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)
+	$(call need,puppet,puppet-agent)
+	$(call need,systemd-analyze,systemd)

@@ -26,17 +26,19 @@ type house struct {
 	streams map[string]*event.Stream
 	logger  *slog.Logger
 
-	data    *dataDir
-	log     *eventlog.Log
-	lake    *lake.Lake
-	ready   *readiness
-	salts   *salt.Folder
-	rotator *salt.Rotator
-	intake  *intake.Server
-	console *console.Server
-	doors   []*door
-	stop    []func() error // in the order of starting
-	demo    bool
+	data      *dataDir
+	log       *eventlog.Log
+	lake      *lake.Lake
+	ready     *readiness
+	sanitizer *sanitizer
+	periods   salt.Periods
+	salts     *salt.Folder
+	rotator   *salt.Rotator
+	intake    *intake.Server
+	console   *console.Server
+	doors     []*door
+	stop      []func() error // in the order of starting
+	demo      bool
 }
 
 // houseOptions are what serve and demo differ in.
@@ -77,6 +79,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openSalts(); err != nil {
 		return err
 	}
+	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -137,8 +140,9 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
-	var salts sync.WaitGroup
-	salts.Go(func() { h.rotator.Run(inner) })
+	var jobs sync.WaitGroup
+	jobs.Go(func() { h.rotator.Run(inner) })
+	jobs.Go(func() { h.sanitizer.run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -152,7 +156,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
-	salts.Wait()
+	jobs.Wait()
 	return errors.Join(err, <-lakeDone)
 }
 

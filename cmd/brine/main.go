@@ -27,6 +27,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
+	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist, or take out what it no longer permits."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -19,7 +19,7 @@ type serveCmd struct {
 // Help is shown below the flags.
 func (*serveCmd) Help() string {
 	return `Opens the public door (events come in) and the private door (events are read), until SIGINT or SIGTERM.
-SIGHUP, or a change of the file, reads sample rates anew.
+SIGHUP, or a change of the file or of the allowlist, reads sample rates and the allowlist anew.
 
 Example:
   brine serve --config /etc/brine/brine.yaml`
@@ -70,7 +70,7 @@ func closeWith(h *house, err error) error {
 	return err
 }
 
-// watchConfig takes on sample rates when the config file changes.
+// watchConfig takes on sample rates and the allowlist when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
 	return h.cfg.Watch(func(next *config.Config) {
 		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
@@ -81,6 +81,7 @@ func (h *house) watchConfig() (stop func(), err error) {
 			return
 		}
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+		h.sanitizer.take(next)
 	}, func(err error) {
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})

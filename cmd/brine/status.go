@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ type status struct {
 	Held       []lake.Summary   `json:"held"`
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
+	Sanitize   *sanitizeStatus  `json:"sanitize"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -80,7 +82,7 @@ func (c *statusCmd) Run(g *globals) error {
 
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus()}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx)}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -110,6 +112,7 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 		return st, err
 	}
 	st.Salts = &saltsStatus{Status: salts.Status()}
+	st.Sanitize = newSanitizer(cfg, streams, l, salts, newLogger(io.Discard)).status(ctx)
 	return st, st.hold(ctx, l)
 }
 
@@ -147,7 +150,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
 	s.Salts.print(g)
-	return err
+	return errors.Join(err, s.Sanitize.print(g.stdout))
 }
 
 func minute(ms int64) string {

@@ -21,6 +21,7 @@ type Purge struct {
 	// Unsanitized tells which raw hours are still to be sanitized; nil where none is. When it fails, no raw
 	// hour goes for space.
 	Unsanitized func(context.Context) (func(stream string, hour time.Time) bool, error)
+	Progress    func(done, of int) // nil: nobody looks
 }
 
 // Purged is what a purge did, or would do. It says no time finer than the day.
@@ -56,33 +57,43 @@ func (l *Lake) Purge(ctx context.Context, p Purge) (Purged, error) {
 		return done, err
 	}
 	defer leave()
-	held := l.held()
+	held := l.Held()
 	err = markUnsanitized(ctx, p, held)
 	drops, stopped := p.Due(held, p.Now, p.Yes)
 	done.Stopped = append(done.Stopped, stopped...)
-	done.Warnings = append(p.warnings(held, drops), l.foreign()...)
-	for _, d := range drops {
-		if ctx.Err() != nil {
-			return done, errors.Join(err, ctx.Err())
-		}
-		if p.DryRun {
+	done.Warnings = append(done.Warnings, l.foreign()...)
+	if err == nil {
+		done.Warnings = append(p.warnings(held, drops), done.Warnings...)
+	}
+	if p.DryRun {
+		for _, d := range drops {
 			done.add(d)
-			continue
 		}
-		gone, dropErr := l.drop(ctx, d)
+		return done, err
+	}
+	return done, errors.Join(err, l.dropAll(ctx, p, drops, &done), l.pruneEmpty())
+}
+
+func (l *Lake) dropAll(ctx context.Context, p Purge, drops []Drop, done *Purged) error {
+	var errs []error
+	for i, d := range drops {
+		if p.Progress != nil {
+			p.Progress(i, len(drops))
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, ctx.Err())...)
+		}
+		gone, err := l.drop(ctx, d)
 		if gone {
 			done.add(d)
 		}
-		err = errors.Join(err, dropErr)
+		errs = append(errs, err)
 	}
-	if !p.DryRun {
-		err = errors.Join(err, l.pruneEmpty())
-	}
-	return done, err
+	return errors.Join(errs...)
 }
 
-// held lists what is on disk, hour by hour, ordered.
-func (l *Lake) held() []Held {
+// Held lists what is on disk, hour by hour: dataset by dataset, the oldest first.
+func (l *Lake) Held() []Held {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	type key struct {

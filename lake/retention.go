@@ -141,3 +141,14 @@ func bytesOf(drops []Drop) (n int64) {
 	}
 	return n
 }
+
+// NextDue is when the next hour comes due by age; false where none ever does.
+func (r Retention) NextDue(held []Held) (next time.Time, ok bool) {
+	for _, h := range held {
+		due := h.Hour.Add(r.Limits[h.Dataset].MaxAge)
+		if r.Limits[h.Dataset].MaxAge > 0 && (!ok || due.Before(next)) {
+			next, ok = due, true
+		}
+	}
+	return next, ok
+}

@@ -28,6 +28,7 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
 	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist, or take out what it no longer permits."`
+	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

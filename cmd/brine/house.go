@@ -32,6 +32,7 @@ type house struct {
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
+	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
 	rotator   *salt.Rotator
@@ -82,6 +83,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
+	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger}
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -152,6 +154,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
 	jobs.Go(func() { h.policy.run(inner) })
+	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()

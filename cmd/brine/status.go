@@ -46,6 +46,7 @@ type status struct {
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
 	Sanitize   *sanitizeStatus  `json:"sanitize"`
+	Purge      *purgeStatus     `json:"purge"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -97,6 +98,7 @@ func (h *house) status(ctx context.Context) status {
 	if err := st.hold(ctx, h.lake); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	st.Purge = h.purger.status(st.Held)
 	return st
 }
 
@@ -113,7 +115,9 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	}
 	st.Salts = &saltsStatus{Status: salts.Status()}
 	st.Sanitize = newSanitizer(cfg, streams, l, salts, newLogger(io.Discard)).status(ctx)
-	return st, st.hold(ctx, l)
+	err = st.hold(ctx, l)
+	st.Purge = newPurgeStatus(cfg, l, st.Held)
+	return st, err
 }
 
 func (s *status) hold(ctx context.Context, l *lake.Lake) error {
@@ -149,6 +153,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	for _, f := range s.LeftOut {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
+	s.Purge.print(g.stdout)
 	s.Salts.print(g)
 	return errors.Join(err, s.Sanitize.print(g.stdout))
 }

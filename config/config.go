@@ -65,13 +65,15 @@ type OptOut struct {
 	DNT bool `yaml:"dnt"` // the header DNT: 1; default true
 }
 
-// Stream is one kind of app event.
+// Stream is one kind of app event. Of the built-in interaction only purpose and collect_until are set here.
 type Stream struct {
-	Schema       string  `yaml:"schema"`        // $id of its JSON Schema without the version, like /analytics/mobile_apps/app_session; no default
-	Time         string  `yaml:"time"`          // the field that holds an event's time, like meta.dt; default "", the first there is of dt, timestamp, meta.dt
-	Purpose      string  `yaml:"purpose"`       // what it is collected for, as the policy page says it; default ""
-	SampleRate   float64 `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
-	CollectUntil Until   `yaml:"collect_until"` // the last day of collection; default never
+	Schema       string   `yaml:"schema"`        // $id of its JSON Schema without the version, like /analytics/mobile_apps/app_session; no default
+	Time         string   `yaml:"time"`          // the field that holds an event's time, like meta.dt; default "", the first there is of dt, timestamp, meta.dt
+	Unit         string   `yaml:"unit"`          // the field that holds the install id, by which an install is in the sample or out of it; default "", the stream has none
+	Purpose      string   `yaml:"purpose"`       // what it is collected for, as the policy page says it; default ""
+	SampleRate   float64  `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
+	CollectUntil Until    `yaml:"collect_until"` // the last day of collection; default never
+	KeepFields   []string `yaml:"keep_fields"`   // names of fields that are kept though they hold a client's address or headers, like client_ip; default none
 }
 
 // Retention says how much is kept.
@@ -190,8 +192,8 @@ func (c *Config) StreamNames() []string {
 
 // streams are the configured streams and the built-in one.
 func (c *Config) streams() map[string]Stream {
-	all := maps.Clone(c.Streams)
-	all[event.Interaction] = Stream{}
+	all := map[string]Stream{event.Interaction: {}}
+	maps.Copy(all, c.Streams)
 	return all
 }
 

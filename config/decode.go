@@ -12,10 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"brine/event"
 )
 
 // decoder walks a YAML tree beside a Go value. What does not fit becomes a mistake and leaves the
@@ -295,14 +296,7 @@ func keysOf(t reflect.Type) []string {
 // nearest suggests the key that was most likely meant, or else says what is known.
 func nearest(key string, known []string) string {
 	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "" })
-	slices.SortStableFunc(known, func(a, b string) int {
-		return levenshtein.ComputeDistance(key, a) - levenshtein.ComputeDistance(key, b)
-	})
-	if len(known) > 0 && levenshtein.ComputeDistance(key, known[0]) <= max(2, len(key)/2) {
-		return "did you mean " + known[0] + "?"
-	}
-	slices.Sort(known)
-	return "known here: " + strings.Join(known, ", ")
+	return event.LikelyFix(key, known)
 }
 
 func join(path, key string) string {

@@ -22,6 +22,8 @@ func (s *Server) makeRoutes() map[string]route {
 		"/wsapi/interaction_data": {
 			method: http.MethodPost, allow: "POST, OPTIONS", serve: s.interactionData, shared: true,
 		},
+		"/v1/streams":      get(s.streamList, true),
+		"/v1/events":       {method: http.MethodPost, allow: "POST, OPTIONS", serve: s.events, shared: true},
 		"/brine.js":        get(s.library, false),
 		"/brine.js.map":    get(s.libraryMap, false),
 		"/__heartbeat__":   get(s.heartbeat, false),

@@ -36,6 +36,12 @@ type Server struct {
 	// Sampling knows the sample rates; that of the stream "interaction" at 0 is the kill switch. Required.
 	Sampling *Sampling
 
+	// Streams are those of apps, which POST /v1/events takes, by name; interaction is none of them. Default: none.
+	Streams map[string]*event.Stream
+
+	// CollectUntil are the last days of streams, interaction among them. Default: all are collected for ever.
+	CollectUntil map[string]Until
+
 	// Epoch names the sampling epoch of a time, YYYYMMDDHH. Default: CalendarQuarter.
 	Epoch func(now time.Time) string
 
@@ -69,7 +75,6 @@ type Server struct {
 	committer *committer
 	limiter   *limiter // nil: no limit
 	rejects   rejectBudget
-	columns   []event.Column // of interactions
 	agents    *event.UserAgents
 	crossing  http.CrossOriginProtection
 	origins   map[string]bool
@@ -96,7 +101,6 @@ func (s *Server) Open() error {
 	if s.RateLimit > 0 {
 		s.limiter = newLimiter(s.RateLimit, s.RateBurst, s.Now())
 	}
-	s.columns = event.InteractionColumns()
 	s.version = versionJSON(s.Version)
 	s.libraryID = etag(s.Library)
 	s.routes = s.makeRoutes()

@@ -27,8 +27,8 @@ func (s *Server) sessionContext(w http.ResponseWriter, r *http.Request) {
 	now := s.Now()
 	c := sessionContext{
 		ServerTime:    event.FloorMillis(now.UnixMilli()),
-		SampleRate:    s.Sampling.Rate(event.Interaction),
-		SampleRates:   s.Sampling.Rates(),
+		SampleRate:    s.rate(event.Interaction, now),
+		SampleRates:   s.rates(now),
 		SamplingEpoch: s.Epoch(now),
 		SchemaVersion: schemaVersion,
 		OptedOut:      s.optedOut(r),
@@ -54,7 +54,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) string {
 	http.SetCookie(w, &http.Cookie{
 		Name:     sessionCookie,
 		Value:    session,
-		Path:     "/wsapi",
+		Path:     sessionPath,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 		Secure:   s.overTLS(r),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -95,6 +96,7 @@ func (h *house) openIntake() error {
 	}
 	h.intake = &intake.Server{
 		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
@@ -163,6 +165,22 @@ func rates(cfg *config.Config) map[string]float64 {
 		all[name] = cfg.Rate(name)
 	}
 	return all
+}
+
+// appStreams are the streams that apps send to: all but interaction.
+func appStreams(streams map[string]*event.Stream) map[string]*event.Stream {
+	apps := maps.Clone(streams)
+	delete(apps, event.Interaction)
+	return apps
+}
+
+// collectUntil are the last days of the streams that have one.
+func collectUntil(cfg *config.Config) map[string]intake.Until {
+	days := map[string]intake.Until{}
+	for name, s := range cfg.Streams {
+		days[name] = s.CollectUntil
+	}
+	return days
 }
 
 // tables are all that the lake may hold.

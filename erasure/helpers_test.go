@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,7 @@ type house struct {
 	streams  map[string]*event.Stream
 	said     *bytes.Buffer // what was logged
 	point    func(string)
+	conn     *duck.Conn // of a DuckDB that looks at files
 }
 
 // The test's streams, and how a row of each holds an install.
@@ -324,17 +326,10 @@ func (h *house) parquet(path string) (text []byte) {
 // query gives a query's first column.
 func (h *house) query(sql string) (values []string) {
 	h.tb.Helper()
-	db, err := duck.Open(duck.Options{Folders: []string{h.dir}})
-	if err != nil {
-		h.tb.Fatal(err)
+	if h.conn == nil {
+		h.openConn()
 	}
-	defer db.Close()
-	conn, err := db.Conn()
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer conn.Close()
-	rows, err := conn.Query(h.tb.Context(), sql)
+	rows, err := h.conn.Query(h.tb.Context(), sql)
 	if err != nil {
 		h.tb.Fatal(told(err), sql)
 	}
@@ -348,6 +343,18 @@ func (h *house) query(sql string) (values []string) {
 		h.tb.Fatal(told(err))
 	}
 	return values
+}
+
+func (h *house) openConn() {
+	h.tb.Helper()
+	db, err := duck.Open(duck.Options{Folders: []string{h.dir}})
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	if h.conn, err = db.Conn(); err != nil {
+		h.tb.Fatal(err)
+	}
+	h.tb.Cleanup(func() { h.conn.Close(); db.Close() })
 }
 
 func told(err error) string {
@@ -384,7 +391,7 @@ func (h *house) pseudonyms(who install, hour time.Time) (all []string) {
 	}
 	for _, id := range who.ids() {
 		all = append(all, string(key.Hasher().Pseudonym(nil, []byte(id))))
-		for stream := range h.streams {
+		for _, stream := range slices.Sorted(maps.Keys(h.streams)) {
 			all = append(all, string(key.Hasher().PseudonymPerStream(nil, stream, []byte(id))))
 		}
 	}

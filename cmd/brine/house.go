@@ -13,6 +13,7 @@ import (
 	"brine/client"
 	"brine/config"
 	"brine/console"
+	"brine/erasure"
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
@@ -27,17 +28,18 @@ type house struct {
 	streams map[string]*event.Stream
 	logger  *slog.Logger
 
-	data    *dataDir
-	log     *eventlog.Log
-	lake    *lake.Lake
-	ready   *readiness
-	salts   *salt.Folder
-	rotator *salt.Rotator
-	intake  *intake.Server
-	console *console.Server
-	doors   []*door
-	stop    []func() error // in the order of starting
-	demo    bool
+	data     *dataDir
+	log      *eventlog.Log
+	lake     *lake.Lake
+	ready    *readiness
+	salts    *salt.Folder
+	rotator  *salt.Rotator
+	erasures *erasure.Erasures
+	intake   *intake.Server
+	console  *console.Server
+	doors    []*door
+	stop     []func() error // in the order of starting
+	demo     bool
 }
 
 // houseOptions are what serve and demo differ in.
@@ -78,6 +80,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openSalts(); err != nil {
 		return err
 	}
+	if h.erasures, err = openErasures(h.cfg, h.lake, h.log, h.streams, h.salts, h.logger); err != nil {
+		return err
+	}
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -95,7 +100,7 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
@@ -139,8 +144,9 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
-	var salts sync.WaitGroup
-	salts.Go(func() { h.rotator.Run(inner) })
+	var keepers sync.WaitGroup
+	keepers.Go(func() { h.rotator.Run(inner) })
+	keepers.Go(func() { h.erasures.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -154,7 +160,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
-	salts.Wait()
+	keepers.Wait()
 	return errors.Join(err, <-lakeDone)
 }
 

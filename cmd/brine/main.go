@@ -27,6 +27,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
+	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -31,6 +31,8 @@ func (h *house) socketHandler() http.Handler {
 		}
 		json.NewEncoder(w).Encode(report)
 	})
+	mux.HandleFunc("POST /erasures", h.postErasure)
+	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(h.status(r.Context()))
 	})

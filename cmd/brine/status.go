@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"brine/config"
+	"brine/erasure"
 	"brine/event"
 	"brine/intake"
 	"brine/lake"
@@ -44,6 +45,7 @@ type status struct {
 	Held       []lake.Summary   `json:"held"`
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
+	Erasures   *erasure.Status  `json:"erasures"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -80,7 +82,8 @@ func (c *statusCmd) Run(g *globals) error {
 
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus()}
+	erasures := h.erasures.Status()
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -109,7 +112,7 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	if err != nil {
 		return st, err
 	}
-	st.Salts = &saltsStatus{Status: salts.Status()}
+	st.Salts, st.Erasures = &saltsStatus{Status: salts.Status()}, erasuresAtRest(cfg)
 	return st, st.hold(ctx, l)
 }
 
@@ -147,6 +150,12 @@ func (s status) print(g *globals, cfg *config.Config) error {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
 	s.Salts.print(g)
+	if e := s.Erasures; e.Accepted+e.Removed > 0 {
+		fmt.Fprintf(g.stdout, "\nerasures: %d accepted, %d removed from files and not complete yet\n", e.Accepted, e.Removed)
+	}
+	if s.Erasures.Error != "" {
+		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
+	}
 	return err
 }
 

@@ -190,8 +190,8 @@ var (
 
 func (i install) ids() []string { return []string{i.id, fmt.Sprint(i.serial)} }
 
-// visit appends one event of an install to each stream.
-func (h *house) visit(who install) {
+// visit appends one event of an install to each stream, or to those that are named.
+func (h *house) visit(who install, only ...string) {
 	h.tb.Helper()
 	at := h.clock.Wall().UTC().Format(time.RFC3339)
 	for stream, row := range map[string]string{
@@ -200,7 +200,9 @@ func (h *house) visit(who install) {
 		"device": fmt.Sprintf(`{"dt":%q,"serial":%d}`, at, who.serial),
 		"plain":  fmt.Sprintf(`{"dt":%q,"screen":"home"}`, at),
 	} {
-		h.append(stream, row)
+		if only == nil || slices.Contains(only, stream) {
+			h.append(stream, row)
+		}
 	}
 }
 

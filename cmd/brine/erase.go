@@ -130,6 +130,18 @@ func (c *eraseCmd) eraseHere(g *globals, cfg *config.Config, data *dataDir, stre
 	if c.Wait {
 		return receipt, errors.New("--wait needs a serving brine, which sees to the log of the next day")
 	}
+	receipt, err = c.eraseIn(g, cfg, data, streams, unit)
+	if err != nil {
+		return receipt, err
+	}
+	own, err := openOwnLake(g.ctx, data, streams) // takes away the files that hold the rows still
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, own.close()
+}
+
+func (c *eraseCmd) eraseIn(g *globals, cfg *config.Config, data *dataDir, streams map[string]*event.Stream, unit []byte) (receipt erasure.Receipt, err error) {
 	own, err := openOwnLake(g.ctx, data, streams)
 	if err != nil {
 		return receipt, err
@@ -161,7 +173,7 @@ func printReceipt(out io.Writer, r erasure.Receipt) error {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, gone := range r.Removed {
-		fmt.Fprintf(w, "removed\t%s\t%s\t%d events in %d hours\n", gone.Dataset, gone.Stream, gone.Rows, gone.Hours)
+		fmt.Fprintf(w, "removed\t%s\t%s\t%d events; hours: %d\n", gone.Dataset, gone.Stream, gone.Rows, gone.Hours)
 	}
 	if len(r.Removed) == 0 && r.State != erasure.Accepted {
 		fmt.Fprintln(w, "nothing was found")
@@ -169,7 +181,7 @@ func printReceipt(out io.Writer, r erasure.Receipt) error {
 	for _, o := range r.OutOfReach {
 		where := strings.TrimSpace(o.Dataset + " " + o.Stream)
 		if o.Hours > 0 {
-			where += fmt.Sprintf(" (%d hours)", o.Hours)
+			where += fmt.Sprintf(" (hours: %d)", o.Hours)
 		}
 		if where != "" {
 			where += ": "

@@ -70,7 +70,7 @@ func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) (hour time.Time
 		if err != nil {
 			return hour, err
 		}
-		b := &batch{log: info.Name, level: flushLevel, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
+		b := &batch{log: info.Name, packing: quick, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
 		if len(entries) > 0 {
 			b.last, hour = entries[len(entries)-1].Seq, entries[len(entries)-1].Hour
 		}
@@ -104,7 +104,7 @@ func (l *Lake) committed(log string) mark {
 type batch struct {
 	log         string
 	first, last uint64
-	level       int // of compression
+	packing     packing
 	files       []*File
 	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine

@@ -137,7 +137,7 @@ func (l *Lake) copyRows(ctx context.Context, b *batch, p *part, f, last *File) e
 	if last != nil {
 		source = l.ordered(p.table, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
 	}
-	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), b.level)); err != nil {
+	if err := l.flusher.Exec(ctx, b.packing.copyTo(source, l.disk.aside(f.Name))); err != nil {
 		return err
 	}
 	p.rows = readable

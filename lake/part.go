@@ -20,7 +20,10 @@ type row struct {
 }
 
 func compareRows(a, b row) int {
-	return cmp.Or(cmp.Compare(a.key.Time, b.key.Time), bytes.Compare(a.key.ID[:], b.key.ID[:]))
+	if a.key.Time != b.key.Time {
+		return cmp.Compare(a.key.Time, b.key.Time)
+	}
+	return bytes.Compare(a.key.ID[:], b.key.ID[:])
 }
 
 // part is the rows of one table and hour in a range of the log.

@@ -94,7 +94,7 @@ func (h *house) send(installs ...string) {
 	var group []byte
 	for _, install := range installs {
 		sent := fmt.Sprintf(`{"dt":%q,"install":%q,"screen":"home","secret":"secret-%s"}`, h.Wall().Format(time.RFC3339), install, install)
-		row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID})
+		row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID, AnyAge: true})
 		if problem != nil {
 			h.tb.Fatal(problem)
 		}

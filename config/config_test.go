@@ -60,8 +60,6 @@ allow_keep_all: true
 	}
 	write(t, filepath.Join(folder, "list.yaml"), "")
 	got := mustLoad(t, path)
-	retention := defaultRetention()
-	retention.MinFree = 2e9
 	want := &Config{
 		Data: filepath.Join(folder, "store"),
 		Public: Public{
@@ -82,7 +80,7 @@ allow_keep_all: true
 		},
 		Sampling:  map[string]float64{"interaction": 0.25},
 		Salts:     Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},
-		Retention: retention,
+		Retention: Retention{MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		path:    path,

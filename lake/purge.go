@@ -26,7 +26,7 @@ type Purge struct {
 
 // Purged is what a purge did, or would do. It says no time finer than the day.
 type Purged struct {
-	Day      string    `json:"day"` // on which it was done
+	Day      string    `json:"day"` // as of which it was done
 	DryRun   bool      `json:"dry_run"`
 	Dropped  []Dropped `json:"dropped"`
 	Stopped  []Stopped `json:"stopped"`  // by the guard
@@ -43,7 +43,7 @@ type Dropped struct {
 	Hours   int    `json:"hours"`
 	Files   int    `json:"files"`
 	Bytes   int64  `json:"bytes"`
-	Lost    int    `json:"lost"` // hours among them that were not sanitized
+	Lost    int    `json:"lost"` // hours among them that were not sanitized, or not as they were
 }
 
 // Purge drops what the retention no longer permits: whole hours with all their files, those that
@@ -328,7 +328,7 @@ func (p Purge) warnings(held []Held, drops []Drop) []string {
 		}
 	}
 	for _, stream := range sortedKeys(lost) {
-		warnings = append(warnings, fmt.Sprintf("%d hours of %s go that were never sanitized: nothing of them is kept", lost[stream], stream))
+		warnings = append(warnings, fmt.Sprintf("%d hours of %s go that are not sanitized, or not as they are now: what is not is lost", lost[stream], stream))
 	}
 	for _, stream := range sortedKeys(soon) {
 		warnings = append(warnings, fmt.Sprintf("%d hours of %s are not sanitized, and the first goes on %s (retention.raw.max_age): see brine status",

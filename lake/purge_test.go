@@ -161,7 +161,7 @@ func TestPurgeWarnsAhead(t *testing.T) {
 	for age, want := range map[time.Duration]string{
 		75 * day: "",
 		80 * day: "1 hours of click are not sanitized, and the first goes on 2027-02-19 (retention.raw.max_age): see brine status",
-		90 * day: "1 hours of click go that were never sanitized: nothing of them is kept",
+		90 * day: "1 hours of click go that are not sanitized, or not as they are now: what is not is lost",
 	} {
 		done := purgeAt(t, h.lake, first.Add(age), unsanitized(first), func(p *lake.Purge) { p.DryRun = true })
 		if got := strings.Join(done.Warnings, "\n"); got != want {

@@ -51,7 +51,7 @@ func TestPurge(t *testing.T) {
 		{"purge" + in(200*day), exitFailed, []string{"nothing went", "100 % of it) would go at once"}},
 		{"purge --json" + in(200*day), exitFailed, []string{`"dropped":[]`, `"stopped":[{"dataset":"raw","hours":`, `"share":1}]`}},
 		{"status", exitOK, []string{"oldest raw event: 20", "next purge of an hour: 20"}},
-		{"purge --yes" + in(200*day), exitOK, []string{"never sanitized: nothing of them is kept", " went", "receipt: data/receipts/purge-"}},
+		{"purge --yes" + in(200*day), exitOK, []string{"that are not sanitized, or not as they are now", " went", "receipt: data/receipts/purge-"}},
 		{"purge --yes" + in(200*day), exitOK, []string{"nothing went"}},
 		{"status --json", exitOK, []string{`"purge":{"bytes":{},"problems":[]}`}},
 		{"purge --now yesterday", exitUsage, []string{"--now"}},

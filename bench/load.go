@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"brine/event"
+	"brine/simulate"
 )
 
 // blob is the sample interaction of the design, with a place for an id.
@@ -24,9 +25,14 @@ const blob = `{"id":"%s","timestamp":%d,"event_stream":[["picker",732],["picker:
 	`"email_type":"secondary","number_emails":3,"new_account":false,"language":"en_US","number_sites_logged_in":1,` +
 	`"screen_size":{"width":640,"height":480},"sample_rate":1.0,"user_agent":{"os":"iOS","browser":"Safari","version":"5.1"}}`
 
+// appEvent is an event of the stream app_session, with places for an id, an install and a time.
+const appEvent = `{"$schema":"` + simulate.AppSchemaID + `","app_install_id":"816d2cef-93d1-4706-b15e-20155e9fca77","app_session_id":"aa6bdyezgytnfiqr0fnb",` +
+	`"dt":"%[2]s","is_anon":true,"languages":["en","kn"],"length_ms":5561,"meta":{"dt":"%[2]s","id":"%[1]s","stream":"app_session"},"primary_language":"en",` +
+	`"session_data":{"from_history":0,"from_internal":3,"from_search":1,"page_load_latency_ms":501,"total_pages":4}}`
+
 const zeroID = "00000000-0000-4000-8000-000000000000"
 
-// load sends interactions over keep-alive connections, each with a fresh id: with Go's own HTTP
+// load sends interactions, or events of apps, over keep-alive connections, each with a fresh id: with Go's own HTTP
 // client, or raw, where one request is one write of bytes made before, so that the load takes as
 // little as it can of the processor that it shares with what it measures.
 type load struct {
@@ -35,6 +41,7 @@ type load struct {
 	rate        float64 // requests a second over all connections; 0: as fast as they are answered
 	duration    time.Duration
 	raw         bool
+	events      bool // to /v1/events
 }
 
 // result is what a load saw.
@@ -83,8 +90,27 @@ func (l load) run() (result, error) {
 	return sum, nil
 }
 
-// request makes the bytes of a POST with a session and a token of its own.
+// path is where the load goes, and status what it has to be answered.
+func (l load) path() (path string, status int) {
+	if l.events {
+		return "/v1/events", http.StatusCreated
+	}
+	return "/wsapi/interaction_data", http.StatusOK
+}
+
+// request makes the bytes of a POST and says where in them the id is.
 func (l load) request() (request []byte, idAt int, err error) {
+	if l.events {
+		body := fmt.Sprintf(appEvent, zeroID, time.Now().UTC().Format(time.RFC3339))
+		request = fmt.Appendf(nil, "POST /v1/events HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
+			"User-Agent: App/2.7 (Android 14; Phone)\r\nContent-Length: %d\r\n\r\n%s", l.addr, len(body), body)
+		return request, bytes.Index(request, []byte(zeroID)), nil
+	}
+	return l.interaction()
+}
+
+// interaction makes the bytes of a POST with a session and a token of its own.
+func (l load) interaction() (request []byte, idAt int, err error) {
 	res, err := http.Get("http://" + l.addr + "/wsapi/session_context")
 	if err != nil {
 		return nil, 0, err
@@ -147,7 +173,7 @@ func (c *connection) run(ctx context.Context) (r result, err error) {
 			return r, err
 		}
 		r.requests++
-		if status != http.StatusOK {
+		if _, want := c.load.path(); status != want {
 			r.errors++
 		}
 		r.latencies = append(r.latencies, time.Since(sent))
@@ -166,7 +192,8 @@ func (c *connection) exchange() (status int, err error) {
 		}
 		c.header = parsed.Header
 	}
-	req, err := http.NewRequest(http.MethodPost, "http://"+c.load.addr+"/wsapi/interaction_data", bytes.NewReader(body))
+	path, _ := c.load.path()
+	req, err := http.NewRequest(http.MethodPost, "http://"+c.load.addr+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}

@@ -42,13 +42,14 @@ var figures = []struct {
 	{"sanitize", (*suite).sanitizing},
 	{"read", (*suite).reading},
 	{"door", (*suite).door},
+	{"events", (*suite).appEvents},
 	{"hold", (*suite).hold},
 }
 
 func main() {
 	seconds := flag.Int("seconds", 60, "how long 15,000 requests/s are held")
 	events := flag.Int("events", 1_000_000, "how many events are stored for the figures of reading")
-	only := flag.String("only", "", "measure one group: validate, flush, sanitize, read, door, hold")
+	only := flag.String("only", "", "measure one group: validate, flush, sanitize, read, door, events, hold")
 	bare := flag.String("bare", "", "serve the bare handler on this address (the bench runs itself so)")
 	flag.Parse()
 	if *bare != "" {

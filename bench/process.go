@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"brine/simulate"
 )
 
 // process is a server that the bench started.
@@ -73,6 +75,19 @@ func (p *process) rss(field string) int64 {
 	return 0
 }
 
+// cpu is what the process has used of the processors, in the kernel's ticks of 10 ms.
+func (p *process) cpu() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name before may hold anything
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // serveBrine starts brine with the data folder of that name.
 func (s *suite) serveBrine(data string) (*process, error) {
 	public, err := freeAddr()
@@ -90,9 +105,20 @@ func (s *suite) serveBrine(data string) (*process, error) {
 	return start(exec.Command(s.brine, "serve", "--config", config), public, private)
 }
 
+// appRate is the sample rate of app_session: below 1, so that each event is judged, but as good as all.
+const appRate = 0.999999
+
 func (s *suite) config(data, public, private string) (string, error) {
 	path := filepath.Join(s.folder, data+".yaml")
-	text := fmt.Sprintf("data: ./%s\npublic: {addr: %q, rate_limit: {per_second: 0}}\nprivate: {addr: %q}\n", data, public, private)
+	schemas := filepath.Join(s.folder, "schemas")
+	if err := os.MkdirAll(schemas, 0o700); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(schemas, "app_session.yaml"), simulate.AppSchema, 0o600); err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("data: ./%s\npublic: {addr: %q, rate_limit: {per_second: 0}}\nprivate: {addr: %q}\nschemas: ./schemas\n"+
+		"streams: {app_session: {schema: %s, unit: app_install_id, sample_rate: %v}}\n", data, public, private, simulate.AppSchemaID, appRate)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -119,6 +145,12 @@ func serveBare(addr string) error {
 	mux.HandleFunc("POST /wsapi/interaction_data", func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"success":true,"stored":1}`)
+	})
+	mux.HandleFunc("POST /v1/events", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, `{"success":true,"stored":1}`)
 	})
 	return http.ListenAndServe(addr, mux)

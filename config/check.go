@@ -40,6 +40,7 @@ func (c *Config) check(d *decoder) {
 	c.checkDoors(d)
 	c.checkRateLimit(d)
 	c.checkOrigins(d)
+	c.checkConsent(d)
 	c.checkStreams(d)
 	c.checkSampling(d)
 	c.checkSalts(d)
@@ -201,13 +202,20 @@ func isOriginHost(host string) bool {
 	return err == nil || isHostName(host)
 }
 
+func (c *Config) checkConsent(d *decoder) {
+	if c.Consent != ConsentOptOut && c.Consent != ConsentOptIn {
+		d.mistake("consent", "opt-out: people are told and may say no; opt-in: nothing before a yes", "expected opt-out or opt-in")
+	}
+}
+
 func (c *Config) checkStreams(d *decoder) {
 	for name, s := range c.Streams {
 		path := join("streams", name)
-		switch {
-		case name == event.Interaction:
-			d.mistake(path, "set its rate under sampling, and give this stream another name", "interaction is built in")
+		if name == event.Interaction {
+			checkBuiltIn(d, path)
 			continue
+		}
+		switch {
 		case !streamName.MatchString(name):
 			d.mistake(path, "use a to z, 0 to 9 and _, at most 64", "not a name of a stream")
 		}
@@ -218,6 +226,18 @@ func (c *Config) checkStreams(d *decoder) {
 			d.mistake(join(path, "schema"), "like /analytics/mobile_apps/app_session", "not the path of a schema")
 		}
 		checkRate(d, join(path, "sample_rate"), s.SampleRate)
+	}
+}
+
+// checkBuiltIn allows what can be said of interaction: its schema is part of Brine.
+func checkBuiltIn(d *decoder, path string) {
+	for _, key := range []string{"schema", "time", "unit", "keep_fields"} {
+		if at := join(path, key); d.set(at) {
+			d.mistake(at, "leave it out, or give the stream another name", "interaction is built in: only purpose and collect_until are set here")
+		}
+	}
+	if at := join(path, "sample_rate"); d.set(at) {
+		d.mistake(at, "set it as sampling.interaction", "interaction is built in: only purpose and collect_until are set here")
 	}
 }
 

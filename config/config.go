@@ -24,6 +24,8 @@ type Config struct {
 	Data      string             `yaml:"data"`      // folder of everything Brine stores; default ./data
 	Public    Public             `yaml:"public"`    // the door that browsers and apps send to
 	Private   Private            `yaml:"private"`   // the door that readers read from
+	Policy    Policy             `yaml:"policy"`    // who answers for the collection, as the policy page says it
+	Consent   Consent            `yaml:"consent"`   // whether a person is asked before or may say no after; default opt-out
 	OptOut    OptOut             `yaml:"opt_out"`   // which signals of a person mean no
 	Schemas   string             `yaml:"schemas"`   // folder of JSON Schemas; default ./schemas where there is one, else ""
 	Streams   map[string]Stream  `yaml:"streams"`   // streams beside interaction; default none
@@ -60,18 +62,45 @@ type Private struct {
 	Addr string `yaml:"addr"` // host:port, loopback only; default 127.0.0.1:8081
 }
 
+// Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.
+type Policy struct {
+	Operator string `yaml:"operator"` // name of whoever runs this Brine; default ""
+	Contact  string `yaml:"contact"`  // where people may ask: a mail address, a web address or a postal one; default ""
+}
+
+// Consent is what a person's silence means.
+type Consent string
+
+// The two kinds of consent.
+const (
+	ConsentOptOut Consent = "opt-out" // what is collected is told, and a no ends it
+	ConsentOptIn  Consent = "opt-in"  // nothing is collected before a yes
+)
+
 // OptOut says which signals, beside the opt-out cookie and Sec-GPC, are taken as a no.
 type OptOut struct {
 	DNT bool `yaml:"dnt"` // the header DNT: 1; default true
 }
 
-// Stream is one kind of app event.
+// Stream is one kind of app event. Of the built-in interaction only purpose and collect_until are set here.
 type Stream struct {
-	Schema       string  `yaml:"schema"`        // $id of its JSON Schema without the version, like /analytics/mobile_apps/app_session; no default
-	Time         string  `yaml:"time"`          // the field that holds an event's time, like meta.dt; default "", the first there is of dt, timestamp, meta.dt
-	Purpose      string  `yaml:"purpose"`       // what it is collected for, as the policy page says it; default ""
-	SampleRate   float64 `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
-	CollectUntil Until   `yaml:"collect_until"` // the last day of collection; default never
+	Schema       string   `yaml:"schema"`        // $id of its JSON Schema without the version, like /analytics/mobile_apps/app_session; no default
+	Time         string   `yaml:"time"`          // the field that holds an event's time, like meta.dt; default "", the first there is of dt, timestamp, meta.dt
+	Unit         string   `yaml:"unit"`          // the field that holds the install id, by which an install is in the sample or out of it; default "", the stream has none
+	Purpose      string   `yaml:"purpose"`       // what it is collected for, as the policy page says it; default ""
+	SampleRate   float64  `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
+	CollectUntil Until    `yaml:"collect_until"` // the last day of collection; default never
+	KeepFields   []string `yaml:"keep_fields"`   // names of fields that are kept though they hold a client's address or headers, like client_ip; default none
+
+	// Descriptions are for fields that their schema does not describe, by path, like meta.dt: what the
+	// policy page says of them. Where the schema has words too, these stand.
+	Descriptions map[string]Description `yaml:"descriptions"`
+}
+
+// Description is what a field holds, and what it is for. In the file it is both, or a text, which is the first.
+type Description struct {
+	Description string `yaml:"description"`
+	Purpose     string `yaml:"purpose"`
 }
 
 // Flush says when the log goes to the lake: at the earlier of the two.
@@ -95,6 +124,7 @@ func Default() *Config {
 			RateLimit: RateLimit{PerSecond: 50, Burst: 200},
 		},
 		Private:   Private{Addr: "127.0.0.1:8081"},
+		Consent:   ConsentOptOut,
 		OptOut:    OptOut{DNT: true},
 		Schemas:   defaultSchemas,
 		Streams:   map[string]Stream{},
@@ -185,8 +215,8 @@ func (c *Config) StreamNames() []string {
 
 // streams are the configured streams and the built-in one.
 func (c *Config) streams() map[string]Stream {
-	all := maps.Clone(c.Streams)
-	all[event.Interaction] = Stream{}
+	all := map[string]Stream{event.Interaction: {}}
+	maps.Copy(all, c.Streams)
 	return all
 }
 

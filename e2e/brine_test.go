@@ -411,9 +411,13 @@ func blob(id string) string {
 // event is one row as it was read back, by field.
 type event map[string]json.RawMessage
 
+// id is that of an interaction, or of an app's event.
 func (e event) id() string {
 	var id string
-	json.Unmarshal(e["id"], &id)
+	var meta event
+	if json.Unmarshal(e["id"], &id) != nil && json.Unmarshal(e["meta"], &meta) == nil {
+		return meta.id()
+	}
 	return id
 }
 
@@ -476,7 +480,8 @@ type status struct {
 		Files           int
 		Rows            int64
 	}
-	LeftOut []struct{ Path, Why string } `json:"left_out"`
+	LeftOut  []struct{ Path, Why string } `json:"left_out"`
+	Erasures struct{ Accepted, Removed int }
 }
 
 func (b *brine) status() (st status) {

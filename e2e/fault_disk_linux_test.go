@@ -27,7 +27,7 @@ func testFullDisk(t *testing.T, folder, configYAML string) {
 		return
 	}
 	b.start()
-	said := &ledger{acked: map[string]bool{}}
+	said := newLedger("interaction")
 	for round := range 2 {
 		stopSending := b.send(2, said)
 		ballast := fill(t, disk)

@@ -37,7 +37,7 @@ func TestSecondServeIsRefused(t *testing.T) {
 // same input a second time adds nothing.
 func TestImportBesideServe(t *testing.T) {
 	b := startBrine(t)
-	said := &ledger{acked: map[string]bool{}}
+	said := newLedger("interaction")
 	stopSending := b.send(2, said)
 	history := simulated(t, 1, 500)
 	b.importHistory(history, len(history), 0)

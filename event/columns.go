@@ -62,6 +62,13 @@ type deriver struct {
 	depth int // of $ref in $ref, which may go round in circles
 }
 
+// maxSchemaDepth is about 32 levels of objects: each counts once itself and once for its properties.
+const maxSchemaDepth = 64
+
+func tooDeep(path string) error {
+	return at(path, "nested more than 32 levels, or a $ref that leads to itself")
+}
+
 // column derives a node and what is below it. path is for messages.
 func (d *deriver) column(path string, node any) (Column, error) {
 	node, err := d.resolve(path, node)
@@ -70,8 +77,8 @@ func (d *deriver) column(path string, node any) (Column, error) {
 	}
 	d.depth++
 	defer func() { d.depth-- }()
-	if d.depth > 32 {
-		return Column{}, at(path, "nested more than 32 levels, or a $ref that leads to itself")
+	if d.depth > maxSchemaDepth {
+		return Column{}, tooDeep(path)
 	}
 	types, err := typesOf(path, node)
 	if err != nil {
@@ -265,6 +272,11 @@ func (d *deriver) object(path string, node any) (Column, error) {
 }
 
 func (d *deriver) properties(path string, node any) ([]Column, error) {
+	d.depth++
+	defer func() { d.depth-- }()
+	if d.depth > maxSchemaDepth {
+		return nil, tooDeep(path)
+	}
 	list, _ := member(node, "properties")
 	items, _ := list.(yaml.MapSlice)
 	var fields []Column

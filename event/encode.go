@@ -1,59 +1,59 @@
 package event
 
 import (
-	"encoding/json"
-	"maps"
+	"bytes"
 	"math"
 	"slices"
 	"strconv"
+
+	"brine/event/scan"
 )
 
-// appendValue appends a decoded value as its column's kind wants it. The schema has
-// accepted the value; what is left to refuse is what the schema leaves open and the column
-// does not hold.
-func appendValue(b []byte, c *Column, value any) ([]byte, *Problem) {
-	if value == nil {
+// appendValue appends a value as its column's kind wants it. The schema has accepted the value;
+// what is left to refuse is what the schema leaves open and the column does not hold.
+func (t *tree) appendValue(b []byte, c *Column, at int) ([]byte, *Problem) {
+	n := &t.nodes[at]
+	switch n.typ {
+	case scan.Null:
 		return append(b, "null"...), nil
-	}
-	switch v := value.(type) {
-	case map[string]any:
+	case scan.Object:
 		if c.Kind == Map {
-			return appendMap(b, &c.Fields[0], v)
+			return t.appendMap(b, &c.Fields[0], at)
 		}
 		if c.Kind == Struct {
-			return appendStruct(b, c.Fields, v)
+			return t.appendStruct(b, c.Fields, at)
 		}
-	case []any:
+	case scan.Array:
 		if c.Kind == List {
-			return appendList(b, &c.Fields[0], v)
+			return t.appendList(b, &c.Fields[0], at)
 		}
 		if c.Kind == Tuple {
-			return appendTuple(b, c.Fields, v)
+			return t.appendTuple(b, c.Fields, at)
 		}
-	case string:
+	case scan.String:
 		if c.Kind == String {
-			return appendString(b, v), nil
+			return appendString(b, n.value), nil
 		}
-	case bool:
+	case scan.Bool:
 		if c.Kind == Bool {
-			return strconv.AppendBool(b, v), nil
+			return append(b, n.value...), nil
 		}
 		if c.Kind == String {
-			return appendString(b, strconv.FormatBool(v)), nil
+			return appendString(b, n.value), nil
 		}
-	case json.Number:
-		return appendNumber(b, c.Kind, v)
+	case scan.Number:
+		return appendNumber(b, c.Kind, n.value)
 	}
 	return b, refuse(CodeType, "", "a value of the type "+c.Kind.String()+" was expected")
 }
 
 // appendStruct appends the fields that have a column and a value, in the order of the columns.
-func appendStruct(b []byte, fields []Column, object map[string]any) ([]byte, *Problem) {
+func (t *tree) appendStruct(b []byte, fields []Column, object int) ([]byte, *Problem) {
 	b = append(b, '{')
 	n := 0
 	for i := range fields {
-		value := object[fields[i].Name]
-		if value == nil {
+		at, ok := t.named(object, fields[i].Name)
+		if !ok {
 			continue
 		}
 		if n++; n > 1 {
@@ -61,7 +61,7 @@ func appendStruct(b []byte, fields []Column, object map[string]any) ([]byte, *Pr
 		}
 		b = append(appendString(b, fields[i].Name), ':')
 		var p *Problem
-		if b, p = appendValue(b, &fields[i], value); p != nil {
+		if b, p = t.appendValue(b, &fields[i], at); p != nil {
 			return b, p.below(joinPath("", fields[i].Name))
 		}
 	}
@@ -69,62 +69,65 @@ func appendStruct(b []byte, fields []Column, object map[string]any) ([]byte, *Pr
 }
 
 // appendMap appends the members that are not null, sorted by name.
-func appendMap(b []byte, c *Column, object map[string]any) ([]byte, *Problem) {
-	b = append(b, '{')
-	n := 0
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if object[name] == nil {
-			continue
+func (t *tree) appendMap(b []byte, c *Column, object int) ([]byte, *Problem) {
+	var members []int
+	for i := t.nodes[object].first; i != 0; i = t.nodes[i].next {
+		if t.nodes[i].typ != scan.Null {
+			members = append(members, i)
 		}
-		if n++; n > 1 {
+	}
+	slices.SortFunc(members, func(i, j int) int { return bytes.Compare(t.nodes[i].name, t.nodes[j].name) })
+	b = append(b, '{')
+	for n, at := range members {
+		if n > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, name), ':')
+		b = append(appendString(b, t.nodes[at].name), ':')
 		var p *Problem
-		if b, p = appendValue(b, c, object[name]); p != nil {
-			return b, p.below(joinPath("", name))
+		if b, p = t.appendValue(b, c, at); p != nil {
+			return b, p.below(joinPath("", string(t.nodes[at].name)))
 		}
 	}
 	return append(b, '}'), nil
 }
 
-func appendList(b []byte, c *Column, list []any) ([]byte, *Problem) {
+func (t *tree) appendList(b []byte, c *Column, list int) ([]byte, *Problem) {
 	b = append(b, '[')
-	for i, value := range list {
-		if i > 0 {
+	n := 0
+	for at := t.nodes[list].first; at != 0; at = t.nodes[at].next {
+		if n > 0 {
 			b = append(b, ',')
 		}
 		var p *Problem
-		if b, p = appendValue(b, c, value); p != nil {
-			return b, p.below(indexPath("", i))
+		if b, p = t.appendValue(b, c, at); p != nil {
+			return b, p.below(indexPath("", n))
 		}
+		n++
 	}
 	return append(b, ']'), nil
 }
 
 // appendTuple appends the members that have a column, without the nulls at the end.
-func appendTuple(b []byte, fields []Column, list []any) ([]byte, *Problem) {
-	list = list[:min(len(list), len(fields))]
-	for len(list) > 0 && list[len(list)-1] == nil {
-		list = list[:len(list)-1]
-	}
+func (t *tree) appendTuple(b []byte, fields []Column, list int) ([]byte, *Problem) {
 	b = append(b, '[')
-	for i, value := range list {
-		if i > 0 {
+	end, n := len(b), 0 // where the last member that is not null ends
+	for at := t.nodes[list].first; at != 0 && n < len(fields); at = t.nodes[at].next {
+		if n > 0 {
 			b = append(b, ',')
 		}
 		var p *Problem
-		if b, p = appendValue(b, &fields[i], value); p != nil {
-			return b, p.below(indexPath("", i))
+		if b, p = t.appendValue(b, &fields[n], at); p != nil {
+			return b, p.below(indexPath("", n))
+		}
+		if n++; t.nodes[at].typ != scan.Null {
+			end = len(b)
 		}
 	}
-	return append(b, ']'), nil
+	return append(b[:end], ']'), nil
 }
 
-func appendNumber(b []byte, kind Kind, number json.Number) ([]byte, *Problem) {
-	d := parseDecimal([]byte(number))
-	whole, fits := d.int64()
-	fits = fits && d.isInteger()
+func appendNumber(b []byte, kind Kind, number []byte) ([]byte, *Problem) {
+	whole, fits := wholeNumber(number)
 	switch kind {
 	case Int32, Int64:
 		if !fits || kind == Int32 && whole != int64(int32(whole)) {
@@ -145,9 +148,15 @@ func appendNumber(b []byte, kind Kind, number json.Number) ([]byte, *Problem) {
 	return b, refuse(CodeType, "", "a value of the type "+kind.String()+" was expected")
 }
 
-// floatOf is the number as a double; [decodeNumber] has seen that it is one.
-func floatOf(number json.Number) float64 {
-	v, _ := number.Float64()
+// wholeNumber is the value of an integer within int64.
+func wholeNumber(number []byte) (whole int64, ok bool) {
+	whole, why := parseInteger(number, math.MinInt64, math.MaxInt64)
+	return whole, why == ""
+}
+
+// floatOf is the number as a double; reading it has seen that it is one.
+func floatOf(number []byte) float64 {
+	v, _ := strconv.ParseFloat(string(number), 64)
 	return v
 }
 
@@ -165,18 +174,22 @@ func appendDouble(b []byte, v float64) []byte {
 
 // appendString appends a string in quotes, with escapes for quotes, backslashes and control
 // characters only, so that a row has no line break.
-func appendString(b []byte, s string) []byte {
+func appendString[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
+	from := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c < ' ':
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[from:i]...)
+		from = i + 1
+		if c < ' ' {
 			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&0x0f])
-		default:
-			b = append(b, c)
+		} else {
+			b = append(b, '\\', c)
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[from:]...), '"')
 }

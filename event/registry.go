@@ -86,11 +86,11 @@ func (s *Schema) checkStored() error {
 	if s.Title == "" {
 		return fileError(s.File, errors.New("no title: versions of one schema are known by it"))
 	}
-	columns, err := Columns(s)
-	if err != nil {
+	var err error
+	if s.fields, err = Columns(s); err != nil {
 		return err
 	}
-	for _, c := range columns {
+	for _, c := range s.fields {
 		if slices.Contains(reserved, strings.ToLower(c.Name)) {
 			return fileError(s.File, fmt.Errorf("%s: the name is taken by the lake: rename the field, for example to event_%s", c.Name, strings.ToLower(c.Name)))
 		}
@@ -121,7 +121,7 @@ func (r *Registry) Schema(id string) (*Schema, bool) {
 func (r *Registry) versions(name string) ([]*Schema, error) {
 	i := slices.IndexFunc(r.schemas, func(s *Schema) bool { return s.ID == name || s.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("no schema %s in %s%s", name, r.folder, r.hint(name))
+		return nil, &StreamError{Key: "schema", What: fmt.Sprintf("no schema %s in %s", name, cmp.Or(r.folder, "schemas, for there is no such folder")), Fix: r.fix(name)}
 	}
 	like := r.schemas[i]
 	same := slices.DeleteFunc(slices.Clone(r.schemas), func(s *Schema) bool {
@@ -131,13 +131,17 @@ func (r *Registry) versions(name string) ([]*Schema, error) {
 	return same, nil
 }
 
-// hint names the schema whose name ends as the one that was not found.
-func (r *Registry) hint(name string) string {
+// fix is the likely fix of a schema's name that was not found.
+func (r *Registry) fix(name string) string {
 	_, last := filepath.Split(name)
+	var known []string
 	for _, s := range r.schemas {
 		if strings.HasSuffix(s.Name, "/"+last) {
-			return fmt.Sprintf(" (did you mean %s?)", s.Name)
+			return "did you mean " + s.Name + "?"
+		}
+		if s.Name != "/"+Interaction {
+			known = append(known, s.Name)
 		}
 	}
-	return ": put it there, or mend the name"
+	return cmp.Or(LikelyFix(name, known), "put it there, or mend the name")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,9 @@ type Schema struct {
 	File    string // where it came from, for messages
 
 	document yaml.MapSlice
+	fields   []Column // of its events; set by the registry
 	compiled *jsonschema.Schema
+	quick    *quick // nil where the schema is beyond it
 }
 
 //go:embed schemas/interaction/1.json
@@ -70,7 +73,24 @@ func ParseSchema(file string, data []byte) (*Schema, error) {
 	if s.compiled, err = compile(s); err != nil {
 		return nil, fileError(file, err)
 	}
+	s.quick = newQuick(s.compiled)
 	return s, nil
+}
+
+// check says what is wrong with an event.
+func (s *Schema) check(event *tree) *Problem {
+	if s.quick != nil && s.quick.accepts(event, root) {
+		return nil
+	}
+	if err := s.compiled.Validate(event.decoded(root)); err != nil {
+		return problemOf(err)
+	}
+	return nil
+}
+
+// has says whether events of the schema have a top-level field.
+func (s *Schema) has(name string) bool {
+	return slices.ContainsFunc(s.fields, func(c Column) bool { return c.Name == name })
 }
 
 // fileError puts the file before an error; a line goes next to it.

@@ -1,14 +1,9 @@
 package event
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -18,9 +13,13 @@ type Stream struct {
 	Name    string
 	Time    string        // path of the time field, like timestamp or meta.dt
 	ID      string        // path of the id, id or meta.id; "" where events have none
+	Unit    string        // path of the unit, the field that holds an install id, like app_install_id; "" where it has none
 	MaxAge  time.Duration // older events are refused; 0: none are
 	Schemas []*Schema     // its versions, the newest first
 	Columns []Column      // of its rows: the time and the id where they are top-level, received, the rest
+
+	keep  []string // the client fields that are not removed, as of plainName
+	paths struct{ time, id, unit []string }
 }
 
 // StreamConfig is what the operator says of a stream.
@@ -28,7 +27,20 @@ type StreamConfig struct {
 	Name   string        // [a-z0-9_]{1,64}
 	Schema string        // $id, with its version or without, then the newest major
 	Time   string        // path of the time field; default: the first there is of dt, timestamp, meta.dt
+	Unit   string        // path of the field that holds an install id; default "": it has none
+	Keep   []string      // names of fields that are kept although they hold a client's address or headers
 	MaxAge time.Duration // older events are refused; default 0: none are
+}
+
+// StreamError is what is wrong with the value of a key of a stream's config.
+type StreamError struct {
+	Key  string // schema, time, unit or keep_fields; "" for the stream itself
+	What string
+	Fix  string // the likely fix; "" where none is known
+}
+
+func (e *StreamError) Error() string {
+	return e.What + inBrackets(e.Fix)
 }
 
 var streamName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
@@ -62,13 +74,61 @@ func (r *Registry) Stream(c StreamConfig) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{Name: c.Name, Time: c.Time, MaxAge: c.MaxAge, Schemas: schemas}
+	s := &Stream{Name: c.Name, Unit: c.Unit, MaxAge: c.MaxAge, Schemas: schemas}
 	if s.Time, err = timePath(columns, c.Time); err != nil {
-		return nil, fmt.Errorf("%s: %w", schemas[0].File, err)
+		return nil, err
+	}
+	if err := checkUnit(columns, c.Unit); err != nil {
+		return nil, err
+	}
+	if err := checkKeep(columns, c.Keep); err != nil {
+		return nil, err
+	}
+	for _, name := range c.Keep {
+		s.keep = append(s.keep, plainName(name))
+	}
+	if err := checkRequired(schemas, s.keep); err != nil {
+		return nil, err
 	}
 	s.ID = idPath(columns)
+	s.paths.time, s.paths.id, s.paths.unit = names(s.Time), names(s.ID), names(s.Unit)
 	s.Columns = s.arrange(columns)
 	return s, nil
+}
+
+// names are those of a path; none of "".
+func names(path string) []string {
+	return strings.FieldsFunc(path, func(c rune) bool { return c == '.' })
+}
+
+// checkUnit checks the path of the unit, where there is one.
+func checkUnit(columns []Column, path string) error {
+	if path == "" {
+		return nil
+	}
+	c, ok := columnAt(columns, path)
+	switch {
+	case !ok:
+		return &StreamError{Key: "unit", What: path + ": no schema of this stream has it", Fix: LikelyFix(path, scalarPaths("", columns))}
+	case c.Kind != String && c.Kind != Int64 && c.Kind != Int32:
+		return &StreamError{Key: "unit", What: path + ": a unit is a string or an integer, and this is a field of the type " + c.Kind.String(), Fix: "name the field that holds the install id"}
+	case isClientField(path[strings.LastIndexByte(path, '.')+1:]):
+		return &StreamError{Key: "unit", What: path + ": it holds an address or a header, which is no unit", Fix: "name the field that holds the install id"}
+	}
+	return nil
+}
+
+// scalarPaths are the paths of all fields that are a string or an integer.
+func scalarPaths(above string, columns []Column) (paths []string) {
+	for _, c := range columns {
+		switch c.Kind {
+		case Struct:
+			paths = append(paths, scalarPaths(above+c.Name+".", c.Fields)...)
+		case String, Int32, Int64:
+			paths = append(paths, above+c.Name)
+		}
+	}
+	return paths
 }
 
 // timePath checks the path of the time field, or finds it.
@@ -76,7 +136,8 @@ func timePath(columns []Column, path string) (string, error) {
 	if path != "" {
 		c, ok := columnAt(columns, path)
 		if !ok || c.Kind != Int64 && c.Kind != String {
-			return "", fmt.Errorf("%s: no field that holds a time: an integer (ms since the epoch) or a string (date-time) was expected", path)
+			return "", &StreamError{Key: "time", What: path + ": no field that holds a time: an integer (ms since the epoch) or a string (date-time) was expected",
+				Fix: LikelyFix(path, scalarPaths("", columns))}
 		}
 		return path, nil
 	}
@@ -85,7 +146,7 @@ func timePath(columns []Column, path string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("no field dt, timestamp or meta.dt: say in the stream's time which field it is")
+	return "", &StreamError{Key: "time", What: "no field dt, timestamp or meta.dt", Fix: "say which field holds an event's time"}
 }
 
 func idPath(columns []Column) string {
@@ -135,139 +196,4 @@ func order(first bool) int {
 		return 1
 	}
 	return 0
-}
-
-// Append reads the one JSON value that src begins with, checks it, and appends it to dst as a
-// row with the stream's columns. What it returns is as of [AppendInteraction].
-//
-// An event of a schema with meta gets meta.id and meta.dt where it lacks them. Fields that
-// no schema of the stream describes, where the schema lets them pass, are not kept.
-func (s *Stream) Append(dst, src []byte, a *Arrival) (row []byte, key Key, n int, p *Problem) {
-	if s.Name == Interaction {
-		return AppendInteraction(dst, src, a)
-	}
-	event, n, p := decodeEvent(src)
-	if p != nil {
-		return dst, Key{}, n, p
-	}
-	if row, key, p = s.append(dst, event, a); p != nil {
-		return dst, Key{}, n, p
-	}
-	return row, key, n, nil
-}
-
-func (s *Stream) append(dst []byte, event map[string]any, a *Arrival) ([]byte, Key, *Problem) {
-	s.fill(event, a)
-	schema, p := s.schemaOf(event)
-	if p != nil {
-		return dst, Key{}, p
-	}
-	if err := schema.compiled.Validate(event); err != nil {
-		return dst, Key{}, problemOf(err)
-	}
-	key, p := s.key(event, a)
-	if p != nil {
-		return dst, Key{}, p
-	}
-	event["received"] = json.Number(strconv.FormatInt(FloorMillis(a.Now.UnixMilli()), 10))
-	row, p := appendStruct(dst, s.Columns, event)
-	return row, key, p
-}
-
-// schemaOf is the version that the event names in $schema, or else the newest.
-func (s *Stream) schemaOf(event map[string]any) (*Schema, *Problem) {
-	id, named := event["$schema"].(string)
-	if !named {
-		return s.Schemas[0], nil
-	}
-	i := slices.IndexFunc(s.Schemas, func(v *Schema) bool { return v.ID == id })
-	if i < 0 {
-		return nil, refuse(CodeValue, "/$schema", "the $id of a schema of this stream was expected")
-	}
-	return s.Schemas[i], nil
-}
-
-// fill gives meta the id and the time that the server makes where the client has not.
-func (s *Stream) fill(event map[string]any, a *Arrival) {
-	meta, ok := event["meta"].(map[string]any)
-	if !ok {
-		return
-	}
-	if meta["id"] == nil && s.hasText("meta.id") {
-		meta["id"] = string(appendUUID(nil, a.NewID()))
-	}
-	if meta["dt"] == nil && s.hasText("meta.dt") {
-		meta["dt"] = time.UnixMilli(FloorMillis(a.Now.UnixMilli())).UTC().Format(time.RFC3339)
-	}
-}
-
-func (s *Stream) hasText(path string) bool {
-	c, ok := columnAt(s.Columns, path)
-	return ok && c.Kind == String
-}
-
-// key makes the event's key of its time and its id.
-func (s *Stream) key(event map[string]any, a *Arrival) (Key, *Problem) {
-	path := "/" + strings.ReplaceAll(s.Time, ".", "/")
-	value := valueAt(event, s.Time)
-	if value == nil {
-		return Key{}, missing(path)
-	}
-	ms, ok := millis(value)
-	if !ok {
-		return Key{}, refuse(CodeValue, path, "a time from 1970 to 9999 was expected, in ms or by RFC 3339")
-	}
-	if s.MaxAge > 0 && !a.AnyAge && a.Now.Sub(time.UnixMilli(ms)) > s.MaxAge {
-		return Key{}, refuse(CodeTime, path, "a time not older than "+s.MaxAge.String()+" was expected")
-	}
-	return Key{Time: ms, ID: s.keyID(event, a)}, nil
-}
-
-// millis is a time in ms since the epoch, from such an integer or from a date-time.
-func millis(value any) (ms int64, ok bool) {
-	switch v := value.(type) {
-	case json.Number:
-		ms, why := parseInteger([]byte(v), 0, maxMillis)
-		return ms, why == ""
-	case string:
-		t, err := time.Parse(time.RFC3339, v)
-		ms = t.UnixMilli()
-		return ms, err == nil && ms >= 0 && ms <= maxMillis
-	}
-	return 0, false
-}
-
-func (s *Stream) keyID(event map[string]any, a *Arrival) [16]byte {
-	switch id := valueAt(event, s.ID).(type) {
-	case string:
-		return KeyID(id)
-	case json.Number:
-		if n, why := parseInteger([]byte(id), math.MinInt64, math.MaxInt64); why == "" {
-			return KeyID(strconv.FormatInt(n, 10))
-		}
-	}
-	return a.NewID()
-}
-
-// KeyID is the id of a [Key] for the text of an event's id, an integer's in decimal: the bytes of a UUID, or else the
-// first 16 bytes of the text's SHA-256.
-func KeyID(text string) [16]byte {
-	if id, ok := parseUUID([]byte(text)); ok {
-		return id
-	}
-	sum := sha256.Sum256([]byte(text))
-	return [16]byte(sum[:16])
-}
-
-// valueAt is the value at a path of names, separated by points; nil where there is none.
-func valueAt(event map[string]any, path string) any {
-	var value any = event
-	for name := range strings.SplitSeq(path, ".") {
-		object, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = object[name]
-	}
-	return value
 }

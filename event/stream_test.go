@@ -9,7 +9,7 @@ import (
 
 func visits(t testing.TB) *Stream {
 	t.Helper()
-	s, err := loadRegistry(t, "testdata/schemas").Stream(StreamConfig{Name: "shop_visit", Schema: "/shop/visit", Time: "dt"})
+	s, err := loadRegistry(t, "testdata/schemas").Stream(StreamConfig{Name: "shop_visit", Schema: "/shop/visit", Time: "dt", Unit: "install", Keep: []string{"headers"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,6 +218,26 @@ func TestRealExamples(t *testing.T) {
 func BenchmarkStreamAppend(b *testing.B) {
 	s, a, dst := visits(b), arrival(), make([]byte, 0, 4096)
 	src := []byte(visit(`"amount":3,"install":"abcdefgh","steps":[["a",1],["b",2,3]],`))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, _, p := s.Append(dst, src, a); p != nil {
+			b.Fatal(p)
+		}
+	}
+}
+
+// BenchmarkAppSession is the cost of a real app event.
+func BenchmarkAppSession(b *testing.B) {
+	schema := loadRegistry(b, realSchemas)
+	s, err := schema.Stream(StreamConfig{Name: "app_session", Schema: "/analytics/mobile_apps/app_session"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	src, err := json.Marshal(s.Schemas[0].JSONDocument()["examples"].([]any)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, dst := arrival(), make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, _, _, p := s.Append(dst, src, a); p != nil {

@@ -23,12 +23,20 @@ var (
 
 // A failure is the body of an answer that is no success.
 type failure struct {
-	Success bool        `json:"success"`
-	Stored  int         `json:"stored,omitempty"`
-	Reason  string      `json:"reason"`
-	Errors  []blobError `json:"errors,omitempty"`
-	LeftOut int         `json:"errors_left_out,omitempty"` // refused blobs that Errors does not list
+	Success    bool        `json:"success"`
+	Stored     int         `json:"stored,omitempty"`
+	SampledOut int         `json:"sampled_out,omitempty"` // valid events of apps that are not to be kept
+	Reason     string      `json:"reason"`
+	Errors     []blobError `json:"errors,omitempty"`
+	LeftOut    int         `json:"errors_left_out,omitempty"` // refused blobs that Errors does not list
 }
+
+// The reasons of failures that tell of single events.
+const (
+	loneTooLarge = "the event has more than 10 kB: record less in one, or throw it away"
+	noneValid    = "no event is valid: errors tells why; do not send them again as they are"
+	someRefused  = "%d of %d events are refused: errors tells why; do not send those again as they are"
+)
 
 // A blobError tells why one blob was refused.
 type blobError struct {
@@ -62,6 +70,14 @@ func (s *Server) nothingKept(w http.ResponseWriter) {
 // refuse answers with a reason, which says what to do and holds nothing that the client sent.
 func (s *Server) refuse(w http.ResponseWriter, status int, reason string) {
 	s.fail(w, status, failure{Reason: reason})
+}
+
+// failWhole answers when a request as a whole cannot be read.
+func (s *Server) failWhole(w http.ResponseWriter, bad *fault) {
+	s.fail(w, http.StatusBadRequest, failure{
+		Reason: bad.reason,
+		Errors: []blobError{{Index: bad.index, Path: bad.path, Message: bad.reason}},
+	})
 }
 
 func (s *Server) fail(w http.ResponseWriter, status int, f failure) {

@@ -11,17 +11,19 @@ import (
 // A delivery is one POST of events while it is read. It is used again for other requests,
 // so that reading one allocates next to nothing.
 type delivery struct {
-	body    []byte
-	token   []byte  // the value of csrf; part of body, or of plain where it was escaped
-	plain   []byte  // room for keys and the token without their escapes
-	row     []byte  // room for one row
-	records []byte  // the accepted events, for the log
-	seen    [2]bool // which keys of the envelope were met
-	blobs   int     // events met
-	stored  int     // events accepted, to be stored
-	refused []refusal
-	leftOut int // events refused that refused does not list
-	arrival event.Arrival
+	body       []byte
+	token      []byte  // the value of csrf; part of body, or of plain where it was escaped
+	plain      []byte  // room for keys and the token without their escapes
+	row        []byte  // room for one row
+	records    []byte  // the accepted events, for the log
+	seen       [2]bool // which keys of the envelope were met
+	blobs      int     // events met
+	stored     int     // events accepted, to be stored
+	sampledOut int     // events that are not to be kept: out of the sample, or of a stream that is not collected now
+	refused    []refusal
+	leftOut    int // events refused that refused does not list
+	arrival    event.Arrival
+	app        event.AppEvent // the event of an app that is being read
 }
 
 // A refusal is an event that was refused, and where it lies in the body.
@@ -29,6 +31,8 @@ type refusal struct {
 	index    int
 	problem  *event.Problem
 	from, to int
+	stream   string         // "" where none is known
+	columns  []event.Column // of the stream
 }
 
 // maxRefusals is how many refused events an answer lists, and maxKept the bytes of a
@@ -65,6 +69,7 @@ func (d *delivery) release() {
 		row:     d.row[:0],
 		records: d.records[:0],
 		refused: d.refused[:0],
+		app:     d.app,
 		arrival: event.Arrival{NewID: newID},
 	}
 	deliveries.Put(d)
@@ -196,7 +201,7 @@ func (d *delivery) readBlob(s *scan.Scanner) *fault {
 	from := s.Pos
 	row, key, n, problem := event.AppendInteraction(d.row[:0], s.Src[from:], &d.arrival)
 	if n < 0 {
-		d.refuse(refusal{problem: problem, from: from, to: len(s.Src)})
+		d.refuse(refusal{problem: problem, from: from, to: len(s.Src), stream: event.Interaction, columns: interactionColumns})
 		return malformed(nil, d.blobs-1)
 	}
 	s.Pos += n
@@ -204,15 +209,30 @@ func (d *delivery) readBlob(s *scan.Scanner) *fault {
 		problem = tooLarge
 	}
 	if problem != nil {
-		d.refuse(refusal{problem: problem, from: from, to: s.Pos})
+		d.refuse(refusal{problem: problem, from: from, to: s.Pos, stream: event.Interaction, columns: interactionColumns})
 		return nil
 	}
 	d.row = row
-	d.blobs++
-	d.stored++
-	d.records = event.AppendRecord(d.records, event.Record{Dataset: event.DatasetRaw, Stream: event.Interaction, Key: key, Row: row})
+	d.keep(event.Interaction, key, row)
 	return nil
 }
+
+var interactionColumns = event.InteractionColumns()
+
+// keep appends an accepted event to the records.
+func (d *delivery) keep(stream string, key event.Key, row []byte) {
+	d.blobs++
+	d.stored++
+	d.records = event.AppendRecord(d.records, event.Record{Dataset: event.DatasetRaw, Stream: stream, Key: key, Row: row})
+}
+
+// leaveOut counts an event that is not to be kept.
+func (d *delivery) leaveOut() {
+	d.blobs++
+	d.sampledOut++
+}
+
+func (d *delivery) refusedCount() int { return len(d.refused) + d.leftOut }
 
 var tooLarge = &event.Problem{Code: event.CodeSize, Message: "an event has at most 10 kB"}
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"brine/event"
 )
@@ -16,17 +17,10 @@ func (s *Server) interactionData(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.Now()
-	if s.limiter != nil {
-		if wait := s.limiter.allow(s.clientAddr(r), now); wait > 0 {
-			s.tooMany(w, wait)
-			return
-		}
-	}
-	if err := s.crossing.Check(r); err != nil {
-		s.refuse(w, http.StatusForbidden, "a page of another origin may not send events here: list its origin under public.origins")
+	if s.turnAway(w, r, now) {
 		return
 	}
-	if s.Sampling.Rate(event.Interaction) == 0 {
+	if s.rate(event.Interaction, now) == 0 {
 		s.nothingKept(w)
 		return
 	}
@@ -47,6 +41,30 @@ func (s *Server) interactionData(w http.ResponseWriter, r *http.Request) {
 	defer d.release()
 	d.arrival.Now = now
 	s.receive(w, r, d, session)
+}
+
+// turnAway answers a client that sends too much, and a page of another origin.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, now time.Time) bool {
+	if s.limited(w, r, now) {
+		return true
+	}
+	if err := s.crossing.Check(r); err != nil {
+		s.refuse(w, http.StatusForbidden, "a page of another origin may not send events here: list its origin under public.origins")
+		return true
+	}
+	return false
+}
+
+// limited takes one request of the client's bucket, or answers that there is none.
+func (s *Server) limited(w http.ResponseWriter, r *http.Request, now time.Time) bool {
+	if s.limiter == nil {
+		return false
+	}
+	wait := s.limiter.allow(s.clientAddr(r), now)
+	if wait > 0 {
+		s.tooMany(w, wait)
+	}
+	return wait > 0
 }
 
 // receive reads the body and checks the token, then delivers.
@@ -70,10 +88,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, d *delivery, se
 		if err == nil {
 			s.noteRejected(d)
 		}
-		s.fail(w, http.StatusBadRequest, failure{
-			Reason: bad.reason,
-			Errors: []blobError{{Index: bad.index, Path: bad.path, Message: bad.reason}},
-		})
+		s.failWhole(w, bad)
 	case err != nil:
 		s.refuse(w, http.StatusForbidden, err.Error()+": GET /wsapi/session_context for a new one and send again")
 	case !d.seen[keyData]:
@@ -99,19 +114,27 @@ func (s *Server) refuseBody(w http.ResponseWriter, err error) {
 	s.refuse(w, http.StatusBadRequest, "the body did not arrive whole: send it again")
 }
 
-// deliver makes the accepted events durable and answers.
-func (s *Server) deliver(w http.ResponseWriter, d *delivery) {
+// store makes the accepted events durable, together with a note of those that are refused. Where it cannot, it answers.
+func (s *Server) store(w http.ResponseWriter, d *delivery) bool {
 	if d.stored == 0 {
 		s.noteRejected(d)
-	} else {
-		d.records = s.appendRejected(d.records, d)
-		if err := s.committer.commit(d.records); err != nil {
-			s.unavailable(w)
-			return
-		}
-		s.stats.stored.Add(uint64(d.stored))
+		return true
 	}
-	refused := len(d.refused) + d.leftOut
+	d.records = s.appendRejected(d.records, d)
+	if err := s.committer.commit(d.records); err != nil {
+		s.unavailable(w)
+		return false
+	}
+	s.stats.stored.Add(uint64(d.stored))
+	return true
+}
+
+// deliver makes the accepted events durable and answers.
+func (s *Server) deliver(w http.ResponseWriter, d *delivery) {
+	if !s.store(w, d) {
+		return
+	}
+	refused := d.refusedCount()
 	if refused == 0 {
 		s.answerStored(w, d.stored)
 		return
@@ -119,13 +142,13 @@ func (s *Server) deliver(w http.ResponseWriter, d *delivery) {
 	f := failure{Stored: d.stored, Errors: d.errors(), LeftOut: d.leftOut}
 	switch {
 	case d.loneTooLarge():
-		f.Reason = "the event has more than 10 kB: record less in one, or throw it away"
+		f.Reason = loneTooLarge
 		s.fail(w, http.StatusRequestEntityTooLarge, f)
 	case d.stored == 0:
-		f.Reason = "no event is valid: errors tells why; do not send them again as they are"
+		f.Reason = noneValid
 		s.fail(w, http.StatusBadRequest, f)
 	default:
-		f.Reason = fmt.Sprintf("%d of %d events are refused: errors tells why; do not send those again as they are", refused, d.blobs)
+		f.Reason = fmt.Sprintf(someRefused, refused, d.blobs)
 		s.fail(w, http.StatusMultiStatus, f)
 	}
 }

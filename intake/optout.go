@@ -7,15 +7,25 @@ import (
 
 const (
 	sessionCookie = "brine_session"
+	sessionPath   = "/wsapi"
 	optOutCookie  = "brine_optout"
 )
 
 // optedOut tells whether the client wants nothing kept: by the cookie, by Global Privacy
 // Control, or by Do Not Track where that counts.
 func (s *Server) optedOut(r *http.Request) bool {
-	return headerIs(r.Header["Sec-Gpc"], "1") ||
-		s.DNT && headerIs(r.Header["Dnt"], "1") ||
-		cookie(r.Header, optOutCookie) == "1"
+	return s.signal(r) != "" || cookie(r.Header, optOutCookie) == "1"
+}
+
+// signal is the header by which the browser says no for its user, "" where it says none that counts.
+func (s *Server) signal(r *http.Request) string {
+	switch {
+	case headerIs(r.Header["Sec-Gpc"], "1"):
+		return "Sec-GPC"
+	case s.DNT && headerIs(r.Header["Dnt"], "1"):
+		return "DNT"
+	}
+	return ""
 }
 
 func headerIs(values []string, want string) bool {

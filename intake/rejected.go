@@ -32,35 +32,35 @@ type rejectedRow struct {
 	Shape    string `json:"shape,omitempty"` // absent for what is no JSON
 }
 
-// appendRejected counts the refused events of a request whose token is valid, and appends
-// their records to group as far as there may be that many.
+// appendRejected counts the refused events of a request whose token is valid, or that needs none, and
+// appends their records to group as far as there may be that many. Of an event whose stream is not known there is none.
 func (s *Server) appendRejected(group []byte, d *delivery) []byte {
 	for _, r := range d.refused {
 		s.stats.refuse(r.problem.Code)
-		if !s.rejects.take(d.arrival.Now) {
+		if r.stream == "" || !s.rejects.take(d.arrival.Now, r.stream == event.Interaction) {
 			s.stats.unrecorded.Add(1)
 			continue
 		}
 		s.stats.recorded.Add(1)
 		before := len(group)
-		group = appendRejectedRecord(group, d, r, s.columns)
+		group = appendRejectedRecord(group, d, r)
 		s.rejects.spend(len(group) - before)
 	}
 	s.stats.unrecorded.Add(uint64(d.leftOut))
 	return group
 }
 
-func appendRejectedRecord(group []byte, d *delivery, r refusal, columns []event.Column) []byte {
+func appendRejectedRecord(group []byte, d *delivery, r refusal) []byte {
 	received := event.FloorMillis(d.arrival.Now.UnixMilli())
 	row := rejectedRow{
 		Received: received,
-		Stream:   event.Interaction,
+		Stream:   r.stream,
 		Code:     r.problem.Code,
-		Path:     schemaPath(r.problem.Path, columns),
+		Path:     schemaPath(r.problem.Path, r.columns),
 		Size:     r.to - r.from,
 	}
 	if r.problem.Code != event.CodeSyntax {
-		row.Shape = shapeOf(d.body[r.from:r.to], columns)
+		row.Shape = shapeOf(d.body[r.from:r.to], r.columns)
 	}
 	encoded, err := json.Marshal(row)
 	if err != nil {
@@ -68,7 +68,7 @@ func appendRejectedRecord(group []byte, d *delivery, r refusal, columns []event.
 	}
 	return event.AppendRecord(group, event.Record{
 		Dataset: event.DatasetRejected,
-		Stream:  event.Interaction,
+		Stream:  r.stream,
 		Key:     event.Key{Time: received, ID: newID()},
 		Row:     encoded,
 	})
@@ -121,8 +121,13 @@ type rejectBudget struct {
 	bytes  int
 }
 
-// take tells whether one more row may be written.
-func (b *rejectBudget) take(now time.Time) bool {
+// take tells whether one more row may be written. What came without a token gets half of all that
+// there is at most, so that it leaves room for the rest.
+func (b *rejectBudget) take(now time.Time, hasToken bool) bool {
+	rows, bytes := maxRejectsPerSecond, maxRejectBytesADay
+	if !hasToken {
+		rows, bytes = rows/2, bytes/2
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	second := now.Unix()
@@ -132,7 +137,7 @@ func (b *rejectBudget) take(now time.Time) bool {
 	if day := second / 86400; day != b.day {
 		b.day, b.bytes = day, 0
 	}
-	if b.rows == maxRejectsPerSecond || b.bytes >= maxRejectBytesADay {
+	if b.rows >= rows || b.bytes >= bytes {
 		return false
 	}
 	b.rows++

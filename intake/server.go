@@ -29,12 +29,22 @@ type Server struct {
 	// by one goroutine at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
 
+	// Forget makes a request to erase an install durable before it returns nil. The install id goes nowhere else. Default:
+	// none can be taken.
+	Forget func(unit string) error
+
 	// Ready tells why the server cannot store now, nil when it can; only that it cannot is told to
 	// clients. It is asked for each request, so it must be quick. Default: always ready.
 	Ready func() error
 
 	// Sampling knows the sample rates; that of the stream "interaction" at 0 is the kill switch. Required.
 	Sampling *Sampling
+
+	// Streams are those of apps, which POST /v1/events takes, by name; interaction is none of them. Default: none.
+	Streams map[string]*event.Stream
+
+	// CollectUntil are the last days of streams, interaction among them. Default: all are collected for ever.
+	CollectUntil map[string]Until
 
 	// Epoch names the sampling epoch of a time, YYYYMMDDHH. Default: CalendarQuarter.
 	Epoch func(now time.Time) string
@@ -50,6 +60,13 @@ type Server struct {
 
 	// DNT tells whether "DNT: 1" opts out, as "Sec-GPC: 1" and the cookie always do.
 	DNT bool
+
+	// Consent is what a person's silence means, opt-out or opt-in, for clients to go by: with opt-in they ask for nothing and
+	// keep nothing before a yes. The door cannot know of a yes, which is kept with the client. Default: opt-out.
+	Consent string
+
+	// Privacy serves /privacy and what is below it, and tells a Visitor of a Problem with status 403. None: 404.
+	Privacy func(http.ResponseWriter, *http.Request, Visitor)
 
 	// RateLimit is how many requests a second one client may send, RateBurst how many at once
 	// (at least 1). A RateLimit of 0 is no limit.
@@ -69,7 +86,6 @@ type Server struct {
 	committer *committer
 	limiter   *limiter // nil: no limit
 	rejects   rejectBudget
-	columns   []event.Column // of interactions
 	agents    *event.UserAgents
 	crossing  http.CrossOriginProtection
 	origins   map[string]bool
@@ -96,7 +112,6 @@ func (s *Server) Open() error {
 	if s.RateLimit > 0 {
 		s.limiter = newLimiter(s.RateLimit, s.RateBurst, s.Now())
 	}
-	s.columns = event.InteractionColumns()
 	s.version = versionJSON(s.Version)
 	s.libraryID = etag(s.Library)
 	s.routes = s.makeRoutes()
@@ -108,8 +123,14 @@ func (s *Server) setDefaults() {
 	if s.Ready == nil {
 		s.Ready = func() error { return nil }
 	}
+	if s.Forget == nil {
+		s.Forget = func(string) error { return errors.New("intake: Forget is not set") }
+	}
 	if s.Epoch == nil {
 		s.Epoch = CalendarQuarter
+	}
+	if s.Consent == "" {
+		s.Consent = "opt-out"
 	}
 	if s.Now == nil {
 		s.Now = time.Now
@@ -140,6 +161,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		s.serveRoute(route, w, r)
+	case s.Privacy != nil && strings.HasPrefix(r.URL.Path, historyPath):
+		s.serveRoute(s.routes[policyPath], w, r)
 	case s.Demo != nil && r.URL.Path == "/demo":
 		http.Redirect(w, r, "/demo/", http.StatusTemporaryRedirect)
 	case s.Demo != nil && strings.HasPrefix(r.URL.Path, "/demo/"):

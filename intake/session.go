@@ -20,6 +20,8 @@ type sessionContext struct {
 	SamplingEpoch string             `json:"sampling_epoch"`
 	SchemaVersion int                `json:"schema_version"`
 	OptedOut      bool               `json:"opted_out"`
+	Consent       string             `json:"consent"` // what silence means: opt-out or opt-in
+	DNT           bool               `json:"dnt"`     // whether "DNT: 1" counts as a no
 }
 
 // sessionContext answers with the session's context and, where there is none yet, its cookie.
@@ -27,11 +29,13 @@ func (s *Server) sessionContext(w http.ResponseWriter, r *http.Request) {
 	now := s.Now()
 	c := sessionContext{
 		ServerTime:    event.FloorMillis(now.UnixMilli()),
-		SampleRate:    s.Sampling.Rate(event.Interaction),
-		SampleRates:   s.Sampling.Rates(),
+		SampleRate:    s.rate(event.Interaction, now),
+		SampleRates:   s.rates(now),
 		SamplingEpoch: s.Epoch(now),
 		SchemaVersion: schemaVersion,
 		OptedOut:      s.optedOut(r),
+		Consent:       s.Consent,
+		DNT:           s.DNT,
 	}
 	if !c.OptedOut {
 		token := s.signer.token(s.session(w, r), now)
@@ -54,7 +58,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) string {
 	http.SetCookie(w, &http.Cookie{
 		Name:     sessionCookie,
 		Value:    session,
-		Path:     "/wsapi",
+		Path:     sessionPath,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 		Secure:   s.overTLS(r),

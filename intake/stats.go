@@ -5,12 +5,13 @@ import (
 )
 
 // statuses are the answers that are counted; what else there may be is counted as 0.
-var statuses = [...]int{0, 200, 204, 207, 304, 400, 403, 404, 405, 413, 415, 429, 503}
+var statuses = [...]int{0, 200, 201, 202, 204, 207, 303, 304, 400, 403, 404, 405, 413, 415, 429, 503}
 
 // Stats counts what the door did since it opened. Nothing in it tells one client from another.
 type Stats struct {
 	answers      [len(statuses)]atomic.Uint64
 	stored       atomic.Uint64
+	sampledOut   atomic.Uint64
 	refused      [len(codes)]atomic.Uint64
 	recorded     atomic.Uint64
 	unrecorded   atomic.Uint64
@@ -24,6 +25,7 @@ type Stats struct {
 type Snapshot struct {
 	Answers            map[int]uint64    // by HTTP status, all routes
 	Stored             uint64            // events that were made durable
+	SampledOut         uint64            // events of apps that were not to be kept: out of the sample, or of a stream that is not collected
 	Refused            map[string]uint64 // events that were refused, by code of [event.Problem]
 	RejectedRecorded   uint64            // refused events that the rejected dataset has a row of
 	RejectedUnrecorded uint64            // refused events that are only counted
@@ -38,6 +40,7 @@ func (s *Stats) Snapshot() Snapshot {
 	snap := Snapshot{
 		Answers:            map[int]uint64{},
 		Stored:             s.stored.Load(),
+		SampledOut:         s.sampledOut.Load(),
 		Refused:            map[string]uint64{},
 		RejectedRecorded:   s.recorded.Load(),
 		RejectedUnrecorded: s.unrecorded.Load(),

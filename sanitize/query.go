@@ -26,7 +26,7 @@ var ErrNoSalt = errors.New("the allowlist hashes a field, and there is no salt f
 // connection; done must be called after it. Columns that older files lack are null.
 //
 // In front of the plan's columns stand [duck.KeyColumns], to page by: the time that the row keeps, and
-// its place in this output, which says nothing of the raw one.
+// its place among those of that time, which says nothing of the raw one.
 //
 // Rows come ordered by the time that they keep, then by a pseudonym where they have one, then at random: their
 // order tells nothing that they do not tell themselves.
@@ -85,18 +85,18 @@ func (q *query) register(conn *duck.Conn, p *Plan, hasher func() Hasher) (done f
 	return done, nil
 }
 
-// sql selects, orders and numbers the rows. What is wide and can be made of something narrow is made when they are in order.
+// sql selects and orders the rows. What is wide and can be made of something narrow is made when they are in order.
 func (q *query) sql(p *Plan, in Input) string {
 	at := duck.Ident(duck.KeyColumns[0].Name)
 	values := []string{"NULL AS nothing"} // there may be nothing but that there was an event
-	outer := []string{at, q.place(in.Source)}
+	outer := []string{at, fmt.Sprintf("%s(%d::UBIGINT, %s) AS %[3]s", q.uuid, in.Source, placeAlias)}
 	for _, f := range p.fields {
 		name := duck.Ident(f.out.Name)
 		values, outer = append(values, q.early(f)+" AS "+name), append(outer, late(f)+" AS "+name)
 	}
-	timed := fmt.Sprintf("SELECT *, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at,
+	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, p.place(), placeAlias,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
-	return fmt.Sprintf("(SELECT %s FROM (%s ORDER BY %s))", strings.Join(outer, ", "), timed, p.order(at))
+	return fmt.Sprintf("(SELECT %s FROM (FROM (%s) ORDER BY %s))", strings.Join(outer, ", "), timed, order(at))
 }
 
 // early is a top-level value as it goes into the sort, and late makes of it what it shall be: times are
@@ -118,19 +118,23 @@ func late(f *field) string {
 
 func lateText(f *field) bool { return f.rule.Kind == Floor && f.out.Kind == event.String }
 
-// order is one key, as that sorts in half the time of several: the time, then the pseudonym, whose equals lie
-// together and make files a fraction of what they would be, then chance.
-func (p *Plan) order(at string) string {
-	low := "hash(random())"
+// placeAlias is the name of a row's place in the inner query; no field can have it.
+var placeAlias = duck.Ident(duck.KeyColumns[1].Name)
+
+// place is where a row lies among those of its time: by the first 24 bits of its pseudonym's hash, as equal ones that lie
+// together make files a fraction of what they would be, then by 40 bits of chance. It is the lower half of the row's
+// id; a row_number() over the sorted rows would cost more.
+func (p *Plan) place() string {
+	const chance = 1<<40 - 1
 	if pseudonym := p.pseudonym(); pseudonym != "" {
-		low = fmt.Sprintf("((hash(%s) & %d::UBIGINT) | (%s & 65535::UBIGINT))", pseudonym, uint64(math.MaxUint64&^65535), low)
+		return fmt.Sprintf("((hash(%s) & %d::UBIGINT) | (hash(random()) & %d::UBIGINT))", pseudonym, uint64(math.MaxUint64&^chance), uint64(chance))
 	}
-	return fmt.Sprintf("((%s + %d)::UHUGEINT << 64) | %s::UHUGEINT", at, -minMillis, low)
+	return "hash(random())"
 }
 
-// place is the id to page by: what tells this output from others, and the row's place in it.
-func (q *query) place(source uint64) string {
-	return fmt.Sprintf("%s(%d::UBIGINT, (row_number() OVER ())::UBIGINT) AS %s", q.uuid, source, duck.Ident(duck.KeyColumns[1].Name))
+// order is one key, as that sorts in less time than two: the time, then the place.
+func order(at string) string {
+	return fmt.Sprintf("((%s + %d)::UHUGEINT << 64) | %s::UHUGEINT", at, -minMillis, placeAlias)
 }
 
 // typed reads the rows with every column that the plan reads, in the type that it has today.

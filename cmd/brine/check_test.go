@@ -16,6 +16,9 @@ properties:
   $schema: {type: string}
   dt: {type: string, format: date-time}
   screens: {type: integer}
+  app_install: {type: string}
+  is_new: {type: boolean}
+  client_ip: {type: string}
 `
 
 func TestCheck(t *testing.T) {
@@ -36,11 +39,27 @@ func TestCheck(t *testing.T) {
 		{"NoSuchSchema", map[string]string{
 			"brine.yaml":           "streams:\n  app: {schema: /ap/session}",
 			"schemas/session.yaml": appSchema,
-		}, exitFailed, "brine.yaml:2: streams.app: no schema /ap/session in schemas (did you mean /app/session?)\n"},
+		}, exitFailed, "brine.yaml:2: streams.app.schema: no schema /ap/session in schemas (did you mean /app/session?)\n"},
 		{"NoSuchTime", map[string]string{
 			"brine.yaml":           "streams:\n  app: {schema: /app/session, time: at}",
 			"schemas/session.yaml": appSchema,
-		}, exitFailed, "brine.yaml:2: streams.app: schemas/session.yaml: at: no field"},
+		}, exitFailed, "brine.yaml:2: streams.app.time: at: no field that holds a time: an integer (ms since the epoch) or a string (date-time) was expected (did you mean dt?)\n"},
+		{"NoSuchUnit", map[string]string{
+			"brine.yaml":           "streams:\n  app:\n    schema: /app/session\n    unit: app_instal",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:4: streams.app.unit: app_instal: no schema of this stream has it (did you mean app_install?)\n"},
+		{"UnitOfAnotherType", map[string]string{
+			"brine.yaml":           "streams:\n  app: {schema: /app/session, unit: is_new}",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:2: streams.app.unit: is_new: a unit is a string or an integer, and this is a field of the type boolean (name the field"},
+		{"KeepsWhatIsNotThere", map[string]string{
+			"brine.yaml":           "streams:\n  app: {schema: /app/session, keep_fields: [client_ips, client_ip, remote_addr]}",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:2: streams.app.keep_fields: client_ips: not a field that is removed on receipt, so it is kept anyway (take it off the list)\n"},
+		{"KeepsWhatNoSchemaHas", map[string]string{
+			"brine.yaml":           "streams:\n  app: {schema: /app/session, keep_fields: [clientip]}",
+			"schemas/session.yaml": appSchema,
+		}, exitFailed, "brine.yaml:2: streams.app.keep_fields: clientip: no schema of this stream has such a field (did you mean client_ip?)\n"},
 		{"SchemaText", map[string]string{
 			"schemas/session.yaml": "$schema: [",
 		}, exitFailed, "schemas/session.yaml:1: "},
@@ -79,7 +98,9 @@ func TestCheckJSON(t *testing.T) {
 		want string
 	}{
 		{[]string{"check", "--json"}, `{"ok":false,"streams":0,"schemas":0,"mistakes":[{"file":"brine.yaml","line":2,"path":"data","what":"must name a folder","fix":"like ./data"}]}`},
-		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[]}`},
+		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[],"warnings":[` +
+			`{"file":"/dev/null","path":"policy.contact","what":"empty: the policy page cannot say where people may ask","fix":"a mail, web or postal address"},` +
+			`{"file":"/dev/null","path":"policy.operator","what":"empty: the policy page cannot say who is responsible","fix":"the name of whoever runs this"}]}`},
 	} {
 		stdout, _, _ := brine(t, c.args...)
 		if got := withoutSalts.ReplaceAllString(strings.TrimSpace(stdout), "}"); got != c.want || !json.Valid([]byte(got)) {

@@ -45,6 +45,7 @@ func (c *demoCmd) Run(g *globals) error {
 			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
 		}
 	}
+	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {
 		return err

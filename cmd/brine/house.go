@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"brine/client"
 	"brine/config"
 	"brine/console"
+	"brine/erasure"
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
@@ -35,8 +37,10 @@ type house struct {
 	periods   salt.Periods
 	salts     *salt.Folder
 	rotator   *salt.Rotator
+	erasures  *erasure.Erasures
 	intake    *intake.Server
 	console   *console.Server
+	policy    *publishedPolicy
 	doors     []*door
 	stop      []func() error // in the order of starting
 	demo      bool
@@ -82,6 +86,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger}
+	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, h.logger); err != nil {
+		return err
+	}
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -90,6 +97,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 }
 
 func (h *house) openIntake() error {
+	pages, err := h.openPolicy()
+	if err != nil {
+		return err
+	}
 	key, err := intake.LoadCSRFKey(h.cfg.CSRFKeyPath())
 	if err != nil {
 		return err
@@ -99,8 +110,10 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
+		Consent: string(h.cfg.Consent), Privacy: pages,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
@@ -145,7 +158,9 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
+	jobs.Go(func() { h.policy.run(inner) })
 	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
+	jobs.Go(func() { h.erasures.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -170,6 +185,22 @@ func rates(cfg *config.Config) map[string]float64 {
 		all[name] = cfg.Rate(name)
 	}
 	return all
+}
+
+// appStreams are the streams that apps send to: all but interaction.
+func appStreams(streams map[string]*event.Stream) map[string]*event.Stream {
+	apps := maps.Clone(streams)
+	delete(apps, event.Interaction)
+	return apps
+}
+
+// collectUntil are the last days of the streams that have one.
+func collectUntil(cfg *config.Config) map[string]intake.Until {
+	days := map[string]intake.Until{}
+	for name, s := range cfg.Streams {
+		days[name] = s.CollectUntil
+	}
+	return days
 }
 
 // tables are all that the lake may hold.

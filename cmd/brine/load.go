@@ -68,22 +68,32 @@ func openStreams(cfg *config.Config, registry *event.Registry) (map[string]*even
 	streams := map[string]*event.Stream{event.Interaction: event.InteractionStream()}
 	var mistakes config.Mistakes
 	for _, name := range cfg.StreamNames() {
-		c, configured := cfg.Streams[name]
-		if !configured {
+		if name == event.Interaction {
 			continue // it is built in
 		}
-		s, err := registry.Stream(event.StreamConfig{Name: name, Schema: c.Schema, Time: c.Time})
+		c := cfg.Streams[name]
+		s, err := registry.Stream(event.StreamConfig{Name: name, Schema: c.Schema, Time: c.Time, Unit: c.Unit, Keep: c.KeepFields})
 		if err != nil {
-			mistakes = append(mistakes, cfg.Mistake("streams."+name, err.Error(), ""))
+			mistakes = append(mistakes, streamMistake(cfg, name, err))
 			continue
 		}
 		streams[name] = s
+		mistakes = append(mistakes, descriptionMistakes(cfg, s)...)
 	}
 	if len(mistakes) > 0 {
 		mistakes.Sort()
 		return nil, mistakes
 	}
 	return streams, nil
+}
+
+// streamMistake puts an error of a stream at the key that it is about.
+func streamMistake(cfg *config.Config, name string, err error) config.Mistake {
+	var about *event.StreamError
+	if !errors.As(err, &about) || about.Key == "" {
+		return cfg.Mistake("streams."+name, err.Error(), "")
+	}
+	return cfg.Mistake("streams."+name+"."+about.Key, about.What, about.Fix)
 }
 
 // located is how errors of the registry begin: with a file, and a line where one is to blame.

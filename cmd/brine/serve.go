@@ -76,7 +76,9 @@ func (h *house) watchConfig() (stop func(), err error) {
 		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
 		}
-		if err := h.intake.Sampling.Set(rates(next), time.Now()); err != nil {
+		err := h.intake.Sampling.Set(rates(next), time.Now())
+		h.policy.changed()
+		if err != nil {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return
 		}

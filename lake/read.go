@@ -251,6 +251,6 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) error {
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
 				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}
-		return files, conn.Exec(ctx, copyTo(source, path, flushLevel))
+		return files, conn.Exec(ctx, quick.copyTo(source, path))
 	})
 }

@@ -17,7 +17,9 @@ build: ## build bin/brine
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/brine ./cmd/brine
 
 test: test-needs ## install what the tests need, and run them all
+	client/node_modules/.bin/tsc -p client
 	go vet ./...
+	@go test -count=1 -v -run '^TestLibraryIsSmall$$' ./client/build | grep gzipped
 	go test -race -count=1 -timeout 10m ./...
 
 lint: ## check format, code and go.mod
@@ -57,4 +59,14 @@ test-needs:
 	$(call need,cc gcc clang,gcc libc6-dev)
 	$(call need,unshare,util-linux)
 	$(call need,mount,mount)
+	$(call need,node,nodejs)
+	$(call need,npm,npm)
+	$(MAKE) client/node_modules/.package-lock.json
 	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)
+	$(call need,puppet,puppet-agent)
+	$(call need,systemd-analyze,systemd)
+
+# TypeScript checks the client's types; the build itself does without npm.
+client/node_modules/.package-lock.json: client/package-lock.json
+	npm ci --prefix client --ignore-scripts --no-audit --no-fund
+	@touch $@

@@ -1,7 +1,7 @@
 // Package client holds the browser library and the demo page, as files inside the binary.
 //
-// The library is written in TypeScript (src/, one file a thing, src/brine.ts is its surface, src/classic.ts sets window.brine) and built
-// by go generate into dist/, which is committed. The demo page (demo/) is a sign-in dialog that a
+// The library is written in TypeScript (src/, one file a thing; src/api.d.ts is its surface, src/classic.ts sets
+// window.brine) and built by go generate into dist/, which is committed: a classic script, a module for bundlers, and types. The demo page (demo/) is a sign-in dialog that a
 // person can click through, instrumented with the real library; it expects the library at /brine.js
 // and the public door on its own origin.
 //

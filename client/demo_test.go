@@ -1,8 +1,7 @@
 package client_test
 
 import (
-	"fmt"
-	"net/http"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +48,43 @@ func TestBlobIsWhatWasClicked(t *testing.T) {
 	}
 }
 
+// Entry by entry the blob is what was clicked, and when, as an independent listener saw it.
+func TestOffsetsAreThoseOfTheClicks(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	evaluate[any](page, `(() => {
+		window.seen = [];
+		const began = performance.now();
+		const dialog = brine.interaction();
+		document.body.innerHTML = '<button data-testid="one">1</button> <button data-testid="two">2</button> <button data-testid="end">end</button>';
+		addEventListener("click", ({ target }) => seen.push(["click." + target.dataset.testid, performance.now() - began]), true);
+		addEventListener("click", ({ target }) => {
+			dialog.event("click." + target.dataset.testid);
+			if (target.dataset.testid === "end") window.outcome = dialog.finish();
+		});
+		return null;
+	})()`)
+	for _, button := range []string{"one", "two", "one", "end"} {
+		page.click(button)
+	}
+	if got := evaluate[string](page, `outcome`); got != "stored" {
+		t.Fatalf("the dialog is %s", got)
+	}
+	var seen [][]any
+	if err := json.Unmarshal([]byte(evaluate[string](page, `JSON.stringify(seen)`)), &seen); err != nil {
+		t.Fatal(err)
+	}
+	got := door.onlyBlob(t).EventStream
+	if len(got) != 4 || len(seen) != 4 {
+		t.Fatalf("%d entries, %d clicks", len(got), len(seen))
+	}
+	for i, entry := range got {
+		if late := entry[1].(float64) - seen[i][1].(float64); entry[0] != seen[i][0] || late < -50 || late > 50 {
+			t.Errorf("entry %d is %v, the click was %v", i, entry, seen[i])
+		}
+	}
+}
+
 // Someone new goes another way, and ends by cancelling.
 func TestCancelledDialogIsSent(t *testing.T) {
 	door := openDoor(t)
@@ -86,104 +122,27 @@ func TestPageLeftHalfwayIsSent(t *testing.T) {
 	}
 }
 
-// A server that fails costs nothing: the blob waits, and arrives once when the dialog is used again.
-func TestBlobWaitsWhileServerFails(t *testing.T) {
-	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, noAnswer} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			door := openDoor(t)
-			page := openDemo(t, door)
-
-			door.answer(status)
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("waiting")
-			if n := page.waiting(); n != 1 {
-				t.Fatalf("%d blobs wait in the browser, want 1", n)
-			}
-
-			door.answer(http.StatusOK)
-			page.click("again")
-			poll(t, "the blob to arrive", func() bool { return len(door.stored()) == 1 })
-
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("sent")
-			if n := len(door.stored()); n != 2 {
-				t.Errorf("%d blobs were stored, want the one that waited and the new one", n)
-			}
-			if n := page.waiting(); n != 0 {
-				t.Errorf("%d blobs still wait", n)
-			}
-		})
-	}
-}
-
-// The browser's own word that it is back on the net is reason enough to try.
-func TestWaitingBlobIsSentWhenOnline(t *testing.T) {
-	door := openDoor(t)
-	page := openDemo(t, door)
-
-	door.answer(http.StatusServiceUnavailable)
-	page.signIn("someone@example.org", "tulip")
-	page.waitForState("waiting")
-	door.answer(http.StatusOK)
-	evaluate[bool](page, `dispatchEvent(new Event("online"))`)
-
-	poll(t, "the blob to arrive", func() bool { return len(door.stored()) == 1 })
-	poll(t, "the blob to be forgotten", func() bool { return page.waiting() == 0 })
-}
-
-// What the server does not want is not sent again.
-func TestRefusedBlobIsForgotten(t *testing.T) {
-	for _, status := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusNotFound} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			door := openDoor(t)
-			page := openDemo(t, door)
-
-			door.answer(status)
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("refused")
-			if n := page.waiting(); n != 0 {
-				t.Errorf("%d blobs wait in the browser, want none", n)
-			}
-		})
-	}
-}
-
-func TestExpiredTokenIsRenewedOnce(t *testing.T) {
+// The switch in the dialog ends the record at once, and begins one; the session cookie never comes without a yes.
+func TestSwitchInTheDialog(t *testing.T) {
 	door := openDoor(t)
 	page := openDemo(t, door)
 	page.waitForState("recording")
+	toggle := chromedp.Click(chromedp.CSS("[data-testid=notice] input"), chromedp.NodeVisible)
 
-	door.expireToken()
-	page.signIn("someone@example.org", "tulip")
+	page.do(toggle)
+	page.waitForState("off")
+	page.enter("email", "someone@example.org")
+	page.click("continue")
+	page.do(chromedp.WaitVisible(testID("password")))
+	page.do(toggle)
+	page.waitForState("recording")
+	page.enter("password", "tulip")
+	page.click("sign-in")
 	page.waitForState("sent")
 
-	door.onlyBlob(t)
-	if n := len(door.posts()); n != 2 {
-		t.Errorf("%d posts, want one with the old token and one with the new", n)
-	}
-}
-
-// Switched off, opted out, or not known whether: nothing leaves the browser and nothing stays in it.
-func TestNothingIsRecorded(t *testing.T) {
-	for name, context := range map[string]string{
-		"rate 0":     `{"csrf_token":"t","server_time":1795268400000,"data_sample_rate":0,"opted_out":false}`,
-		"opted out":  `{"csrf_token":"t","server_time":1795268400000,"data_sample_rate":1,"opted_out":true}`,
-		"HTML":       `<!doctype html><title>Maintenance</title>`,
-		"no context": ``,
-	} {
-		t.Run(name, func(t *testing.T) {
-			door := openDoor(t)
-			door.tell(context)
-			page := openDemo(t, door)
-
-			page.signIn("someone@example.org", "tulip")
-			page.waitForState("off")
-			if n := len(door.posts()); n != 0 {
-				t.Errorf("%d posts were sent", n)
-			}
-			if n := evaluate[int](page, `localStorage.length`); n != 0 {
-				t.Errorf("%d things were stored in the browser", n)
-			}
-		})
+	want := "authenticate.password_submitted xhr_complete.POST/wsapi/authenticate_user authenticate.password_success " +
+		"generate_assertion screen.generate_assertion xhr_complete.POST/wsapi/cert_key assertion_generated"
+	if got := strings.Join(names(door.onlyBlob(t)), " "); got != want {
+		t.Errorf("events are %s, want %s", got, want)
 	}
 }

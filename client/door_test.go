@@ -40,12 +40,17 @@ type door struct {
 	*httptest.Server
 
 	mu      sync.Mutex
-	context string        // body of the session context; "" answers 503
-	status  int           // of the answers to posts
-	token   string        // the token that posts must bear
-	got     []string      // bodies of the posts
-	taken   []blob        // what was answered with 200
-	held    chan struct{} // where set, answers to posts wait until it is closed
+	context string           // body of the session context; "" answers 503
+	status  int              // of the answers to posts
+	token   string           // the token that posts must bear
+	got     []string         // bodies of the posts
+	taken   []blob           // what was answered with 200
+	held    chan struct{}    // where set, answers to posts wait until it is closed
+	streams string           // body of /v1/streams
+	asked   int              // how often the session context was asked for
+	events  []map[string]any // what was posted to /v1/events and answered with 201
+	forgets []string         // bodies of the posts to /v1/forget
+	choices []string         // bodies of the posts to /privacy/opt-out
 }
 
 func openDoor(t *testing.T) *door {
@@ -55,13 +60,28 @@ func openDoor(t *testing.T) *door {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /wsapi/session_context", d.sessionContext)
 	mux.HandleFunc("POST /wsapi/interaction_data", d.interactionData)
+	mux.HandleFunc("GET /v1/streams", d.streamRates)
+	mux.HandleFunc("POST /v1/events", d.appEvent)
+	mux.HandleFunc("POST /v1/forget", d.forget)
+	mux.HandleFunc("POST /privacy/opt-out", d.optOut)
 	mux.HandleFunc("GET /brine.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(client.Library())
 	})
+	mux.HandleFunc("GET /brine.mjs", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		http.ServeFile(w, r, "dist/brine.mjs")
+	})
 	mux.HandleFunc("GET /blank", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, `<!doctype html><html lang="pt-BR"><title>Blank</title><script src="/brine.js"></script>`)
+		_, _ = io.WriteString(w, `<!doctype html><html lang="pt-BR"><title>Blank</title><script src="/brine.js"></script>
+			<script>
+				var dialog;
+				function hide(hidden) {
+					Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+					document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+				}
+			</script>`)
 	})
 	mux.Handle("GET /demo/", http.StripPrefix("/demo/", strict(http.FileServerFS(client.Demo()))))
 	d.Server = httptest.NewServer(mux)
@@ -77,14 +97,79 @@ func strict(next http.Handler) http.Handler {
 	})
 }
 
-func (d *door) sessionContext(w http.ResponseWriter, _ *http.Request) {
+// sessionContext answers as the public door does: with a cookie, unless the person has opted out.
+func (d *door) sessionContext(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.context == "" {
+	d.asked++
+	context := d.context
+	switch _, err := r.Cookie("brine_optout"); {
+	case context == "":
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
+	case err == nil || r.Header.Get("Sec-Gpc") == "1" || r.Header.Get("Dnt") == "1" && !strings.Contains(context, `"dnt":false`):
+		context = strings.Replace(context, `"opted_out":false`, `"opted_out":true`, 1)
+	case !strings.Contains(context, `"opted_out":true`):
+		http.SetCookie(w, &http.Cookie{Name: "brine_session", Value: "s", Path: "/wsapi", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
-	_, _ = io.WriteString(w, d.context)
+	_, _ = io.WriteString(w, context)
+}
+
+func (d *door) streamRates(w http.ResponseWriter, _ *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, _ = io.WriteString(w, d.streams)
+}
+
+func (d *door) appEvent(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var event map[string]any
+	switch body, _ := io.ReadAll(r.Body); {
+	case json.Unmarshal(body, &event) != nil:
+		w.WriteHeader(http.StatusBadRequest)
+	case d.status != http.StatusOK:
+		w.WriteHeader(d.status)
+	default:
+		d.events = append(d.events, event)
+		w.WriteHeader(http.StatusCreated)
+	}
+}
+
+func (d *door) forget(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.forgets = append(d.forgets, string(body))
+	if d.status != http.StatusOK {
+		w.WriteHeader(d.status)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (d *door) optOut(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.choices = append(d.choices, string(body))
+	if d.status != http.StatusOK {
+		w.WriteHeader(d.status)
+		return
+	}
+	cookie := &http.Cookie{Name: "brine_optout", Value: "1", Path: "/", MaxAge: 34560000}
+	if strings.Contains(string(body), "false") {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(w, cookie)
+	_, _ = io.WriteString(w, `{"success":true}`)
+}
+
+// look runs what reads or writes the door's fields.
+func (d *door) look(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
 }
 
 func (d *door) interactionData(w http.ResponseWriter, r *http.Request) {
@@ -122,17 +207,19 @@ func (d *door) note(body string) <-chan struct{} {
 }
 
 // hold makes the answers to posts wait until release is called.
-func (d *door) hold() (release func()) {
+func (d *door) hold(t *testing.T) (release func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	held := make(chan struct{})
 	d.held = held
-	return func() {
+	release = sync.OnceFunc(func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.held = nil
 		close(held)
-	}
+	})
+	t.Cleanup(release) // a server closes only when it has answered
+	return release
 }
 
 // answer sets the status of the answers to posts from now on.
@@ -201,7 +288,7 @@ func poll(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); <-tick.C {
 		if done() {
 			return
 		}

@@ -117,77 +117,34 @@ func TestFinishedDialogIsOver(t *testing.T) {
 	}
 }
 
-// A browser whose storage is full or forbidden records all the same, as long as the page lives.
-func TestStorageThatFails(t *testing.T) {
-	for name, breakage := range map[string]string{
-		"full":      `Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); }`,
-		"forbidden": `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			door := openDoor(t)
-			page := openPage(t, door.URL+"/blank")
-			evaluate[any](page, breakage+"; 1")
-
-			door.answer(503)
-			if got := evaluate[string](page, `brine.interaction().finish()`); got != "waiting" {
-				t.Errorf("the first dialog is %s", got)
-			}
-			door.answer(200)
-			if got := evaluate[string](page, `brine.interaction().finish()`); got != "stored" {
-				t.Errorf("the second dialog is %s", got)
-			}
-			poll(t, "both blobs to arrive", func() bool { return len(door.stored()) == 2 })
-		})
-	}
-}
-
-// What waits is bounded: the oldest of more than 20 blobs is dropped.
-func TestWaitingIsBounded(t *testing.T) {
+// The module has the same surface as the script.
+func TestModule(t *testing.T) {
 	door := openDoor(t)
 	page := openPage(t, door.URL+"/blank")
-
-	door.answer(503)
-	evaluate[string](page, `(async () => {
-		for (let i = 0; i < 25; i++) {
-			const dialog = brine.interaction();
-			dialog.event("e" + i);
-			await dialog.finish();
-		}
-		return "";
-	})()`)
-	if n := page.waiting(); n != 20 {
-		t.Errorf("%d blobs wait, want 20", n)
-	}
-
-	door.answer(200)
-	evaluate[string](page, `brine.interaction().finish()`)
-	poll(t, "all to arrive", func() bool { return page.waiting() == 0 })
-	if got := names(door.stored()[1]); !slices.Equal(got, []string{"e24"}) {
-		t.Errorf("the first of those that waited is %q, want the newest", got)
+	got := evaluate[string](page, `import("/brine.mjs").then(async (module) =>
+		Object.keys(module).sort() + " " + Object.keys(brine).sort() + " " + await module.interaction().finish())`)
+	const surface = "app,dropped,forget,installId,interaction,notice,optIn,optOut,resume"
+	if got != surface+" "+surface+" stored" {
+		t.Errorf("the module, the script and a dialog of the module: %s", got)
 	}
 }
 
-// Two tabs that find the same blob waiting send it once: one waits for the other.
-func TestTwoTabsSendOnce(t *testing.T) {
+// Who debugs sees the blob, and what was mended or refused.
+func TestDebug(t *testing.T) {
 	door := openDoor(t)
-	first := openPage(t, door.URL+"/blank")
-	second := first.anotherTab(door.URL + "/blank")
-	door.answer(503)
-	evaluate[string](first, `brine.interaction().finish()`)
-	failed := len(door.posts())
-
-	door.answer(200)
-	release := door.hold()
-	evaluate[bool](first, `brine.interaction() !== null`)
-	door.waitForPosts(t, failed+1)
-	evaluate[bool](second, `brine.interaction() !== null`)
-	poll(t, "the second tab to stand in line", func() bool {
-		return evaluate[bool](second, `navigator.locks.query().then(({ pending }) => pending.length === 1)`)
-	})
-	release()
-	poll(t, "nothing to wait", func() bool { return second.waiting() == 0 })
-
-	if n := len(door.posts()); n != failed+1 {
-		t.Errorf("the blob was sent %d times", n-failed)
+	page := openPage(t, door.URL+"/blank")
+	got := evaluate[string](page, `(async () => {
+		const printed = [];
+		console.log = (...parts) => printed.push(JSON.stringify(parts));
+		const dialog = brine.interaction({ debug: true });
+		dialog.event("a?b");
+		dialog.set({ number_emails: -1 });
+		await dialog.finish();
+		return printed.join(" ");
+	})()`)
+	for _, want := range []string{`["brine","a?b","mended","a"]`, `["brine","number_emails","refused"]`, `["brine","stored",{"data":{"id":`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("printed is %s, without %s", got, want)
+		}
 	}
 }

@@ -2,15 +2,56 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-const chromium = "/usr/bin/chromium"
+// browser is the one that all tests share, each in a browser context of its own: with cookies and a storage
+// that no other test sees.
+var browser = sync.OnceValues(func() (context.Context, error) {
+	path, err := chromium()
+	if err != nil {
+		return nil, err
+	}
+	flags := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), flags...)
+	closeBrowser = cancel
+	ctx, _ = chromedp.NewContext(ctx)
+	return ctx, chromedp.Do(ctx)
+})
+
+var closeBrowser = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closeBrowser()
+	os.Exit(code)
+}
+
+// chromium finds the browser under the names that it has on one system or another.
+func chromium() (string, error) {
+	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("this test needs a browser, one of %s: apt-get install chromium", strings.Join(names, ", "))
+}
 
 // page is a page in a real browser, clicked and typed into as a person would.
 type page struct {
@@ -18,47 +59,55 @@ type page struct {
 	ctx context.Context
 }
 
-// openPage opens an address in a browser of its own. Any error in the page's console fails the test.
+// openPage opens an address in a browser context of its own. Any error in the page's console fails the test.
 func openPage(t *testing.T, url string) *page {
 	t.Helper()
-	if _, err := os.Stat(chromium); err != nil {
-		t.Fatalf("the browser tests need Chromium at %s: apt-get install chromium", chromium)
-	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, flags...)
-	ctx, cancelPage := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // closes the browser before its profile is removed
-		cancelPage()
-		cancelAllocator()
-		cancel()
-	})
-	return openTab(t, ctx, url)
+	p := newPage(t)
+	p.open(url)
+	return p
 }
 
-// anotherTab opens an address in another tab of the page's browser.
+// newPage is a page that has not been anywhere yet.
+func newPage(t *testing.T) *page {
+	t.Helper()
+	ctx, err := browser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newTab(t, ctx, chromedp.WithNewBrowserContext())
+}
+
+// anotherTab opens an address in another tab of the page's browser context.
 func (p *page) anotherTab(url string) *page {
 	p.t.Helper()
-	ctx, cancel := chromedp.NewContext(p.ctx)
-	p.t.Cleanup(cancel)
-	return openTab(p.t, ctx, url)
+	tab := newTab(p.t, p.ctx)
+	tab.open(url)
+	return tab
 }
 
-func openTab(t *testing.T, ctx context.Context, url string) *page {
+// newTab listens for what must not be in a page's console. What the browser itself says there of a request that was
+// answered with an error is no error of the page.
+func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *page {
 	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
+	t.Cleanup(cancel)
 	p := &page{t, ctx}
+	p.check(chromedp.Do(ctx))
 	p.check(chromedp.Listen(ctx, func(event any) {
-		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("an error in the page: %v", thrown.ExceptionDetails)
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			t.Errorf("an error in the page: %v", e.ExceptionDetails)
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+				t.Errorf("the page's console has a %s", e.Type)
+			}
+		case *log.EventEntryAdded:
+			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
+				t.Errorf("the page's console has: %s", e.Entry.Text)
+			}
 		}
 	}))
-	p.do(chromedp.Navigate(url))
+	p.call("Log.enable", nil)
 	return p
 }
 
@@ -70,9 +119,39 @@ func openDemo(t *testing.T, d *door) *page {
 	return p
 }
 
+func (p *page) open(url string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(url))
+}
+
+// do gives the steps as long as a busy machine may need.
 func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	p.check(chromedp.Do(p.ctx, steps...))
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
+	defer cancel()
+	p.check(chromedp.Do(ctx, steps...))
+}
+
+// call calls the browser's own protocol.
+func (p *page) call(method string, params map[string]any) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		return target.Call(ctx, method, params, nil)
+	}))
+}
+
+// before runs a script in each page that is opened from now on, before any script of its own.
+func (p *page) before(script string) {
+	p.t.Helper()
+	p.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": script})
+}
+
+// offline cuts the page off the net, or connects it again; the browser tells the page so.
+func (p *page) offline(off bool) {
+	p.t.Helper()
+	p.call("Network.enable", nil)
+	p.call("Network.emulateNetworkConditions",
+		map[string]any{"offline": off, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 }
 
 func (p *page) check(err error) {
@@ -107,18 +186,54 @@ func (p *page) waitForState(state string) {
 	p.do(chromedp.WaitVisible(chromedp.CSS("[data-testid=state][data-state=" + state + "]")))
 }
 
-// waiting gives how many blobs wait in the browser's storage.
+// waiting gives how many blobs and events wait in the browser's storage.
 func (p *page) waiting() int {
 	p.t.Helper()
-	return evaluate[int](p, `JSON.parse(localStorage.getItem("brine.waiting") ?? "[]").length`)
+	return evaluate[int](p, `Object.keys(localStorage).filter((key) => key.startsWith("brine.waiting.")).length`)
+}
+
+// stored gives all that the page's origin keeps in the browser, with the cookies that scripts do not see.
+func (p *page) stored() []string {
+	p.t.Helper()
+	var all []string
+	keys := evaluate[string](p, `JSON.stringify([...Object.keys(localStorage), ...Object.keys(sessionStorage)])`)
+	p.check(json.Unmarshal([]byte(keys), &all))
+	var found struct {
+		Cookies []struct {
+			Name string `json:"name"`
+		} `json:"cookies"`
+	}
+	p.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		url := evaluate[string](p, `location.origin + "/wsapi/"`)
+		return target.Call(ctx, "Network.getCookies", map[string]any{"urls": []string{url}}, &found)
+	}))
+	for _, cookie := range found.Cookies {
+		all = append(all, "cookie "+cookie.Name)
+	}
+	return all
 }
 
 // evaluate runs a script in the page and gives its value; a promise is awaited.
 func evaluate[T any](p *page, script string) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Minute)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	p.check(err)
 	return value
 }
 
 func testID(id string) chromedp.CSS { return chromedp.CSS("[data-testid=" + id + "]") }
+
+// waitUntil waits until an expression is true in the page.
+func (p *page) waitUntil(expression string) {
+	p.t.Helper()
+	poll(p.t, expression, func() bool { return evaluate[bool](p, expression) })
+}
+
+// begin begins a dialog as the page's global dialog, and waits until it is recorded.
+func (p *page) begin() {
+	p.t.Helper()
+	evaluate[bool](p, `(dialog = brine.interaction()) !== null`)
+	p.waitUntil(`dialog.state === "recording"`)
+}

@@ -35,10 +35,12 @@ const (
 func (c *Config) check(d *decoder) {
 	c.checkData(d)
 	c.checkMinFree(d)
+	c.checkRetention(d)
 	c.checkSchemas(d)
 	c.checkDoors(d)
 	c.checkRateLimit(d)
 	c.checkOrigins(d)
+	c.checkConsent(d)
 	c.checkStreams(d)
 	c.checkSampling(d)
 	c.checkSalts(d)
@@ -198,6 +200,12 @@ func originMistake(s string) (what, fix string) {
 func isOriginHost(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err == nil || isHostName(host)
+}
+
+func (c *Config) checkConsent(d *decoder) {
+	if c.Consent != ConsentOptOut && c.Consent != ConsentOptIn {
+		d.mistake("consent", "opt-out: people are told and may say no; opt-in: nothing before a yes", "expected opt-out or opt-in")
+	}
 }
 
 func (c *Config) checkStreams(d *decoder) {

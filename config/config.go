@@ -24,6 +24,8 @@ type Config struct {
 	Data      string             `yaml:"data"`      // folder of everything Brine stores; default ./data
 	Public    Public             `yaml:"public"`    // the door that browsers and apps send to
 	Private   Private            `yaml:"private"`   // the door that readers read from
+	Policy    Policy             `yaml:"policy"`    // who answers for the collection, as the policy page says it
+	Consent   Consent            `yaml:"consent"`   // whether a person is asked before or may say no after; default opt-out
 	OptOut    OptOut             `yaml:"opt_out"`   // which signals of a person mean no
 	Schemas   string             `yaml:"schemas"`   // folder of JSON Schemas; default ./schemas where there is one, else ""
 	Streams   map[string]Stream  `yaml:"streams"`   // streams beside interaction; default none
@@ -60,6 +62,21 @@ type Private struct {
 	Addr string `yaml:"addr"` // host:port, loopback only; default 127.0.0.1:8081
 }
 
+// Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.
+type Policy struct {
+	Operator string `yaml:"operator"` // name of whoever runs this Brine; default ""
+	Contact  string `yaml:"contact"`  // where people may ask: a mail address, a web address or a postal one; default ""
+}
+
+// Consent is what a person's silence means.
+type Consent string
+
+// The two kinds of consent.
+const (
+	ConsentOptOut Consent = "opt-out" // what is collected is told, and a no ends it
+	ConsentOptIn  Consent = "opt-in"  // nothing is collected before a yes
+)
+
 // OptOut says which signals, beside the opt-out cookie and Sec-GPC, are taken as a no.
 type OptOut struct {
 	DNT bool `yaml:"dnt"` // the header DNT: 1; default true
@@ -74,11 +91,16 @@ type Stream struct {
 	SampleRate   float64  `yaml:"sample_rate"`   // 0, or 0.0001 to 1; default 1. Read it by [Config.Rate]
 	CollectUntil Until    `yaml:"collect_until"` // the last day of collection; default never
 	KeepFields   []string `yaml:"keep_fields"`   // names of fields that are kept though they hold a client's address or headers, like client_ip; default none
+
+	// Descriptions are for fields that their schema does not describe, by path, like meta.dt: what the
+	// policy page says of them. Where the schema has words too, these stand.
+	Descriptions map[string]Description `yaml:"descriptions"`
 }
 
-// Retention says how much is kept.
-type Retention struct {
-	MinFree Bytes `yaml:"min_free"` // free disk under which the public door answers 503; default 1GB, 0 for no limit
+// Description is what a field holds, and what it is for. In the file it is both, or a text, which is the first.
+type Description struct {
+	Description string `yaml:"description"`
+	Purpose     string `yaml:"purpose"`
 }
 
 // Flush says when the log goes to the lake: at the earlier of the two.
@@ -102,12 +124,13 @@ func Default() *Config {
 			RateLimit: RateLimit{PerSecond: 50, Burst: 200},
 		},
 		Private:   Private{Addr: "127.0.0.1:8081"},
+		Consent:   ConsentOptOut,
 		OptOut:    OptOut{DNT: true},
 		Schemas:   defaultSchemas,
 		Streams:   map[string]Stream{},
 		Sampling:  map[string]float64{},
 		Salts:     defaultSalts(),
-		Retention: Retention{MinFree: 1e9},
+		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Allowlist: defaultAllowlist,
 	}
@@ -206,7 +229,7 @@ func (c *Config) CSRFKeyPath() string {
 }
 
 // NeedsRestart names the top-level keys in which next differs and that a running process does not
-// take on. Sample rates are taken on at once.
+// take on. Sample rates and what the allowlist says are taken on at once, not where it lies.
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	old, new := reflect.ValueOf(c.withoutRates()), reflect.ValueOf(next.withoutRates())
@@ -220,7 +243,7 @@ func (c *Config) NeedsRestart(next *Config) []string {
 
 func (c *Config) withoutRates() Config {
 	frozen := *c
-	frozen.Sampling = nil
+	frozen.Sampling, frozen.AllowKeepAll = nil, false
 	frozen.Streams = maps.Clone(c.Streams)
 	for name, s := range frozen.Streams {
 		s.SampleRate = 0

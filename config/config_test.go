@@ -41,10 +41,12 @@ public:
   csrf_key_file: /etc/brine/csrf.key
   rate_limit: {per_second: 2.5, burst: 10}
 private: {addr: "127.0.0.1:9000"}
+policy: {operator: Example Foundation, contact: privacy@example.org}
+consent: opt-in
 opt_out: {dnt: false}
 streams:
   app_session: {schema: /analytics/app_session, time: dt, sample_rate: 0.5, collect_until: 2026-12-31}
-  other: {schema: /analytics/other}
+  other: {schema: /analytics/other, descriptions: {screens: what was opened, meta.dt: {description: when, purpose: to count}}}
 sampling: {interaction: 0.25}
 salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
 retention: {min_free: 2GB}
@@ -68,10 +70,13 @@ allow_keep_all: true
 			RateLimit:      RateLimit{PerSecond: 2.5, Burst: 10},
 		},
 		Private: Private{Addr: "127.0.0.1:9000"},
+		Policy:  Policy{Operator: "Example Foundation", Contact: "privacy@example.org"},
+		Consent: ConsentOptIn,
 		Schemas: filepath.Join(folder, "schemas"),
 		Streams: map[string]Stream{
 			"app_session": {Schema: "/analytics/app_session", Time: "dt", SampleRate: 0.5, CollectUntil: Until{time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}},
-			"other":       {Schema: "/analytics/other", SampleRate: 1},
+			"other": {Schema: "/analytics/other", SampleRate: 1, Descriptions: map[string]Description{
+				"screens": {Description: "what was opened"}, "meta.dt": {"when", "to count"}}},
 		},
 		Sampling:  map[string]float64{"interaction": 0.25},
 		Salts:     Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},

@@ -100,6 +100,11 @@ func (d *decoder) value(path string, n ast.Node, dst reflect.Value) {
 		return
 	}
 	d.lines[path] = line(n)
+	if described, ok := dst.Addr().Interface().(*Description); ok {
+		if _, text := scalarText(n); text {
+			dst = reflect.ValueOf(&described.Description).Elem()
+		}
+	}
 	if isScalar(dst) {
 		d.scalar(path, n, dst)
 		return
@@ -130,6 +135,9 @@ func (d *decoder) fields(path string, n ast.Node, dst reflect.Value) {
 
 // entries reads a mapping whose keys are the writer's: a map of strings.
 func (d *decoder) entries(path string, n ast.Node, dst reflect.Value) {
+	if dst.IsNil() {
+		dst.Set(reflect.MakeMap(dst.Type()))
+	}
 	for _, kv := range d.mapping(path, n) {
 		at := join(path, keyOf(kv))
 		elem := reflect.New(dst.Type().Elem()).Elem()
@@ -184,7 +192,7 @@ func mappingFix(n ast.Node) string {
 // isScalar is whether a Go value is written as a single YAML scalar.
 func isScalar(dst reflect.Value) bool {
 	switch dst.Addr().Interface().(type) {
-	case *string, *bool, *int, *float64, *time.Duration, *netip.Prefix, encoding.TextUnmarshaler:
+	case *string, *Consent, *bool, *int, *float64, *time.Duration, *netip.Prefix, encoding.TextUnmarshaler:
 		return true
 	}
 	return false
@@ -210,6 +218,8 @@ func setScalar(dst any, n ast.Node, text string) (err error) {
 	switch dst := dst.(type) {
 	case *string:
 		return setString(dst, n, text)
+	case *Consent:
+		return setString((*string)(dst), n, text)
 	case *bool:
 		return setBool(dst, n)
 	case *int:
@@ -292,6 +302,9 @@ func keysOf(t reflect.Type) []string {
 	}
 	return keys
 }
+
+// Nearest suggests the known key that was most likely meant by another one, for [Config.Mistake].
+func Nearest(key string, known []string) string { return nearest(key, known) }
 
 // nearest suggests the key that was most likely meant, or else says what is known.
 func nearest(key string, known []string) string {

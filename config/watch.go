@@ -16,53 +16,70 @@ import (
 // settle is how long a file must stay the same before it is read: an editor may write it in parts.
 const settle = 50 * time.Millisecond
 
-// Watch calls changed with the new config when the content of the file changes, and on every
-// SIGHUP. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
+// Watch calls changed with the new config when the content of the file or of the allowlist that it
+// names changes, and on every SIGHUP. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
 // Both are called from one goroutine; stop ends it and waits for it.
 //
-// An error means that the folder of the file cannot be watched.
+// An error means that the folder of a file cannot be watched.
 func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), err error) {
-	folder, err := c.watchFolder()
+	folders, err := c.watchFolders()
 	if err != nil {
 		return nil, err
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	w := &watch{path: c.path, settled: c.content, applied: c.content, changed: changed, broken: broken}
+	now := contents{c.content, read(c.Allowlist)}
+	w := &watch{path: c.path, allowlist: c.Allowlist, settled: now, applied: now, changed: changed, broken: broken}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer signal.Stop(hangup)
-		defer folder.Close()
-		w.run(ctx, folder, hangup)
+		defer folders.Close()
+		w.run(ctx, folders, hangup)
 	}()
 	return func() { cancel(); <-done }, nil
 }
 
-// watchFolder watches the folder, not the file: editors and Kubernetes put a new file in its place.
-func (c *Config) watchFolder() (*fsnotify.Watcher, error) {
-	folder, err := fsnotify.NewWatcher()
+// watchFolders watches the folders, not the files: editors and Kubernetes put a new file in a file's place.
+func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
+	folders, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch the config file: %w", err)
 	}
-	if c.path == "" {
-		return folder, nil
+	for _, file := range []string{c.path, c.Allowlist} {
+		if file == "" {
+			continue
+		}
+		if err := folders.Add(filepath.Dir(file)); err != nil {
+			folders.Close()
+			return nil, fmt.Errorf("watch %s: %w", file, err)
+		}
 	}
-	if err := folder.Add(filepath.Dir(c.path)); err != nil {
-		folder.Close()
-		return nil, fmt.Errorf("watch the config file %s: %w", c.path, err)
-	}
-	return folder, nil
+	return folders, nil
 }
 
 // watch is the state of one [Config.Watch].
 type watch struct {
-	path    string
-	settled []byte // as read last
-	applied []byte // as given last to changed or broken
-	changed func(*Config)
-	broken  func(error)
+	path      string
+	allowlist string
+	settled   contents // as read last
+	applied   contents // as given last to changed or broken
+	changed   func(*Config)
+	broken    func(error)
+}
+
+// contents are those of the files that are watched; nil where there is none.
+type contents struct{ config, allowlist []byte }
+
+func (c contents) equal(o contents) bool {
+	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist)
+}
+
+// read is the content of a file that may not be there.
+func read(path string) []byte {
+	content, _ := os.ReadFile(path) // whoever takes it on tells what is wrong with it
+	return content
 }
 
 func (w *watch) run(ctx context.Context, folder *fsnotify.Watcher, hangup <-chan os.Signal) {
@@ -88,32 +105,33 @@ func (w *watch) run(ctx context.Context, folder *fsnotify.Watcher, hangup <-chan
 
 // look applies the file once two readings in a row agree; until then it asks for another look.
 func (w *watch) look() <-chan time.Time {
-	content, err := w.read()
-	if !bytes.Equal(content, w.settled) {
-		w.settled = content
+	now, err := w.read()
+	if !now.equal(w.settled) {
+		w.settled = now
 		return time.After(settle)
 	}
-	if !bytes.Equal(content, w.applied) {
-		w.apply(content, err)
+	if !now.equal(w.applied) {
+		w.apply(now, err)
 	}
 	return nil
 }
 
-// read is the content of the file; nothing, with the error, where it cannot be read.
-func (w *watch) read() ([]byte, error) {
-	if w.path == "" {
-		return nil, nil
+// read is the content of the files; the error is of the config file.
+func (w *watch) read() (now contents, err error) {
+	if w.path != "" {
+		now.config, err = os.ReadFile(w.path)
 	}
-	return os.ReadFile(w.path)
+	now.allowlist = read(w.allowlist)
+	return now, err
 }
 
-func (w *watch) apply(content []byte, err error) {
-	w.settled, w.applied = content, content
+func (w *watch) apply(now contents, err error) {
+	w.settled, w.applied = now, now
 	if err != nil {
 		w.broken(fmt.Errorf("read the config file: %w", err))
 		return
 	}
-	next, err := parse(w.path, content)
+	next, err := parse(w.path, now.config)
 	if err != nil {
 		w.broken(err)
 		return

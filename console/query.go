@@ -31,7 +31,7 @@ func (s *Server) query(r *http.Request) (q lake.Query, err error) {
 		dataset = lake.Raw
 	}
 	if q.Table, err = s.Lake.Table(dataset, r.PathValue("stream")); err != nil {
-		return q, &Error{http.StatusNotFound, "no such stream in this dataset; datasets are raw, rejected and quarantine"}
+		return q, &Error{http.StatusNotFound, "no such stream in this dataset; datasets are raw, sanitized, rejected and quarantine"}
 	}
 	if q.From, err = parseTime(values, "from", math.MinInt64); err != nil {
 		return q, err

@@ -193,6 +193,7 @@ func (s *site) wantInForce(states map[string]string, faults []string) {
 
 // Each run of Puppet rotates; a second one finds nothing to change, and a dry run changes nothing.
 func TestPuppetRotates(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "")
 	s.puppet(0, "scheduler => 'puppet'", "--noop")
 	if _, err := os.Lstat(filepath.Join(s.data, "salts")); err == nil {
@@ -212,9 +213,9 @@ func TestPuppetRotates(t *testing.T) {
 
 // The timer's unit is one that systemd takes, and what it starts rotates.
 func TestPuppetTimer(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "")
 	s.puppet(2, "start => false")
-	s.puppet(0, "start => false")
 	unit := filepath.Join(s.dir, "units", "brine-salt-rotate.service")
 	verify(t, unit, filepath.Join(s.dir, "units", "brine-salt-rotate.timer"))
 	start := regexp.MustCompile(`(?m)^ExecStart=(.*)$`).FindStringSubmatch(mustRead(t, unit))
@@ -232,6 +233,7 @@ func TestPuppetTimer(t *testing.T) {
 }
 
 func TestPuppetCron(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "")
 	s.puppet(2, "scheduler => 'cron'")
 	want := binary + " salt rotate --config " + s.dir + "/brine.yaml"
@@ -242,19 +244,21 @@ func TestPuppetCron(t *testing.T) {
 
 // The module's units, with its defaults, are those of systemd/: there is one way to rotate by timer.
 func TestPuppetUnitsAreThoseOfSystemd(t *testing.T) {
-	for name, values := range map[string]string{
-		"brine-salt-rotate.service": "{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}",
-		"brine-salt-rotate.timer":   "{}",
-	} {
-		out, errs, code := runs(t, "puppet", "epp", "render", "puppet/brine/templates/"+name+".epp", "--values", values)
-		if want := mustRead(t, "systemd/"+name); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
-			t.Errorf("exit code %d, %s\n%s", code, errs, out)
-		}
+	t.Parallel()
+	const templates = "puppet/brine/templates/"
+	out, errs, code := runs(t, "puppet", "epp", "render", templates+"brine-salt-rotate.service.epp", "--values",
+		"{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}")
+	if want := mustRead(t, "systemd/brine-salt-rotate.service"); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	if mustRead(t, templates+"brine-salt-rotate.timer.epp") != mustRead(t, "systemd/brine-salt-rotate.timer") {
+		t.Error("the timers differ")
 	}
 }
 
 // Salts that Puppet places are read by Brine; those it is not given any more are gone, from its own backups too.
 func TestPuppetExternal(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "salts: {manage: external}")
 	start := time.Now().UTC().Truncate(24 * time.Hour)
 	name := func(from, to int) string {

@@ -305,7 +305,8 @@ func (p *page) blob() (shown interaction) {
 // waiting gives the blobs that wait in the browser's storage.
 func (p *page) waiting() (blobs []interaction) {
 	p.t.Helper()
-	text := evaluate[string](p, `JSON.stringify(JSON.parse(localStorage.getItem("brine.waiting") ?? "[]").map((entry) => entry.blob))`)
+	text := evaluate[string](p, `JSON.stringify(Object.keys(localStorage).filter((key) => key.startsWith("brine.waiting."))
+		.map((key) => JSON.parse(localStorage[key])[4].data))`)
 	if err := json.Unmarshal([]byte(text), &blobs); err != nil {
 		p.t.Fatal(err)
 	}

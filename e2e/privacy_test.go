@@ -106,6 +106,18 @@ func (s *secrets) visit(t *testing.T, b *brine) {
 		{204, header("DNT", "1"), func(p *person) string { return p.envelope(p.blob()) }},
 		{204, header("Cookie", "brine_optout=1; "+s.secret("other=tell-tale-%d", s.visits)), func(p *person) string { return p.envelope(p.blob()) }},
 		{405, func(r *http.Request) { r.Method = "PUT" }, func(p *person) string { return p.envelope(p.blob()) }},
+		{403, func(r *http.Request) {
+			r.URL.Path = "/privacy/opt-out"
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}, func(p *person) string { return "opted_out=true&csrf=" + p.email() }},
+		{400, func(r *http.Request) { r.URL.Path = "/privacy/opt-out" }, func(p *person) string { return fmt.Sprintf(`{"opted_out":%q}`, p.email()) }},
+		{404, func(r *http.Request) {
+			r.Method, r.URL.Path = "GET", "/privacy/history/"+s.secret("tell-tale-day-%d", s.visits)
+		}, func(p *person) string { return "" }},
+		{200, func(r *http.Request) {
+			r.Method, r.URL.Path = "GET", "/privacy"
+			r.Header.Set("Accept-Language", s.secret("tell-tale-language-%d", s.visits))
+		}, func(p *person) string { return "" }},
 		{404, func(r *http.Request) { r.URL.Path = "/" + s.secret("tell-tale-path-%d@example.org", s.visits) }, func(p *person) string { return p.email() }},
 		{200, func(r *http.Request) { r.URL.RawQuery = s.secret("who=tell-tale-query-%d@example.org", s.visits) }, func(p *person) string { return p.envelope(p.blob()) }},
 	} {

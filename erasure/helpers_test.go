@@ -105,7 +105,7 @@ func (h *house) open() {
 		h.tb.Fatal(err)
 	}
 	h.openSalts()
-	h.job = &sanitize.Job{Lake: h.lake, Salts: h.salts.For, Plans: h.plans, Logger: logger, Plain: true}
+	h.job = &sanitize.Job{Lake: h.lake, Salts: h.salts.For, Plans: func() (map[string]*sanitize.Plan, error) { return h.plans(), nil }, Logger: logger, Plain: true}
 	h.erasures, err = erasure.Open(erasure.Options{Dir: h.path("erasures"), Receipts: h.path("receipts"), Lake: h.lake, Log: h.log, Streams: h.streams,
 		Salts: h.salts.For, Redo: h.job.Redo, Now: h.clock.Wall, Logger: logger, Plain: true, Point: func(p string) { h.point(p) }})
 	if err != nil {

@@ -19,6 +19,7 @@ func (s *Server) library(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("SourceMap", "/brine.js.map")
 	if strings.Contains(r.Header.Get("If-None-Match"), s.libraryID) {
 		s.stats.answered(http.StatusNotModified)
 		w.WriteHeader(http.StatusNotModified)

@@ -5,6 +5,12 @@ import (
 	"runtime/debug"
 )
 
+// Where the policy is: its page, and the folder of those that were in force before.
+const (
+	policyPath  = "/privacy"
+	historyPath = "/privacy/history/"
+)
+
 // A route is a path with one method.
 type route struct {
 	method string // GET, which HEAD goes with, or POST
@@ -17,7 +23,7 @@ func (s *Server) makeRoutes() map[string]route {
 	get := func(serve http.HandlerFunc, shared bool) route {
 		return route{method: http.MethodGet, allow: "GET, HEAD, OPTIONS", serve: serve, shared: shared}
 	}
-	return map[string]route{
+	routes := map[string]route{
 		"/wsapi/session_context": get(s.sessionContext, true),
 		"/wsapi/interaction_data": {
 			method: http.MethodPost, allow: "POST, OPTIONS", serve: s.interactionData, shared: true,
@@ -31,6 +37,13 @@ func (s *Server) makeRoutes() map[string]route {
 		"/__lbheartbeat__": get(s.alive, false),
 		"/__version__":     get(s.versionInfo, false),
 	}
+	if s.Privacy != nil {
+		routes[policyPath] = get(s.privacy, false)
+		routes["/privacy.json"] = get(s.privacy, false)
+		routes["/privacy/history"] = get(s.privacy, false)
+		routes["/privacy/opt-out"] = route{method: http.MethodPost, allow: "POST, OPTIONS", serve: s.optOut, shared: true}
+	}
+	return routes
 }
 
 func (s *Server) serveRoute(route route, w http.ResponseWriter, r *http.Request) {

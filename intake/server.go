@@ -61,6 +61,13 @@ type Server struct {
 	// DNT tells whether "DNT: 1" opts out, as "Sec-GPC: 1" and the cookie always do.
 	DNT bool
 
+	// Consent is what a person's silence means, opt-out or opt-in, for clients to go by: with opt-in they ask for nothing and
+	// keep nothing before a yes. The door cannot know of a yes, which is kept with the client. Default: opt-out.
+	Consent string
+
+	// Privacy serves /privacy and what is below it, and tells a Visitor of a Problem with status 403. None: 404.
+	Privacy func(http.ResponseWriter, *http.Request, Visitor)
+
 	// RateLimit is how many requests a second one client may send, RateBurst how many at once
 	// (at least 1). A RateLimit of 0 is no limit.
 	RateLimit float64
@@ -122,6 +129,9 @@ func (s *Server) setDefaults() {
 	if s.Epoch == nil {
 		s.Epoch = CalendarQuarter
 	}
+	if s.Consent == "" {
+		s.Consent = "opt-out"
+	}
 	if s.Now == nil {
 		s.Now = time.Now
 	}
@@ -151,6 +161,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		s.serveRoute(route, w, r)
+	case s.Privacy != nil && strings.HasPrefix(r.URL.Path, historyPath):
+		s.serveRoute(s.routes[policyPath], w, r)
 	case s.Demo != nil && r.URL.Path == "/demo":
 		http.Redirect(w, r, "/demo/", http.StatusTemporaryRedirect)
 	case s.Demo != nil && strings.HasPrefix(r.URL.Path, "/demo/"):

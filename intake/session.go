@@ -20,6 +20,8 @@ type sessionContext struct {
 	SamplingEpoch string             `json:"sampling_epoch"`
 	SchemaVersion int                `json:"schema_version"`
 	OptedOut      bool               `json:"opted_out"`
+	Consent       string             `json:"consent"` // what silence means: opt-out or opt-in
+	DNT           bool               `json:"dnt"`     // whether "DNT: 1" counts as a no
 }
 
 // sessionContext answers with the session's context and, where there is none yet, its cookie.
@@ -32,6 +34,8 @@ func (s *Server) sessionContext(w http.ResponseWriter, r *http.Request) {
 		SamplingEpoch: s.Epoch(now),
 		SchemaVersion: schemaVersion,
 		OptedOut:      s.optedOut(r),
+		Consent:       s.Consent,
+		DNT:           s.DNT,
 	}
 	if !c.OptedOut {
 		token := s.signer.token(s.session(w, r), now)

@@ -40,6 +40,8 @@ func TestSessionContext(t *testing.T) {
 		"sample_rates":     map[string]any{"interaction": 0.5, "app_session": 1.0},
 		"sampling_epoch":   "2026100100",
 		"schema_version":   1.0,
+		"consent":          "opt-out",
+		"dnt":              true,
 		"opted_out":        false,
 	}
 	if g, w := string(mustJSON(t, got)), string(mustJSON(t, want)); g != w {

@@ -5,7 +5,7 @@ import (
 )
 
 // statuses are the answers that are counted; what else there may be is counted as 0.
-var statuses = [...]int{0, 200, 201, 202, 204, 207, 304, 400, 403, 404, 405, 413, 415, 429, 503}
+var statuses = [...]int{0, 200, 201, 202, 204, 207, 303, 304, 400, 403, 404, 405, 413, 415, 429, 503}
 
 // Stats counts what the door did since it opened. Nothing in it tells one client from another.
 type Stats struct {

@@ -45,7 +45,7 @@ func (h *house) check(t *testing.T, mishap, q3Print, q4Print string) {
 	if _, err := h.folder.For(at("2026-09-01T00")); !errors.Is(err, ErrForgotten) {
 		t.Fatalf("%s: an overdue salt: %v", mishap, err)
 	}
-	if last, _, err := h.folder.records.read(); err != nil || last[q3].What == Destroyed && h.holds(q3) {
+	if last, err := h.folder.records.read(); err != nil || last[q3].What == Destroyed && h.holds(q3) {
 		t.Fatalf("%s: it is recorded as destroyed and there: %v", mishap, err)
 	}
 	next := ""
@@ -68,7 +68,7 @@ func (h *house) check(t *testing.T, mishap, q3Print, q4Print string) {
 	if got := strings.Join(names, " "); got != q4+" "+q1 {
 		t.Errorf("%s: the folder holds %s", mishap, got)
 	}
-	last, _, err := h.folder.records.read()
+	last, err := h.folder.records.read()
 	if got := last[q3]; err != nil || got.What != Destroyed || got.Fingerprint != q3Print {
 		t.Errorf("%s: the record of the destroyed salt is %+v, %v", mishap, got.Record, err)
 	}
@@ -80,7 +80,7 @@ func (h *house) check(t *testing.T, mishap, q3Print, q4Print string) {
 // The power is cut before each change to the disk in turn, and of what was not synced anything may
 // be left; while it recovers it is cut again.
 func TestPowerCut(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(12) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		for at, done := 0, false; !done; at++ {
 			h, d, q4Print := rotation(t)
@@ -101,7 +101,7 @@ func (h *house) holds(name string) bool {
 
 // In a folder that has held no salt yet, too, a salt that was ever given out stays the same.
 func TestPowerCutAtFirst(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(12) {
 		random := rand.New(rand.NewPCG(seed, 4))
 		for at, done := 0, false; !done; at++ {
 			h, d := memHouse(t, "2026-11-25T11")
@@ -118,7 +118,7 @@ func TestPowerCutAtFirst(t *testing.T) {
 }
 
 func (f *Folder) lastPrint(name string) (string, error) {
-	last, _, err := f.records.read()
+	last, err := f.records.read()
 	return last[name].Fingerprint, err
 }
 

@@ -79,7 +79,7 @@ func (f *Folder) look(now time.Time) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the salts folder: %w", err)
 	}
-	if s.history, _, err = f.records.read(); err != nil {
+	if s.history, err = f.records.read(); err != nil {
 		return nil, fmt.Errorf("read the records of salts: %w", err)
 	}
 	for _, i := range files {

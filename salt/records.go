@@ -51,19 +51,15 @@ type recordFile struct {
 // maxRecords bounds how much of the file is read: over 100 years of hourly salts.
 const maxRecords = 512 << 20
 
-// read gives the last record of each salt, and how many bytes of the file hold whole lines.
-func (r *recordFile) read() (last history, whole int, err error) {
-	last = history{}
-	content, err := r.disk.read(r.path, maxRecords)
-	if errors.Is(err, fs.ErrNotExist) {
-		return last, 0, nil
-	}
+// read gives the last record of each salt.
+func (r *recordFile) read() (last history, err error) {
+	content, err := r.lines()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	whole = bytes.LastIndexByte(content, '\n') + 1
+	last = history{}
 	n := 0
-	for line := range bytes.Lines(content[:whole]) {
+	for line := range bytes.Lines(content) {
 		n++
 		var p past
 		err := json.Unmarshal(line, &p.Record)
@@ -71,11 +67,20 @@ func (r *recordFile) read() (last history, whole int, err error) {
 			p.period, err = ParseName(p.Salt)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %s:%d: not a record of a salt: %w (restore the file from a backup)", ErrBroken, r.path, n, err)
+			return nil, fmt.Errorf("%w: %s:%d: not a record of a salt: %w (restore the file from a backup)", ErrBroken, r.path, n, err)
 		}
 		last[p.Salt] = p
 	}
-	return last, whole, nil
+	return last, nil
+}
+
+// lines are the whole lines of the file; what follows them is no record.
+func (r *recordFile) lines() ([]byte, error) {
+	content, err := r.disk.read(r.path, maxRecords)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return content[:bytes.LastIndexByte(content, '\n')+1], err
 }
 
 // append makes one more record durable. What a power cut left of an earlier one without its line
@@ -102,16 +107,16 @@ func (r *recordFile) append(rec Record) error {
 }
 
 func (r *recordFile) cutTorn() error {
-	_, whole, err := r.read()
+	lines, err := r.lines()
 	if err != nil {
 		return err
 	}
 	i, err := r.disk.stat(r.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && i.size == whole {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && i.size == len(lines) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.disk.truncate(r.path, whole)
+	return r.disk.truncate(r.path, len(lines))
 }

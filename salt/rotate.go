@@ -67,7 +67,7 @@ func (f *Folder) makeFolder(now time.Time, dry bool) ([]Step, error) {
 	if err := f.checkFolder(); !errors.Is(err, errNoFolder) {
 		return nil, nil // any other fault is told once the folder is looked at
 	}
-	last, _, err := f.records.read()
+	last, err := f.records.read()
 	if err != nil {
 		return nil, fmt.Errorf("read the records of salts: %w", err)
 	}

@@ -104,7 +104,7 @@ func merge(base, over []*node) []*node {
 func (c *compiler) fields(path []string, columns []event.Column, free bool, nodes []*node) []*field {
 	var fields []*field
 	for _, n := range nodes {
-		column, ok := c.column(path, columns, n)
+		column, ok := c.column(path, columns, free, n)
 		if !ok {
 			continue
 		}
@@ -124,12 +124,12 @@ func (c *compiler) fields(path []string, columns []event.Column, free bool, node
 	return fields
 }
 
-func (c *compiler) column(path []string, columns []event.Column, n *node) (event.Column, bool) {
+func (c *compiler) column(path []string, columns []event.Column, free bool, n *node) (event.Column, bool) {
 	i := slices.IndexFunc(columns, func(c event.Column) bool { return c.Name == n.name })
 	if i >= 0 {
 		return columns[i], true
 	}
-	if !n.byDefault {
+	if !n.byDefault && !free { // of a map's keys only those are missing that were told already
 		c.mistake(n, append(slices.Clone(path), n.name), unknownFix(n.name, columns), "no schema of this stream has it")
 	}
 	return event.Column{}, false

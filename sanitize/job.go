@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -20,7 +21,7 @@ import (
 type Job struct {
 	Lake   *lake.Lake
 	Salts  func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
-	Plans  func() map[string]*Plan                  // in force now, by stream; a stream without one gives no rows
+	Plans  func() (map[string]*Plan, error)         // in force now, by stream; a stream without one gives no rows
 	Memory int64                                    // bytes DuckDB may use; default [lake.RewriteMemory]
 	Logger *slog.Logger                             // default: nothing is logged
 	Plain  bool                                     // files without compression, for tests that search their bytes
@@ -70,12 +71,16 @@ func (j *Job) rewriter() (*lake.Rewriter, error) {
 // Run sanitizes the hours that are asked for and are not done. An hour that cannot be done does
 // not keep others from it; each is told in the report. The error is of what stops them all.
 func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
+	plans, err := j.Plans()
+	if err != nil {
+		return Report{}, err
+	}
 	r, err := j.rewriter()
 	if err != nil {
 		return Report{}, err
 	}
 	defer r.Close()
-	run := &run{job: j, r: r, plans: j.Plans(), backfill: q.Backfill, report: Report{Refused: []Denial{}}}
+	run := &run{job: j, r: r, plans: plans, backfill: q.Backfill, report: Report{Refused: []Denial{}}}
 	hours, err := run.wanted(ctx, q)
 	if err != nil {
 		return run.report, err
@@ -128,6 +133,11 @@ type run struct {
 	report   Report
 }
 
+// plan is what the allowlist says of a stream: nothing, where it has no plan.
+func (u *run) plan(stream string) *Plan {
+	return cmp.Or(u.plans[stream], &Plan{Stream: stream})
+}
+
 // wanted lists the hours to do: the oldest first, as raw data and salts are taken away from that end.
 func (u *run) wanted(ctx context.Context, q Request) (hours []Hour, err error) {
 	states, err := u.states(ctx, q)
@@ -153,10 +163,7 @@ func (u *run) hour(ctx context.Context, h *lake.Hour) error {
 	if err != nil {
 		return err
 	}
-	plan := u.plans[h.Stream]
-	if plan == nil {
-		plan = &Plan{Stream: h.Stream}
-	}
+	plan := u.plan(h.Stream)
 	for source, files := range bySource(raw) {
 		if len(files) > 1 {
 			return ErrUnsettled

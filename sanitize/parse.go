@@ -133,12 +133,9 @@ func (r *reader) entries(path string, n ast.Node, want string) (nodes []*node) {
 	for _, kv := range m.Values {
 		name, line := kv.Key.GetToken().Value, lineOf(kv.Key)
 		at := join(path, name)
-		_, null := kv.Value.(*ast.NullNode)
 		switch before := lines[name]; {
 		case kv.Key.Type() == ast.MergeKeyType:
 			r.mistakeAt(line, path, "write the fields out", "YAML's << is not read here")
-		case strings.Contains(name, ":") && null:
-			r.mistakeAt(line, at, slipText(name), "a rule without a value")
 		case name == "":
 			r.mistakeAt(line, path, "", "a name of no characters")
 		case before > 0:

@@ -326,3 +326,29 @@ func TestOrderTellsNothing(t *testing.T) {
 		t.Errorf("%s of %d rows moved by over 500 places", moved[0], many)
 	}
 }
+
+// The keys are in order and each is there once.
+func TestKeys(t *testing.T) {
+	stream := mustStream(t, "s", narrowSchema)
+	plan, err := Compile(stream, Parse("list.yaml", []byte("s: {dt: {floor: 1h}, id: hash}")), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &trial{Rand: rand.New(rand.NewPCG(1, 1))}
+	var rows []map[string]any
+	for range 5000 {
+		rows = append(rows, map[string]any{"dt": tr.time(), "id": strconv.Itoa(tr.IntN(50))})
+	}
+	rows = append(rows, map[string]any{"id": "without a time"})
+	b := newBench(t, duck.Options{})
+	if err := b.sanitize(plan, Input{Rows: b.raw("raw", stream.Columns, rows), Source: 7, Hasher: withSalt(someSalt)}, "out"); err != nil {
+		t.Fatal(err)
+	}
+	got := b.rows([]event.Column{{Name: "rows", Kind: event.Int64}, {Name: "ids", Kind: event.Int64}, {Name: "ordered", Kind: event.Bool}, {Name: "bare", Kind: event.Int64}},
+		`(SELECT count(*) AS rows, count(DISTINCT brine_id) AS ids, bool_and(before IS NULL OR before < (brine_time, brine_id)) AS ordered,
+			count(*) FILTER (dt IS NULL AND brine_time = `+strconv.FormatInt(someHour.UnixMilli(), 10)+`) AS bare
+			FROM (SELECT *, lag((brine_time, brine_id)) OVER () AS before FROM `+b.read("out")+`))`)
+	if got[0] != `{"bare":1,"ids":5001,"ordered":true,"rows":5001}` {
+		t.Error(got)
+	}
+}

@@ -26,7 +26,7 @@ var ErrNoSalt = errors.New("the allowlist hashes a field, and there is no salt f
 // connection; done must be called after it. Columns that older files lack are null.
 //
 // In front of the plan's columns stand [duck.KeyColumns], to page by: the time that the row keeps, and
-// its place in this output, which says nothing of the raw one.
+// its place among those of that time, which says nothing of the raw one.
 //
 // Rows come ordered by the time that they keep, then by a pseudonym where they have one, then at random: their
 // order tells nothing that they do not tell themselves.
@@ -34,6 +34,9 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 	q := &query{stream: p.Stream}
 	if p.NeedsSalt() && in.Hasher == nil {
 		return "", nil, ErrNoSalt
+	}
+	if q.uuid, err = conn.UUIDFunction(); err != nil {
+		return "", nil, err
 	}
 	done, err = q.register(conn, p, in.Hasher)
 	if err != nil {
@@ -46,6 +49,7 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 type query struct {
 	stream              string
 	hash, hashPerStream string // names of functions that hold the key
+	uuid                string // name of the function that makes one of halves
 	depth               int    // of lambdas
 }
 
@@ -81,28 +85,56 @@ func (q *query) register(conn *duck.Conn, p *Plan, hasher func() Hasher) (done f
 	return done, nil
 }
 
-// sql selects, orders and numbers the rows. Equal pseudonyms lie together, which
-// makes files a fraction of what they would be.
+// sql selects and orders the rows. What is wide and can be made of something narrow is made when they are in order.
 func (q *query) sql(p *Plan, in Input) string {
 	at := duck.Ident(duck.KeyColumns[0].Name)
-	var values, names []string
+	values := []string{"NULL AS nothing"} // there may be nothing but that there was an event
+	outer := []string{at, fmt.Sprintf("%s(%d::UBIGINT, %s) AS %[3]s", q.uuid, in.Source, placeAlias)}
 	for _, f := range p.fields {
-		values = append(values, q.value(duck.Ident(f.in.Name), f)+" AS "+duck.Ident(f.out.Name))
-		names = append(names, duck.Ident(f.out.Name))
+		name := duck.Ident(f.out.Name)
+		values, outer = append(values, q.early(f)+" AS "+name), append(outer, late(f)+" AS "+name)
 	}
-	if len(values) == 0 { // nothing but that there was an event
-		values = []string{"NULL AS nothing"}
-	}
-	timed := fmt.Sprintf("SELECT *, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at,
+	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, p.place(), placeAlias,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
-	order := fmt.Sprintf("ORDER BY %s, %srandom()", at, p.together())
-	names = append([]string{at, place(in.Source)}, names...)
-	return fmt.Sprintf("(SELECT %s FROM (%s %s))", strings.Join(names, ", "), timed, order)
+	return fmt.Sprintf("(SELECT %s FROM (FROM (%s) ORDER BY %s))", strings.Join(outer, ", "), timed, order(at))
 }
 
-// place is the id to page by: what tells this output from others, and the row's place in it.
-func place(source uint64) string {
-	return fmt.Sprintf("CAST('%016x' || lpad(to_hex(row_number() OVER ()), 16, '0') AS UUID) AS %s", source, duck.Ident(duck.KeyColumns[1].Name))
+// early is a top-level value as it goes into the sort, and late makes of it what it shall be: times are
+// written as text behind it.
+func (q *query) early(f *field) string {
+	in := duck.Ident(f.in.Name)
+	if lateText(f) {
+		return floorMillis(millis(in), f.rule.Floor)
+	}
+	return q.value(in, f)
+}
+
+func late(f *field) string {
+	if lateText(f) {
+		return timeText(duck.Ident(f.out.Name))
+	}
+	return duck.Ident(f.out.Name)
+}
+
+func lateText(f *field) bool { return f.rule.Kind == Floor && f.out.Kind == event.String }
+
+// placeAlias is the name of a row's place in the inner query; no field can have it.
+var placeAlias = duck.Ident(duck.KeyColumns[1].Name)
+
+// place is where a row lies among those of its time: by the first 24 bits of its pseudonym's hash, as equal ones that lie
+// together make files a fraction of what they would be, then by 40 bits of chance. It is the lower half of the row's
+// id; a row_number() over the sorted rows would cost more.
+func (p *Plan) place() string {
+	const chance = 1<<40 - 1
+	if pseudonym := p.pseudonym(); pseudonym != "" {
+		return fmt.Sprintf("((hash(%s) & %d::UBIGINT) | (hash(random()) & %d::UBIGINT))", pseudonym, uint64(math.MaxUint64&^chance), uint64(chance))
+	}
+	return "hash(random())"
+}
+
+// order is one key, as that sorts in less time than two: the time, then the place.
+func order(at string) string {
+	return fmt.Sprintf("((%s + %d)::UHUGEINT << 64) | %s::UHUGEINT", at, -minMillis, placeAlias)
 }
 
 // typed reads the rows with every column that the plan reads, in the type that it has today.
@@ -136,18 +168,18 @@ func (p *Plan) when(hour time.Time) string {
 		return at
 	}
 	value := member(path)
-	if f.out.Kind == event.String {
+	if f.out.Kind == event.String && !(lateText(f) && len(path) == 1) {
 		value = millis(value)
 	}
-	return "coalesce(" + value + ", " + at + ")"
+	return fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %[1]s ELSE %[4]s END", value, minMillis, maxMillis, at)
 }
 
-// together is the key that brings equal pseudonyms together: the first one of a row that stands in no array.
-func (p *Plan) together() string {
+// pseudonym is the first one of a row that stands in no array, "" if there is none.
+func (p *Plan) pseudonym() string {
 	for _, r := range p.Rules() {
 		isHash := r.Rule == Hash.String() || r.Rule == HashPerStream.String()
 		if f := find(p.fields, r.Path); isHash && f != nil && f.out.Kind == event.String {
-			return "hash(" + member(r.Path) + "), "
+			return member(r.Path)
 		}
 	}
 	return ""
@@ -277,16 +309,18 @@ const (
 
 // floorSQL floors ms since the epoch, or a date-time, which comes out in UTC.
 func floorSQL(in string, c event.Column, every time.Duration) string {
-	ms := in
 	if c.Kind == event.String {
-		ms = millis(in)
+		return timeText(floorMillis(millis(in), every))
 	}
-	d := every.Milliseconds()
-	floored := fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %[1]s - ((%[1]s %% %[4]d) + %[4]d) %% %[4]d END", ms, minMillis, maxMillis, d)
-	if c.Kind == event.String {
-		return "strftime(make_timestamp_ms(" + floored + "), '%Y-%m-%dT%H:%M:%SZ')"
-	}
-	return floored
+	return floorMillis(in, every)
+}
+
+func floorMillis(ms string, every time.Duration) string {
+	return fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %[1]s - ((%[1]s %% %[4]d) + %[4]d) %% %[4]d END", ms, minMillis, maxMillis, every.Milliseconds())
+}
+
+func timeText(ms string) string {
+	return "strftime(make_timestamp_ms(" + ms + "), '%Y-%m-%dT%H:%M:%SZ')"
 }
 
 // millis reads a date-time of RFC 3339. DuckDB knows no leap second and no lower case.

@@ -76,7 +76,10 @@ func (fs Findings) sorted() Findings {
 // nearest is the known name that was most likely meant, "" if none. Spellings that differ by case
 // and by _ or - are taken for the same.
 func nearest(name string, known []string) string {
-	best, least := "", max(1, len(name)/3)+1
+	best, least := "", 2 // short names are near to each other without meaning it
+	if len(name) > 3 {
+		least = max(2, len(name)/3) + 1
+	}
 	for _, k := range known {
 		if d := levenshtein.ComputeDistance(plain(name), plain(k)); d < least {
 			best, least = k, d

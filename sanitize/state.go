@@ -1,7 +1,6 @@
 package sanitize
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -41,12 +40,16 @@ type Backlog struct {
 
 // States lists the closed hours that a request names, ordered by stream and hour.
 func (j *Job) States(ctx context.Context, q Request) ([]HourState, error) {
+	plans, err := j.Plans()
+	if err != nil {
+		return nil, err
+	}
 	r, err := j.rewriter()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return (&run{job: j, r: r, plans: j.Plans()}).states(ctx, q)
+	return (&run{job: j, r: r, plans: plans}).states(ctx, q)
 }
 
 // shownFailures bounds the failures in a status.
@@ -141,8 +144,9 @@ func byHour(files []lake.File) map[time.Time][]lake.File {
 // state judges an hour; any is false where the stream gives no rows and has none.
 func (u *run) state(stream string, start time.Time, raw, done []lake.File, metas map[lake.Name]map[string]string) (s HourState, any bool) {
 	s.Hour = Hour{stream, start}
-	plan := cmp.Or(u.plans[stream], &Plan{Stream: stream})
+	plan := u.plan(stream)
 	waits, stale := false, false
+	permitted := permits{plan: plan}
 	for source, files := range bySource(raw) {
 		meta, made := madeFrom(done, metas, source)
 		switch {
@@ -154,7 +158,7 @@ func (u *run) state(stream string, start time.Time, raw, done []lake.File, metas
 	}
 	orphans := slices.ContainsFunc(done, func(f lake.File) bool { // their raw file is gone
 		return !slices.ContainsFunc(raw, func(r lake.File) bool { return r.Log == f.Log }) &&
-			parseMeta(metas[f.Name]).Allowlist != plan.Digest()
+			!permitted.all(parseMeta(metas[f.Name]).Made)
 	})
 	switch {
 	case waits:

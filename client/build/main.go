@@ -1,6 +1,6 @@
-// Command build makes the browser library: it bundles src/classic.ts into dist/brine.js, a classic
-// script that sets window.brine, and its source map. It is run by go generate in the folder client;
-// what it writes is committed, so that building Brine needs no JavaScript tool.
+// Command build makes the browser library: it bundles src/ into dist/, as a classic script that sets
+// window.brine (brine.js), as a module (brine.mjs), and with the types of both (brine.d.ts). It is run by
+// go generate in the folder client; what it writes is committed, so that building Brine needs no JavaScript tool.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 
 // run builds the library in the folder client and writes it there.
 func run(client string) error {
-	files, err := bundle(client)
+	files, err := build(client)
 	if err != nil {
 		return err
 	}
@@ -32,25 +32,50 @@ func run(client string) error {
 	return nil
 }
 
-// bundle gives the files that make up the built library, in memory. An error of the source is told
+// build gives the files that make up the built library, in memory. An error of the source is told
 // with its file and line.
-func bundle(client string) ([]api.OutputFile, error) {
+func build(client string) ([]api.OutputFile, error) {
 	dir, err := filepath.Abs(client)
 	if err != nil {
 		return nil, err
 	}
+	types, err := os.ReadFile(filepath.Join(dir, "src/api.d.ts"))
+	if err != nil {
+		return nil, err
+	}
+	files := []api.OutputFile{{Path: filepath.Join(dir, "dist/brine.d.ts"), Contents: types}}
+	for _, form := range []struct {
+		entry, out string
+		format     api.Format
+	}{
+		{"src/classic.ts", "dist/brine.js", api.FormatIIFE},
+		{"src/brine.ts", "dist/brine.mjs", api.FormatESModule},
+	} {
+		made, err := bundle(dir, form.entry, form.out, form.format)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, made...)
+	}
+	return files, nil
+}
+
+// bundle gives one script and its source map. The script does not name the map, which the server does in a
+// header: each byte of the script is paid by everybody, the map is for those who debug.
+func bundle(dir, entry, out string, format api.Format) ([]api.OutputFile, error) {
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:     dir,
-		EntryPoints:       []string{"src/classic.ts"},
-		Outfile:           "dist/brine.js",
+		EntryPoints:       []string{entry},
+		Outfile:           out,
 		Bundle:            true,
-		Format:            api.FormatIIFE,
+		Format:            format,
 		Target:            api.ES2021,
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		Sourcemap:         api.SourceMapLinked,
+		Sourcemap:         api.SourceMapExternal,
 		Charset:           api.CharsetUTF8,
+		TsconfigRaw:       `{"compilerOptions": {"alwaysStrict": false}}`, // no "use strict": the types are checked strictly, by tsc
 	})
 	if len(result.Errors) > 0 {
 		return nil, fmt.Errorf("%s", api.FormatMessages(result.Errors, api.FormatMessagesOptions{})[0])

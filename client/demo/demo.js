@@ -7,7 +7,7 @@ const WRONG = "wrong"; // the one password that this dialog refuses
 /** What the page says about each state of the record. */
 const STATES = {
   deciding: ["Asking the server", "whether to record this use of the dialog."],
-  recording: ["Recording.", "So far it is in this page's memory only; it is sent when the dialog ends."],
+  recording: ["Recording.", "So far it is in this page's memory only; it is sent when the dialog ends, or when you look at another page."],
   sending: ["Sending", "what is below."],
   sent: ["Sent and stored.", "The server answered after it had written this to disk."],
   waiting: ["Waiting in this browser.", "The server could not take it now. It is kept here and sent with the next use of the dialog."],
@@ -19,19 +19,19 @@ const $ = (selector) => document.querySelector(selector);
 const card = $("#dialog");
 
 let dialog;    // the recording of this use of the dialog
+let over;      // whether it was finished
 let confirmed; // the event that following the link in the mail stands for
 
 /* The steps of the dialog: each records what happens, and shows the next screen. */
 
 const steps = {
   open() {
-    card.querySelectorAll("input").forEach((input) => (input.value = ""));
-    dialog = brine.interaction({ dialog: "sign_in", release: RELEASE });
+    card.querySelectorAll(".screen input").forEach((input) => (input.value = ""));
+    record();
     dialog.event("screen.rp_info");
     show("email");
     dialog.event("screen.authenticate");
     dialog.event("user.can_interact");
-    watch(dialog);
   },
 
   async "give-email"() {
@@ -113,6 +113,7 @@ async function request(call, ms) {
 
 async function finish() {
   const blob = dialog.preview();
+  over = true;
   tell("sending");
   const outcome = await dialog.finish();
   tell(outcome === "stored" ? "sent" : outcome);
@@ -156,6 +157,13 @@ card.addEventListener("click", (event) => {
 
 /* The record beside it. */
 
+/** Begins a record of this use of the dialog. */
+function record() {
+  dialog = brine.interaction({ dialog: "sign_in", release: RELEASE });
+  over = false;
+  watch(dialog);
+}
+
 /** Shows the record as soon as the server has told whether there is one. */
 function watch(watched) {
   const timer = setInterval(() => {
@@ -166,7 +174,7 @@ function watch(watched) {
 
 /** Draws the record as it stands, while there is one that is not handed over. */
 function refresh() {
-  if (dialog.state === "finished" || $("#state").dataset.state === "sending") return;
+  if (!dialog || over) return;
   tell(dialog.state);
   draw(dialog.preview());
 }
@@ -225,6 +233,17 @@ function span(kind, ...content) {
   element.append(...content);
   return element;
 }
+
+/* The person's choice: a no ends the record at once, and a yes begins one. */
+
+brine.notice($("#notice"));
+
+$("#notice input").addEventListener("change", async ({ target }) => {
+  const yes = target.checked && (await brine.optIn());
+  if (yes && dialog.state === "off" && !card.querySelector(".ending:not([hidden])")) record();
+});
+
+addEventListener("brine", () => setTimeout(refresh)); // after the library itself has heard of it
 
 /* A page that comes back from the browser's history has sent its record when it was left. */
 addEventListener("pageshow", (event) => event.persisted && take("open"));

@@ -1,4 +1,8 @@
 /** The classic script: the same library as `window.brine`, for pages without a bundler. */
-import { interaction, waiting } from "./brine";
+import type * as api from "./api";
+import { app, dropped, forget, installId, interaction, notice, optIn, optOut, resume } from "./brine";
 
-Object.assign(window, { brine: { interaction, waiting } });
+const surface: typeof api = {
+  app, dropped, forget, installId, interaction, notice, optIn, optOut, resume,
+};
+(window as any).brine = surface;

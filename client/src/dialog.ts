@@ -1,161 +1,151 @@
-import { type InteractionBlob, floorToSlot, uuid } from "./blob";
-import { type Outcome, type Door, type SessionContext, door, serverTime } from "./door";
-import { type Fields, clean, defined, surroundings } from "./fields";
-import { dialogName, experimentName, releaseName } from "./names";
-import { EventStream } from "./stream";
+import type { Dialog, Entry, Fields, InteractionBlob, Options, Outcome } from "./api";
+import { CHANGED } from "./choice";
+import { now, passed } from "./clock";
+import { context, permitted, serverTime } from "./context";
+import { attempt } from "./debug";
+import { INTERACTION, deliver, keep, known, refresh } from "./door";
+import { tell } from "./fields";
+import { LONGEST_WAIT } from "./limits";
+import { setUp } from "./page";
+import { load, save } from "./storage";
+import { add, fit } from "./stream";
+import { uuid } from "./uuid";
+import { type Waiting, admit, all, remove } from "./waiting";
 
-export interface Options {
-  /** Origin of the server, like `https://kpi.example.org`; left out, it is the page's own. */
-  endpoint?: string;
-  /** Which dialog this is, like `sign_in`. */
-  dialog?: string;
-  /** Which release of it, like `2026.11.3`. */
-  release?: string;
-}
+/** The first event of a blob that goes on where another one ended. Nothing else joins the two. */
+const CONTINUATION: Entry = ["staging_continuation", 0];
 
-/** One use of a dialog, being recorded. */
-export interface Dialog {
-  /**
-   * `deciding` until the server has told the sampling rate, then `recording` or `off`; `finished` once
-   * it was handed over. `off` too when it ends before the server could be asked.
-   */
-  readonly state: "deciding" | "recording" | "off" | "finished";
-  /** Records that something happened now. Names are like `screen.authenticate`; never put in what a person typed. */
-  event(name: string): void;
-  /** Starts a clock for something that takes time; the function it gives records it. */
-  time(name: string): () => void;
-  /** Tells what is known about the person's accounts, see {@link Fields}. */
-  set(fields: Fields): void;
-  /** Tells which branch of an experiment this person sees; at most 10 experiments. */
-  experiment(name: string, branch: string): void;
-  /** The blob as it would be sent now; null while undecided, when nothing is recorded and once finished. */
-  preview(): InteractionBlob | null;
-  /** Ends the recording and sends it. Never rejects. */
-  finish(): Promise<Outcome>;
-}
+/** Where a dialog leaves word for the next one, which continues it: when, and whether it was recorded. */
+const CONTINUES = "brine.continues";
 
-const MOST_EXPERIMENTS = 10;
-
-/** The server refuses a blob over 10 kB; this leaves room for its envelope. */
-const MOST_BYTES = 9_000;
+/** Goes on with the dialog that was paused last, or begins one. */
+export const resume = (options?: Options): Dialog =>
+  interaction(options, all().find((entry) => entry[5]));
 
 /** Begins to record one use of a dialog. */
-export function interaction(options: Options = {}): Dialog {
-  return new Recording(options ?? {});
-}
+export const interaction = (given?: Options, left?: Waiting): Dialog => {
+  let start = now();
+  const options: Options = { ...given };
+  const fields: Fields = {
+    screen_size: { width: screen.width, height: screen.height },
+  };
+  const listeners = new AbortController();
+  let state: Dialog["state"] = "deciding";
+  let entries: Entry[] = [];
+  /** The blob without its events, and what was told of it since. */
+  let head: any;
+  /** What became of the part that was sent when the page was hidden. */
+  let sent: Promise<Outcome> | undefined;
+  let outcome: Promise<Outcome> | undefined;
 
-/** Keeps every error inside the library: a page must work as if it were not there. */
-function safely<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
-}
+  /** The page may have come to a path that must not be measured, and the person may have said no meanwhile. */
+  const allowed = (): boolean | undefined => permitted() && (!options.when || attempt(options.when));
 
-class Recording implements Dialog {
-  state: Dialog["state"] = "deciding";
-
-  private readonly id = uuid();
-  private readonly stream = new EventStream();
-  private readonly server: Door;
-  private readonly decided: Promise<void>;
-  private readonly fixed: Partial<InteractionBlob>;
-  private readonly experiments = new Map<string, string>();
-  private fields: Fields = {};
-  private context?: SessionContext;
-  private outcome?: Promise<Outcome>;
-  private sent?: InteractionBlob;
-
-  constructor({ endpoint = "", dialog = "", release = "" }: Options) {
-    this.server = door(String(endpoint).replace(/\/+$/, ""));
-    this.fixed = { dialog: dialogName(String(dialog)), release: releaseName(String(release)) };
-    this.decided = this.server.context().then((context) => this.decide(context));
-    addEventListener("pagehide", this.leave);
-  }
-
-  event(name: string): void {
-    if (this.listening) safely(() => this.stream.add(name));
-  }
-
-  time(name: string): () => void {
-    const from = performance.now();
-    let ended = false;
-    return () => {
-      if (this.listening && !ended) safely(() => this.stream.add(name, from, performance.now() - from));
-      ended = true;
-    };
-  }
-
-  set(fields: Fields): void {
-    safely(() => Object.assign(this.fields, clean(fields)));
-  }
-
-  experiment(name: string, branch: string): void {
-    safely(() => {
-      const [key, value] = [experimentName(String(name)), experimentName(String(branch))];
-      if (!key || !value) return;
-      if (this.experiments.has(key) || this.experiments.size < MOST_EXPERIMENTS) this.experiments.set(key, value);
-    });
-  }
-
-  preview(): InteractionBlob | null {
-    return this.state === "recording" ? safely(() => this.build()) ?? null : null;
-  }
-
-  finish(): Promise<Outcome> {
-    return (this.outcome ??= this.handOver()
-      .catch((): Outcome => "off")
-      .finally(() => removeEventListener("pagehide", this.leave)));
-  }
-
-  private get listening(): boolean {
-    return (this.state === "deciding" || this.state === "recording") && !this.outcome;
-  }
-
-  /** Throws the dice, once: a dialog is recorded whole or not at all. */
-  private decide(context: SessionContext | undefined): void {
-    if (!context || this.state !== "deciding") return;
-    this.context = context;
-    this.state = Math.random() < context.data_sample_rate ? "recording" : "off";
-    if (this.state === "off") this.stream.clear();
-    // What an earlier dialog could not send goes with this one, whether this one is recorded or not.
-    this.server.drain().catch(() => {});
-  }
-
-  private async handOver(): Promise<Outcome> {
-    if (this.state === "deciding") await this.decided;
-    if (this.state === "deciding") this.decide(await this.server.context());
-    const blob = this.preview();
-    this.state = blob ? "finished" : "off";
-    if (!blob) return "off";
-    this.sent = blob;
-    return this.server.deliver(blob);
-  }
-
-  /** The page is going away: what there is goes now, as nothing runs after this. */
-  private readonly leave = (): void => {
-    const blob = this.preview();
-    this.outcome ??= Promise.resolve(blob ? "waiting" : "off");
-    this.state = "finished";
-    if (blob) this.server.deliverNow(blob).catch(() => {});
-    else if (this.sent) this.server.hurry(this.sent).catch(() => {});
+  const heard = (work: () => void): void => {
+    if (!outcome && /ing/.test(state)) attempt(work);
   };
 
-  private build(): InteractionBlob {
-    const context = this.context!;
-    const entries = this.stream.list();
-    const blob = defined<InteractionBlob>({
-      id: this.id,
-      timestamp: floorToSlot(serverTime(context, this.stream.startedAt)),
-      sample_rate: context.data_sample_rate,
-      ...this.fixed,
-      ...surroundings(),
-      ...this.fields,
-      experiments: this.experiments.size ? Object.fromEntries(this.experiments) : undefined,
-      event_stream: entries,
-    });
-    while (JSON.stringify(blob).length > MOST_BYTES) entries.splice(entries.length >> 1, 1);
-    return blob;
+  const note = (name: string, at: number, ...duration: [number?]): void =>
+    heard(() => add(entries, name, passed(start, at), ...duration));
+
+  /** Nothing is recorded from here on. */
+  const close = (last: Dialog["state"]): void => {
+    state = last;
+    entries = [];
+    listeners.abort();
+  };
+
+  /** Begins a blob of its own. */
+  const begin = (sample_rate: number): void => {
+    head = { id: uuid(), timestamp: serverTime(start) || head.timestamp, sample_rate };
+    state = "recording";
+  };
+
+  const preview = (): InteractionBlob | false | undefined =>
+    state === "recording" &&
+    allowed() &&
+    fit({ ...head, ...(context?.schema_version! < 1 ? {} : fields), event_stream: entries });
+
+  const send = async (blob: InteractionBlob): Promise<Outcome> =>
+    admit() ? deliver(blob.id, blob.timestamp, INTERACTION, { data: blob }) : "dropped";
+
+  /** Whether nothing has happened since a part was sent. */
+  const idle = (): boolean => !!sent && entries.length < 2;
+
+  /** The page may be going away: what there is goes now, and what happens after that is a blob of its own. */
+  const leave = ({ type }: Event): void => {
+    if (!permitted()) return close("off");
+    const blob = (type === "pagehide" || document.hidden) && !idle() && preview();
+    if (!blob) return;
+    sent = send(blob);
+    start = now();
+    entries = [CONTINUATION];
+    begin(head.sample_rate);
+  };
+
+  /** Leaves word for the next dialog, where this one is recorded or not in the sample. */
+  const leaveWord = (goes: boolean): unknown => allowed() && context?.data_sample_rate && save(CONTINUES, [serverTime(), goes]);
+
+  const end = async (continues: unknown): Promise<Outcome> => {
+    const blob = preview();
+    const before = idle() && sent;
+    if (continues) leaveWord(!!blob);
+    close(blob ? "finished" : "off");
+    return before || (blob ? send(blob) : "off");
+  };
+
+  attempt(() => setUp(options));
+  const { dialog, release } = options;
+  tell(fields, { dialog, release, language: document.documentElement.lang || navigator.language });
+  const asked = allowed() ? refresh() : close("off");
+  /** Throws the dice, once: a dialog is recorded whole or not at all. */
+  const decided = asked?.then(known).then(() => {
+    if (state !== "deciding") return;
+    const share = allowed() && context!.data_sample_rate;
+    if (!share) return close("off");
+    const [at, goes] = load(CONTINUES) ?? [0];
+    save(CONTINUES);
+    const continued = serverTime() - at < LONGEST_WAIT;
+    if (!(continued ? goes : Math.random() < share)) return close("off");
+    if (continued) entries.unshift(CONTINUATION);
+    begin(share);
+  });
+  if (left && asked) {
+    remove(left[0]);
+    ({ event_stream: entries, ...head } = left[4].data);
+    start = left[5]!;
+    state = "recording";
   }
-}
+  for (const type of ["pagehide", "visibilitychange", CHANGED]) addEventListener(type, leave, listeners);
+
+  return {
+    get state() {
+      return state;
+    },
+    event: (name) => note(name, now()),
+    time(name) {
+      let from = now();
+      return () => {
+        if (from) note(name, from, passed(from));
+        from = 0;
+      };
+    },
+    set: (given) => heard(() => tell(fields, given)),
+    experiment: (name, branch) => heard(() => tell(fields, { experiments: { [name]: branch } })),
+    preview: () => preview() || null,
+    pause() {
+      const blob = preview();
+      if (blob) keep(blob.id, blob.timestamp, INTERACTION, { data: blob }, start);
+      else if (state === "off") leaveWord(false);
+      close("finished");
+    },
+    finish: (continues) =>
+      (outcome ??= (async () => {
+        if (state !== "deciding") return end(continues);
+        await asked;
+        const ended = decided!.then(() => end(continues));
+        // Where the server cannot be asked, the page keeps it until it can.
+        return context ? ended : "waiting";
+      })()),
+  };
+};

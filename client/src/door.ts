@@ -1,156 +1,140 @@
-import type { InteractionBlob } from "./blob";
-import * as waiting from "./waiting";
+import type { Outcome } from "./api";
+import { alone } from "./alone";
+import { CHANGED, agreed, choose } from "./choice";
+import { context, permitted, serverTime, setContext } from "./context";
+import { say } from "./debug";
+import { FIRST_PAUSE, HOUR, LONGEST_PAUSE, PATIENCE } from "./limits";
+import { page } from "./page";
+import { load, save } from "./storage";
+import { FORGET, SENT, type Waiting, all, drop, get, put, remove, trim } from "./waiting";
 
-/** What `GET /wsapi/session_context` tells, as far as this library reads it. */
-export interface SessionContext {
-  csrf_token: string;
-  /** In ms since the epoch, floored to 10 minutes. */
-  server_time: number;
-  /** The share of dialogs to record; 0 where nothing is to be recorded. */
-  data_sample_rate: number;
-  /** When it came, by `performance.now()`. */
-  receivedAt: number;
-}
+export const INTERACTION = "/wsapi/interaction_data";
 
-/**
- * What became of a finished dialog: the server has it (`stored`) or wants none of it (`refused`);
- * it waits in this browser for the server (`waiting`); or nothing was recorded (`off`).
- */
-export type Outcome = "stored" | "refused" | "waiting" | "off";
+let asking: Promise<unknown> | undefined;
+let napping: Promise<unknown> | undefined;
+let pause = FIRST_PAUSE;
 
-/** Gives up on an answer after this many ms, so that one hanging request does not hold up every tab. */
-const PATIENCE = 15_000;
+const tellChange = (): unknown => dispatchEvent(new Event(CHANGED));
 
-const doors = new Map<string, Door>();
+const call = (path: string, init?: RequestInit): Promise<Response> =>
+  fetch(page.endpoint + path, { credentials: "include", signal: AbortSignal.timeout?.(PATIENCE), ...init });
 
-/** The one door to the server at `endpoint`. */
-export function door(endpoint: string): Door {
-  let found = doors.get(endpoint);
-  if (!found) doors.set(endpoint, (found = new Door(endpoint)));
-  return found;
-}
+export const ask = async (path: string, init?: RequestInit): Promise<any> => (await call(path, init)).json();
 
-/** The server's public door: tells the session context, takes blobs, and is tried again when it did not. */
-export class Door {
-  private latest?: SessionContext;
-  /** What became of each blob that this page has posted; `waiting` while it is under way. */
-  private readonly outcomes = new Map<string, Outcome>();
-
-  constructor(private readonly endpoint: string) {
-    addEventListener("online", () => void this.retry());
-  }
-
-  /** The session context, or the latest one known where the server does not answer, or nothing. */
-  async context(): Promise<SessionContext | undefined> {
-    await this.refresh();
-    return this.latest;
-  }
-
-  /**
-   * Takes a finished blob, and says what became of it. It waits in storage until the server has
-   * answered: a page that closes, or a server that is down, loses nothing.
-   */
-  async deliver(blob: InteractionBlob): Promise<Outcome> {
-    waiting.add(this.endpoint, blob);
-    await this.drain();
-    // Another tab may have been faster with this one; then it no longer waits.
-    return this.outcomes.get(blob.id) ?? (waiting.has(blob.id) ? "waiting" : "stored");
-  }
-
-  /** The same while the page is going away: the request leaves now, without waiting for its turn. */
-  async deliverNow(blob: InteractionBlob): Promise<void> {
-    waiting.add(this.endpoint, blob);
-    await this.hurry(blob);
-  }
-
-  /** Posts a delivered blob whose turn has not come. */
-  async hurry(blob: InteractionBlob): Promise<void> {
-    if (waiting.has(blob.id) && !this.outcomes.has(blob.id)) await this.settle(blob);
-  }
-
-  /** Sends all that waits for this server, newest first, until it is found not ready. */
-  drain(): Promise<void> {
-    return waiting.alone(async () => {
-      if (!this.latest) return;
-      for (const blob of waiting.list(this.endpoint, serverTime(this.latest))) {
-        // The person may have opted out since the list was made.
-        if (waiting.has(blob.id) && (await this.settle(blob)) === "waiting") return;
-      }
-    });
-  }
-
-  private async retry(): Promise<void> {
-    if (waiting.count() && (await this.refresh())) await this.drain();
-  }
-
-  /** Fetches a new context, and says whether one came. */
-  private async refresh(): Promise<boolean> {
+/** Fetches a new context, and says whether one came. */
+export const refresh = (): Promise<unknown> =>
+  (asking ??= (async () => {
+    let came;
+    const fetchContext = async (init?: RequestInit): Promise<void> => {
+      const told = await ask("/wsapi/session_context", init);
+      came = told.server_time > 0;
+      if (came) setContext(told);
+    };
     try {
-      const answer = await this.fetch("session_context", { cache: "no-store" });
-      if (!answer.ok) return false;
-      this.latest = parseContext(await answer.json());
+      // No cookie comes of the first question: the answer may be that this server waits for a yes.
+      const first = !agreed() && !load(SENT);
+      if (first) await fetchContext({ credentials: "omit" });
+      if (!first || permitted()) await fetchContext();
+    } catch (error) {
+      say(error); // No network, or an answer that is not Brine's.
+    }
+    asking = undefined;
+    tellChange();
+    if (came) drain();
+    return came;
+  })());
+
+/** Waits, for longer each time, or until the browser is back on the net. */
+const nap = (): Promise<unknown> =>
+  new Promise((done) => {
+    setTimeout(done, pause * (1 + Math.random()));
+    addEventListener("online", done, { once: true });
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  });
+
+/** Returns when there is a context, unless there is no need for one. */
+export const known = async (): Promise<void> => {
+  while (permitted() && !context && !(await refresh())) await nap();
+};
+
+/** Sends a body, with the token where one is due, and says what became of it. */
+const send = async (path: string, body: object): Promise<Outcome> => {
+  const once = async (): Promise<number> => {
+    try {
+      const { status } = await call(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(path[1] === "v" ? body : { csrf: context?.csrf_token, ...body }),
+        keepalive: true,
+      });
+      return status;
     } catch {
-      return false; // No network, or an answer that is not Brine's.
+      return 503; // No network.
     }
-    if (this.latest.data_sample_rate === 0) waiting.forget(this.endpoint);
-    return true;
-  }
-
-  private async settle(blob: InteractionBlob): Promise<Outcome> {
-    this.outcomes.set(blob.id, "waiting");
-    const outcome = await this.post(blob).catch((): Outcome => "waiting");
-    this.outcomes.set(blob.id, outcome);
-    if (outcome !== "waiting") waiting.remove(blob.id);
-    return outcome;
-  }
-
-  private async post(blob: InteractionBlob): Promise<Outcome> {
-    let status = await this.postOnce(blob);
-    if (status === 403) {
-      // The token has expired, or the cookie is gone with another browser session: once more with new ones.
-      if (!(await this.refresh())) return "waiting";
-      if (this.latest?.data_sample_rate === 0) return "off";
-      status = await this.postOnce(blob);
-    }
-    return judge(status);
-  }
-
-  private async postOnce(data: InteractionBlob): Promise<number> {
-    const answer = await this.fetch("interaction_data", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ csrf: this.latest?.csrf_token, data }),
-      keepalive: true,
-    });
-    return answer.status;
-  }
-
-  private fetch(call: string, init: RequestInit): Promise<Response> {
-    const signal = AbortSignal.timeout?.(PATIENCE);
-    return fetch(`${this.endpoint}/wsapi/${call}`, { credentials: "include", signal, ...init });
-  }
-}
-
-/** The server's time at `at` (by `performance.now()`), in ms, going by its context. */
-export function serverTime(context: SessionContext, at = performance.now()): number {
-  return context.server_time + Math.max(at - context.receivedAt, 0);
-}
-
-/** Only 429, a failing server and no network are worth another try; all else ends it. */
-function judge(status: number): Outcome {
-  if (status === 204) return "off";
-  if (status < 300) return "stored";
-  return status === 429 || status >= 500 ? "waiting" : "refused";
-}
-
-/** Reads a context. Who has opted out is not recorded, nor is anyone where the answer makes no sense. */
-function parseContext(answer: any): SessionContext {
-  const { csrf_token, server_time, data_sample_rate: rate, opted_out } = answer;
-  const sound = typeof csrf_token === "string" && server_time > 0 && rate > 0 && rate <= 1;
-  return {
-    csrf_token,
-    server_time,
-    data_sample_rate: sound && !opted_out ? rate : 0,
-    receivedAt: performance.now(),
   };
-}
+  let status = await once();
+  // The token has expired, or the cookie is gone with another browser session: once more with new ones.
+  if (status === 403) status = !(await refresh()) ? 503 : permitted() ? await once() : 204;
+  // Only 429, a failing server and no network are worth another try; all else ends it.
+  if (status === 429 || status >= 500) return "waiting";
+  return status === 204 ? "off" : status < 300 ? "stored" : "refused";
+};
+
+/** Sends what waits, and lets it go when the server has answered. */
+const settle = async (id: string): Promise<Outcome> => {
+  const entry = get(id);
+  if (!entry) return "stored"; // By another tab, that was faster.
+  const outcome = await send(entry[3], entry[4]);
+  say(outcome, entry[4]);
+  if (outcome !== "waiting") {
+    remove(id);
+    if (id === FORGET) save("brine.install");
+    if (outcome === "refused") drop();
+  }
+  return outcome;
+};
+
+/** What may be sent now: not what is meant for another server, nor what is paused and may still go on. */
+const due = (): Waiting[] =>
+  all().filter(([, at, endpoint, , , paused]) => endpoint === page.endpoint && (!paused || serverTime() - at > HOUR));
+
+/** Sends all that waits, newest first, until the server is found not ready; then tries again later. */
+export const drain = async (): Promise<void> => {
+  let ready = context || !due()[0] || (await refresh());
+  trim();
+  for (const [id] of due()) if (ready && (await alone(id, () => settle(id))) === "waiting") ready = false;
+  if (ready) pause = FIRST_PAUSE;
+  if (due()[0]) tryLater();
+};
+
+const tryLater = (): unknown =>
+  (napping ??= nap().then(() => {
+    napping = undefined;
+    drain();
+  }));
+
+/** Keeps what is to be sent. It waits in storage until the server has answered. */
+export const keep = (id: string, at: number, path: string, body: object, paused?: number): void =>
+  put([id, at, page.endpoint, path, body, paused]);
+
+/** Keeps and sends what was just made, and says what became of it. */
+export const deliver = (id: string, at: number, path: string, body: object): Promise<Outcome> => {
+  keep(id, at, path, body);
+  // It leaves now, for the page may be going away; the lock is for the other tabs to see.
+  const sending = settle(id);
+  alone(id, () => sending);
+  sending.then(tryLater);
+  return sending;
+};
+
+const tellChoice = async (opted_out: boolean): Promise<boolean> => {
+  choose(opted_out);
+  permitted();
+  tellChange();
+  const taken = (await send("/privacy/opt-out", { opted_out })) === "stored";
+  if (!opted_out) await refresh();
+  return taken;
+};
+
+export const optOut = (): Promise<boolean> => tellChoice(true);
+export const optIn = (): Promise<boolean> => tellChoice(false);

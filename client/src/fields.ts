@@ -1,35 +1,46 @@
-import type { InteractionBlob } from "./blob";
-import { languageTag } from "./names";
+import type { Fields } from "./api";
+import { attempt, say } from "./debug";
+import { ABSURD, MOST_EXPERIMENTS } from "./limits";
 
-/** What a page may tell about the person's accounts with `dialog.set()`: counts and kinds, never an address. */
-export type Fields = Pick<InteractionBlob, "email_type" | "number_emails" | "number_sites_logged_in" | "new_account">;
+/**
+ * A name mended to the alphabet that the server accepts, so that one odd name never costs a whole blob. What follows
+ * a `?` or `#` may tell of a person and is cut. Throws where it is no text.
+ */
+const mend = (name: string, foreign = /[^\w.-]/g, most = 32): string => {
+  const mended = name.slice(0, ABSURD).replace(/[?#][^]*/, "").replace(foreign, "_").slice(0, most) || "_";
+  if (mended !== name) say(name, "mended", mended);
+  return mended;
+};
 
-/** Keeps of `given` what the server's schema has, each value in its range; the rest is left out. */
-export function clean(given: Fields): Fields {
-  const { email_type, new_account } = given;
-  return defined({
-    email_type: email_type === "primary" || email_type === "secondary" ? email_type : undefined,
-    new_account: typeof new_account === "boolean" ? new_account : undefined,
-    number_emails: count(given.number_emails, 10_000),
-    number_sites_logged_in: count(given.number_sites_logged_in, 10_000),
-  });
-}
+/** An event's name. UUIDs, hashes and long numbers are most often somebody's id. */
+export const eventName = (name: string): string => mend(name, /[^\w.:/-]|[\da-f]{8}[\da-f-]*/gi, 64);
 
-/** What the browser tells about itself, at the precision that the server takes. */
-export function surroundings(): Pick<InteractionBlob, "language" | "screen_size"> {
-  const width = count(screen.width, 32_767);
-  const height = count(screen.height, 32_767);
-  return defined({
-    language: languageTag(document.documentElement.lang || navigator.language),
-    screen_size: width !== undefined && height !== undefined ? { width, height } : undefined,
-  });
-}
+const count = (value: any) => (value >= 0 && value === +value ? Math.min(value, 10_000) | 0 : undefined);
 
-/** The object without its undefined members. */
-export function defined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
-}
+/** What makes a value fit each field that a page may tell, by the server's schema; undefined leaves it out. */
+const mends: Record<string, (value: any, before: any) => unknown> = {
+  __proto__: null as never,
+  dialog: (name) => mend(name.toLowerCase(), /\W/g),
+  release: (name) => mend(name),
+  language: (tag) => /^[a-z]{2,3}([-_][a-z\d]{2,8}){0,3}$/i.exec(tag)?.[0],
+  email_type: (type) => /^(primary|secondary)$/.exec(type)?.[0],
+  number_emails: count,
+  number_sites_logged_in: count,
+  new_account: (value) => (value === !!value ? value : undefined),
+  experiments(given, all) {
+    for (const name in given) {
+      const more = { ...all, [mend(name.toLowerCase())]: mend(given[name].toLowerCase()) };
+      if (Object.keys(more).length <= MOST_EXPERIMENTS) all = more;
+    }
+    return all;
+  },
+};
 
-function count(value: unknown, most: number): number | undefined {
-  return typeof value === "number" && value >= 0 ? Math.min(Math.floor(value), most) : undefined;
-}
+/** Adds what is given to the fields, each value made to fit; what cannot be is left out. */
+export const tell = (fields: any, given: Fields): void => {
+  for (const name in given) {
+    const mended = attempt(() => mends[name]!((given as any)[name], fields[name]));
+    if (mended == null) say(name, "refused");
+    else fields[name] = mended;
+  }
+};

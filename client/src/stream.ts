@@ -1,44 +1,24 @@
-import type { Entry } from "./blob";
-import { eventName } from "./names";
+import type { Entry, InteractionBlob } from "./api";
+import { eventName } from "./fields";
+import { MOST_BYTES, MOST_ENTRIES, MOST_REPEATS } from "./limits";
 
-/** What the server takes in one blob; of a longer stream the beginning and the end are kept. */
-const MOST_ENTRIES = 200;
-const KEPT_AT_START = 150;
-const MOST_REPEATS = 10_000;
-const LONGEST = 86_400_000;
 
-/** The events of one use of a dialog, timed by the monotonic clock: a wrong local clock does no harm. */
-export class EventStream {
-  readonly startedAt = performance.now();
-  private readonly entries: Entry[] = [];
+/** Of a long stream the beginning and the end are kept: of 200 entries the first 150 and the last 50. */
+const cut = (entries: Entry[]): unknown => entries.splice((entries.length * 3) >> 2, 1);
 
-  /** Adds an event that began at `at` (by `performance.now()`) and, where given, took `duration` ms. */
-  add(name: unknown, at = performance.now(), duration?: number): void {
-    const entry: Entry = [eventName(name), millis(at - this.startedAt)];
-    if (duration !== undefined) entry.push(millis(duration));
+/** Adds an event, or counts one more of the same: the fourth part is how often it came, all told. */
+export const add = (entries: Entry[], name: string, ...times: [offset: number, duration?: number]): void => {
+  const entry: Entry = [eventName(name), ...times];
+  const last = entries[entries.length - 1];
+  if (last?.[0] === entry[0]) {
+    last[2] ??= 0;
+    last[3] = Math.min((last[3] ?? 1) + 1, MOST_REPEATS);
+  } else if (entries.push(entry) > MOST_ENTRIES) cut(entries);
+};
 
-    const last = this.entries[this.entries.length - 1];
-    if (last && last[0] === entry[0]) return repeat(last);
-
-    this.entries.push(entry);
-    if (this.entries.length > MOST_ENTRIES) this.entries.splice(KEPT_AT_START, 1);
-  }
-
-  /** Forgets all of it: this dialog is not to be recorded. */
-  clear(): void {
-    this.entries.length = 0;
-  }
-
-  /** A copy of the entries, as they stand. */
-  list(): Entry[] {
-    return this.entries.map((entry) => [...entry]);
-  }
-}
-
-/** Counts one more of the same event: the fourth part is how often it came, all told. */
-function repeat(entry: Entry): void {
-  entry[2] ??= 0;
-  entry[3] = Math.min((entry[3] ?? 1) + 1, MOST_REPEATS);
-}
-
-const millis = (ms: number): number => Math.floor(Math.min(Math.max(ms, 0), LONGEST));
+/** A copy of the blob, with as many entries left out as it takes to make it fit. */
+export const fit = (blob: InteractionBlob): InteractionBlob => {
+  const copy = JSON.parse(JSON.stringify(blob));
+  while (copy.event_stream.length > MOST_ENTRIES || JSON.stringify(copy).length > MOST_BYTES) cut(copy.event_stream);
+  return copy;
+};

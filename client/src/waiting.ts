@@ -1,91 +1,68 @@
-import type { InteractionBlob } from "./blob";
+import { serverTime } from "./context";
+import { say } from "./debug";
+import { HOUR_OF_SLOTS, LONGEST_WAIT, MOST_AN_HOUR, MOST_BYTES_WAITING, MOST_WAITING } from "./limits";
+import { keys, load, save } from "./storage";
 
-/** A finished blob, and the server it is meant for. */
-export interface Waiting {
-  endpoint: string;
-  blob: InteractionBlob;
-}
+/** What waits in this browser for a server. Each lies under a key of its own, so that tabs do not undo each other. */
+export type Waiting = [
+  id: string,
+  /** Server time when it was made, in ms, floored to 10 minutes. */
+  at: number,
+  endpoint: string,
+  path: string,
+  body: any,
+  /** When a paused dialog began, by the monotonic clock. It is not to be sent before an hour has passed. */
+  paused?: number,
+];
 
-const KEY = "brine.waiting";
-const MOST = 20;
-const LONGEST = 6 * 86_400_000;
+const KEY = "brine.waiting.";
 
-/**
- * How long a change of localStorage may take to be seen by other tabs, in ms: browsers do not make a
- * page wait for that. The lock is held for so much longer than the work takes.
- */
-const SPREADING = 100;
+/** The key of the times, in slots, at which blobs were sent within the last hour. */
+export const SENT = "brine.sent";
 
-/** The whole list, where localStorage is full or forbidden; it then lives as long as the page. */
-let memory: Waiting[] | undefined;
+/** The id of the one request to be forgotten. */
+export const FORGET = "forget";
 
-/** Adds a blob; beyond the most that may wait, the oldest is dropped. */
-export function add(endpoint: string, blob: InteractionBlob): void {
-  save([...load(), { endpoint, blob }].slice(-MOST));
-}
+/** All that waits, newest first. */
+export const all = (): Waiting[] =>
+  keys(KEY)
+    .map(load)
+    .filter((entry) => entry?.[4])
+    .sort((a, b) => b[1] - a[1]);
 
-/** What waits for one server, newest first; what is older than 6 days by the server's time is dropped. */
-export function list(endpoint: string, serverTime: number): InteractionBlob[] {
-  const young = load().filter(({ blob }) => blob.timestamp > serverTime - LONGEST);
-  save(young);
-  return young.filter((entry) => entry.endpoint === endpoint).map(({ blob }) => blob).reverse();
-}
+export const get = (id: string): Waiting | undefined => load(KEY + id);
 
-export function has(id: string): boolean {
-  return load().some(({ blob }) => blob.id === id);
-}
+export const remove = (id: string): void => save(KEY + id);
 
-export function remove(id: string): void {
-  save(load().filter(({ blob }) => blob.id !== id));
-}
+export const put = (entry: Waiting): void => {
+  save(KEY + entry[0], entry);
+  trim();
+};
 
-/** Forgets all that waits for one server: the person has opted out, or collection is off. */
-export function forget(endpoint: string): void {
-  save(load().filter((entry) => entry.endpoint !== endpoint));
-}
-
-/** How many finished blobs wait in this browser, for any server. */
-export const count = (): number => load().length;
-
-/**
- * Runs `work` while no other tab and no other part of this page does, so that what waits is sent once.
- * Without Web Locks (an insecure page, an old browser) tabs may overlap; the blob's id then keeps
- * the server from counting it twice.
- */
-export function alone(work: () => Promise<void>): Promise<void> {
-  const { locks } = navigator;
-  if (!locks) return (lastTurn = lastTurn.then(work, work));
-  return new Promise((resolve, reject) => {
-    const held = async () => {
-      await work().then(resolve, reject);
-      await new Promise((done) => setTimeout(done, SPREADING));
-    };
-    locks.request(KEY, held).catch(reject);
+/** Drops what is too much or, by the server's time, too old; the oldest first. */
+export const trim = (): void =>
+  all().forEach(([id, at], i, list) => {
+    const much = i >= MOST_WAITING || JSON.stringify(list.slice(0, i)).length > MOST_BYTES_WAITING;
+    if (id !== FORGET && (much || serverTime() - at > LONGEST_WAIT)) {
+      remove(id);
+      drop();
+    }
   });
-}
 
-let lastTurn: Promise<void> = Promise.resolve();
+/** How many were lost in this browser. */
+export const dropped = (): number => load("brine.dropped") | 0;
 
-function load(): Waiting[] {
-  if (memory) return memory;
-  try {
-    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(stored) ? stored.filter(isWaiting) : [];
-  } catch {
-    return []; // Forbidden, or another script's text under our key.
-  }
-}
+/** Counts one more that is lost. */
+export const drop = (): void => {
+  say("dropped");
+  save("brine.dropped", dropped() + 1);
+};
 
-function save(list: Waiting[]): void {
-  try {
-    if (list.length) localStorage.setItem(KEY, JSON.stringify(list));
-    else localStorage.removeItem(KEY);
-    memory = undefined;
-  } catch {
-    memory = list;
-  }
-}
-
-function isWaiting(entry: any): entry is Waiting {
-  return typeof entry?.endpoint === "string" && typeof entry.blob?.id === "string" && entry.blob.timestamp > 0;
-}
+/** Whether one more blob may be sent within the hour. */
+export const admit = (): boolean => {
+  const recent = [load(SENT)].flat().filter((at) => serverTime() - at < HOUR_OF_SLOTS);
+  const few = recent.length < MOST_AN_HOUR;
+  if (few) save(SENT, [...recent, serverTime()]);
+  else drop();
+  return few;
+};

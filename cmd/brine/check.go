@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"brine/config"
+	"brine/event"
 	"brine/sanitize"
 )
 
@@ -20,7 +21,7 @@ type checkCmd struct {
 // Help is shown below the flags.
 func (*checkCmd) Help() string {
 	return `Exit code 0 when all is well, 1 with each mistake in a line: file:line: key: what is wrong (the likely fix).
-Warnings are of the allowlist: what is worth a second look. They do not fail.
+Warnings are told too, and leave the exit code as it is.
 
 Examples:
   brine check --config /etc/brine/brine.yaml
@@ -33,7 +34,7 @@ type report struct {
 	Streams  int             `json:"streams"` // interaction is one of them
 	Schemas  int             `json:"schemas"`
 	Mistakes config.Mistakes `json:"mistakes"`
-	Warnings config.Mistakes `json:"warnings,omitempty"`
+	Warnings config.Mistakes `json:"warnings,omitempty"` // what works, and is most likely not meant so
 	Salts    *saltsFound     `json:"salts,omitempty"`
 
 	Joins   []sanitize.Join   `json:"joins,omitempty"`   // where they were asked for
@@ -66,11 +67,24 @@ func (c *checkCmd) check() (report, error) {
 		return report{}, err
 	}
 	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
-	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry)); err != nil {
+	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
 		return report{}, err
 	}
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
+}
+
+// checkPolicy finds what the policy page could not say.
+func (r *report) checkPolicy(cfg *config.Config, registry *event.Registry) error {
+	streams, err := openStreams(cfg, registry)
+	if err != nil {
+		return err
+	}
+	r.Warnings = append(r.Warnings, operatorWarnings(cfg)...)
+	mistakes, warnings := undescribed(cfg, policyOf(cfg, streams), nil)
+	r.Mistakes, r.Warnings = append(r.Mistakes, mistakes...), append(r.Warnings, warnings...)
+	r.Warnings.Sort()
+	return nil
 }
 
 func (c *checkCmd) print(g *globals, r report) error {

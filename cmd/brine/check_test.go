@@ -98,7 +98,9 @@ func TestCheckJSON(t *testing.T) {
 		want string
 	}{
 		{[]string{"check", "--json"}, `{"ok":false,"streams":0,"schemas":0,"mistakes":[{"file":"brine.yaml","line":2,"path":"data","what":"must name a folder","fix":"like ./data"}]}`},
-		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[]}`},
+		{[]string{"check", "--json", "--config", "/dev/null"}, `{"ok":true,"streams":1,"schemas":1,"mistakes":[],"warnings":[` +
+			`{"file":"/dev/null","path":"policy.contact","what":"empty: the policy page cannot say where people may ask","fix":"a mail, web or postal address"},` +
+			`{"file":"/dev/null","path":"policy.operator","what":"empty: the policy page cannot say who is responsible","fix":"the name of whoever runs this"}]}`},
 	} {
 		stdout, _, _ := brine(t, c.args...)
 		if got := withoutSalts.ReplaceAllString(strings.TrimSpace(stdout), "}"); got != c.want || !json.Valid([]byte(got)) {

@@ -22,6 +22,8 @@ const (
 	tmpFolder  = "tmp"
 	lockFile   = "lock"
 	socketFile = "brine.sock"
+
+	policyFolder = "policy"
 )
 
 // errLocked is in the error of [openDataDir] where another process has the folder: a command that
@@ -138,6 +140,8 @@ func emptyFolder(path string) error {
 func (d *dataDir) log() string  { return filepath.Join(d.path, logFolder) }
 func (d *dataDir) lake() string { return filepath.Join(d.path, lakeFolder) }
 func (d *dataDir) tmp() string  { return filepath.Join(d.path, tmpFolder) }
+
+func (d *dataDir) policy() string { return filepath.Join(d.path, policyFolder) }
 
 // Close gives the folder free. What listens on its socket is closed before.
 func (d *dataDir) Close() error {

@@ -45,6 +45,7 @@ func (c *demoCmd) Run(g *globals) error {
 			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
 		}
 	}
+	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (h *house) makeHistory(g *globals) error {
 	}()
 	in := showProgress(g, "history", r)
 	defer in.done()
-	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp())
+	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg))
 	return err
 }
 

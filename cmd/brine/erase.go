@@ -151,7 +151,8 @@ func (c *eraseCmd) eraseIn(g *globals, cfg *config.Config, data *dataDir, stream
 	if err != nil {
 		return receipt, err
 	}
-	all, err := openErasures(cfg, own.lake, own.log, streams, salts, slog.New(slog.DiscardHandler))
+	silent := slog.New(slog.DiscardHandler)
+	all, err := openErasures(cfg, own.log, newSanitizer(cfg, streams, own.lake, salts, silent), silent)
 	if err != nil {
 		return receipt, err
 	}

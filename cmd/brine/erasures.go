@@ -12,21 +12,16 @@ import (
 	"brine/erasure"
 	"brine/event"
 	"brine/eventlog"
-	"brine/lake"
-	"brine/salt"
 )
 
-// The folders of erasures in a data folder.
-const (
-	erasuresFolder = "erasures"
-	receiptsFolder = "receipts"
-)
+// erasuresFolder is where erasures that are not complete wait, in a data folder.
+const erasuresFolder = "erasures"
 
 // openErasures takes up the erasures that wait in a data folder.
-func openErasures(cfg *config.Config, l *lake.Lake, log *eventlog.Log, streams map[string]*event.Stream, salts *salt.Folder, logger *slog.Logger) (*erasure.Erasures, error) {
+func openErasures(cfg *config.Config, log *eventlog.Log, s *sanitizer, logger *slog.Logger) (*erasure.Erasures, error) {
 	return erasure.Open(erasure.Options{
 		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
-		Lake: l, Log: log, Streams: streams, Salts: salts.For, Logger: logger,
+		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Logger: logger,
 	})
 }
 

@@ -28,18 +28,22 @@ type house struct {
 	streams map[string]*event.Stream
 	logger  *slog.Logger
 
-	data     *dataDir
-	log      *eventlog.Log
-	lake     *lake.Lake
-	ready    *readiness
-	salts    *salt.Folder
-	rotator  *salt.Rotator
-	erasures *erasure.Erasures
-	intake   *intake.Server
-	console  *console.Server
-	doors    []*door
-	stop     []func() error // in the order of starting
-	demo     bool
+	data      *dataDir
+	log       *eventlog.Log
+	lake      *lake.Lake
+	ready     *readiness
+	sanitizer *sanitizer
+	purger    *purger
+	periods   salt.Periods
+	salts     *salt.Folder
+	rotator   *salt.Rotator
+	erasures  *erasure.Erasures
+	intake    *intake.Server
+	console   *console.Server
+	policy    *publishedPolicy
+	doors     []*door
+	stop      []func() error // in the order of starting
+	demo      bool
 }
 
 // houseOptions are what serve and demo differ in.
@@ -80,7 +84,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openSalts(); err != nil {
 		return err
 	}
-	if h.erasures, err = openErasures(h.cfg, h.lake, h.log, h.streams, h.salts, h.logger); err != nil {
+	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
+	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger}
+	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, h.logger); err != nil {
 		return err
 	}
 	if err := h.openIntake(); err != nil {
@@ -91,6 +97,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 }
 
 func (h *house) openIntake() error {
+	pages, err := h.openPolicy()
+	if err != nil {
+		return err
+	}
 	key, err := intake.LoadCSRFKey(h.cfg.CSRFKeyPath())
 	if err != nil {
 		return err
@@ -103,6 +113,7 @@ func (h *house) openIntake() error {
 		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
+		Consent: string(h.cfg.Consent), Privacy: pages,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
@@ -144,9 +155,12 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
 	go h.ready.run(inner)
-	var keepers sync.WaitGroup
-	keepers.Go(func() { h.rotator.Run(inner) })
-	keepers.Go(func() { h.erasures.Run(inner) })
+	var jobs sync.WaitGroup
+	jobs.Go(func() { h.rotator.Run(inner) })
+	jobs.Go(func() { h.sanitizer.run(inner) })
+	jobs.Go(func() { h.policy.run(inner) })
+	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
+	jobs.Go(func() { h.erasures.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -160,7 +174,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
-	keepers.Wait()
+	jobs.Wait()
 	return errors.Join(err, <-lakeDone)
 }
 

@@ -78,6 +78,7 @@ func openStreams(cfg *config.Config, registry *event.Registry) (map[string]*even
 			continue
 		}
 		streams[name] = s
+		mistakes = append(mistakes, descriptionMistakes(cfg, s)...)
 	}
 	if len(mistakes) > 0 {
 		mistakes.Sort()

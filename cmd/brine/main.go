@@ -12,9 +12,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"brine/policy"
 )
 
 // cli is the command line: one field a command.
@@ -27,6 +30,9 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
+	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist."`
+	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
+	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -81,6 +87,7 @@ func parse(args []string, g *globals) (command *kong.Context, code int, done boo
 	parser, err := kong.New(&flags,
 		kong.Name("brine"),
 		kong.Description("A KPI backend that forgets who the users were."),
+		kong.Vars{"languages": strings.Join(policy.Languages(), " or ")},
 		kong.Writers(g.stdout, g.stderr),
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

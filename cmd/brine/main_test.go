@@ -27,7 +27,7 @@ func TestUsage(t *testing.T) {
 		{"check --confg brine.yaml", exitUsage, `did you mean "--config"?`},
 		{"check brine.yaml", exitUsage, `unexpected argument`},
 		{"--help", exitOK, "Commands:"},
-		{"check --help", exitOK, "Example:"},
+		{"check --help", exitOK, "Examples:"},
 		{"version --help", exitOK, "Example:"},
 		{"version", exitOK, "brine dev"},
 		{"version --json", exitOK, `"version":"dev"`},

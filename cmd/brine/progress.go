@@ -37,3 +37,29 @@ func isTerminal(w io.Writer) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
 }
+
+// count shows on a terminal how many of a number of things are done; elsewhere it shows nothing.
+type count struct {
+	g    *globals
+	what string
+	bar  *progressbar.ProgressBar // from the first show on
+}
+
+func showCount(g *globals, what string) *count { return &count{g: g, what: what} }
+
+func (c *count) show(done, of int) {
+	if of == 0 || !isTerminal(c.g.stderr) {
+		return
+	}
+	if c.bar == nil {
+		c.bar = progressbar.NewOptions(of, progressbar.OptionSetWriter(c.g.stderr), progressbar.OptionSetDescription(c.what),
+			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	}
+	c.bar.Set(done)
+}
+
+func (c *count) done() {
+	if c.bar != nil {
+		c.bar.Finish()
+	}
+}

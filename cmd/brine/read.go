@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,7 +18,7 @@ import (
 type readCmd struct {
 	dataFlag
 	Stream  string `arg:"" help:"The stream to read, like interaction."`
-	Dataset string `default:"raw" enum:"raw,rejected,quarantine" help:"raw, rejected or quarantine."`
+	Dataset string `default:"raw" enum:"raw,sanitized,rejected,quarantine" help:"raw, sanitized, rejected or quarantine."`
 	From    string `help:"The first event time, inclusive: RFC 3339 or milliseconds."`
 	To      string `help:"The last event time, exclusive."`
 	Format  string `default:"ndjson" enum:"ndjson,json,csv,parquet" help:"ndjson, json (one page), csv or parquet."`
@@ -53,12 +54,20 @@ func (c *readCmd) Run(g *globals) (err error) {
 	if err := mustExist(cfg.Data); err != nil {
 		return err
 	}
+	all := tables(streams)
+	if c.Dataset == lake.Sanitized {
+		plans, err := compilePlans(cfg, streams)
+		if err != nil {
+			return fmt.Errorf("the allowlist says what columns there are, and is broken:\n%w", err)
+		}
+		all = append(all, sanitizedTables(plans)...)
+	}
 	temp, err := os.MkdirTemp("", "brine-read-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	l, err := lake.Open(g.ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Temp: temp, Tables: tables(streams), Logger: newLogger(g.stderr)})
+	l, err := lake.Open(g.ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Temp: temp, Tables: all, Logger: newLogger(g.stderr)})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func openSalts(cfg *config.Config, now func() time.Time) (*salt.Folder, error) {
 
 // openSalts wires the salts into the house: their periods name the sampling epoch, and a rotator keeps them.
 func (h *house) openSalts() (err error) {
+	if h.periods, err = h.cfg.Salts.Periods(); err != nil {
+		return err
+	}
 	if h.salts, err = openSalts(h.cfg, time.Now); err != nil {
 		return err
 	}
@@ -40,13 +43,7 @@ func (h *house) openSalts() (err error) {
 }
 
 // epoch is the sampling epoch of a time.
-func (h *house) epoch(t time.Time) string {
-	periods, err := h.cfg.Salts.Periods()
-	if err != nil {
-		panic(err) // the config was checked
-	}
-	return periods.At(t).Epoch()
-}
+func (h *house) epoch(t time.Time) string { return h.periods.At(t).Epoch() }
 
 // saltsStatus is how the salts stand, for brine status.
 type saltsStatus struct {

@@ -19,7 +19,7 @@ type serveCmd struct {
 // Help is shown below the flags.
 func (*serveCmd) Help() string {
 	return `Opens the public door (events come in) and the private door (events are read), until SIGINT or SIGTERM.
-SIGHUP, or a change of the file, reads sample rates anew.
+SIGHUP, or a change of the file or of the allowlist, reads sample rates and the allowlist anew.
 
 Example:
   brine serve --config /etc/brine/brine.yaml`
@@ -70,17 +70,20 @@ func closeWith(h *house, err error) error {
 	return err
 }
 
-// watchConfig takes on sample rates when the config file changes.
+// watchConfig takes on sample rates and the allowlist when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
 	return h.cfg.Watch(func(next *config.Config) {
 		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
 		}
-		if err := h.intake.Sampling.Set(rates(next), time.Now()); err != nil {
+		err := h.intake.Sampling.Set(rates(next), time.Now())
+		h.policy.changed()
+		if err != nil {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return
 		}
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+		h.sanitizer.take(next)
 	}, func(err error) {
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})

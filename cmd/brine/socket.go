@@ -21,7 +21,7 @@ func (h *house) socketHandler() http.Handler {
 			writeSocketError(w, errUnknownStream(r.PathValue("stream"), h.cfg))
 			return
 		}
-		report, err := importEvents(r.Context(), h.lake, s, r.Body, h.data.tmp())
+		report, err := importEvents(r.Context(), h.lake, s, r.Body, h.data.tmp(), oldestImport(h.cfg))
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // this process stops: the cut connection says so at the other end
 		}
@@ -31,6 +31,8 @@ func (h *house) socketHandler() http.Handler {
 		}
 		json.NewEncoder(w).Encode(report)
 	})
+	mux.HandleFunc("POST /sanitize", h.serveSanitize)
+	mux.HandleFunc("POST /purge", h.servePurge)
 	mux.HandleFunc("POST /erasures", h.postErasure)
 	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -46,6 +48,16 @@ func writeSocketError(w http.ResponseWriter, err error) {
 
 // askSocket sends one request to the brine that has the data folder and decodes its answer.
 func askSocket(ctx context.Context, dataDir, method, path string, body io.Reader, answer any) error {
+	return askSocketFor(ctx, dataDir, method, path, body, func(from io.Reader) error {
+		if err := json.NewDecoder(from).Decode(answer); err != nil {
+			return socketError(err)
+		}
+		return nil
+	})
+}
+
+// askSocketFor is the same for an answer that is read in parts.
+func askSocketFor(ctx context.Context, dataDir, method, path string, body io.Reader, read func(io.Reader) error) error {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialSocket(ctx, dataDir)
 	}}}
@@ -63,10 +75,7 @@ func askSocket(ctx context.Context, dataDir, method, path string, body io.Reader
 		why, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 		return errors.New(string(why))
 	}
-	if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
-		return socketError(err)
-	}
-	return nil
+	return read(res.Body)
 }
 
 // errStopped is the error of a question that the stop of the brine at the other end cut off.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +46,8 @@ type status struct {
 	Held       []lake.Summary   `json:"held"`
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
+	Sanitize   *sanitizeStatus  `json:"sanitize"`
+	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 }
 
@@ -83,7 +86,7 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -98,6 +101,7 @@ func (h *house) status(ctx context.Context) status {
 	if err := st.hold(ctx, h.lake); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	st.Purge = h.purger.status(st.Held)
 	return st
 }
 
@@ -113,7 +117,10 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 		return st, err
 	}
 	st.Salts, st.Erasures = &saltsStatus{Status: salts.Status()}, erasuresAtRest(cfg)
-	return st, st.hold(ctx, l)
+	st.Sanitize = newSanitizer(cfg, streams, l, salts, newLogger(io.Discard)).status(ctx)
+	err = st.hold(ctx, l)
+	st.Purge = newPurgeStatus(cfg, l, st.Held)
+	return st, err
 }
 
 func (s *status) hold(ctx context.Context, l *lake.Lake) error {
@@ -149,6 +156,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	for _, f := range s.LeftOut {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
+	s.Purge.print(g.stdout)
 	s.Salts.print(g)
 	if e := s.Erasures; e.Accepted+e.Removed > 0 {
 		fmt.Fprintf(g.stdout, "\nerasures: %d accepted, %d removed from files and not complete yet\n", e.Accepted, e.Removed)
@@ -156,7 +164,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	if s.Erasures.Error != "" {
 		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
 	}
-	return err
+	return errors.Join(err, s.Sanitize.print(g.stdout))
 }
 
 func minute(ms int64) string {

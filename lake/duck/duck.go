@@ -93,6 +93,7 @@ type Conn struct {
 	conn   c.Connection
 	feeder *feeder // nil until the first Feed
 	texts  []*textFunction
+	uuids  string // name of the function, once there is one
 }
 
 // Conn opens a connection.

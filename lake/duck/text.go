@@ -8,6 +8,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"runtime/cgo"
 	"slices"
@@ -110,7 +111,7 @@ func (f *textFunction) take() *memo {
 		f.idle = f.idle[:n-1]
 		return m
 	}
-	return &memo{text: f.make(), known: map[string]string{}}
+	return newMemo(f.make())
 }
 
 func (f *textFunction) put(m *memo) {
@@ -137,15 +138,29 @@ func brineTextCall(p, chunk, out unsafe.Pointer) {
 	m.call(c.DataChunk{Ptr: chunk}, c.Vector{Ptr: out})
 }
 
-// memo is a text function with what it gave lately.
+// memo is a text function with what it gave lately: a table in which a value has one place, so that it is bounded and
+// the garbage collector has nothing to look at in it.
 type memo struct {
 	text  Text
-	known map[string]string
+	seed  maphash.Seed
+	known []memoEntry
 	dst   []byte
 }
 
-// maxKnown bounds a memo; values are ids of some ten bytes, and what becomes of them.
-const maxKnown = 1 << 16
+// memoEntry has room for ids and for their pseudonyms; what is longer is not remembered.
+type memoEntry struct {
+	values, results uint8 // lengths
+	full            bool
+	value           [48]byte
+	result          [64]byte
+}
+
+// memoEntries is a power of 2; they take 30 MB, of which only what is used is in memory.
+const memoEntries = 1 << 18
+
+func newMemo(text Text) *memo {
+	return &memo{text: text, seed: maphash.MakeSeed(), known: make([]memoEntry, memoEntries)}
+}
 
 func (m *memo) call(chunk c.DataChunk, out c.Vector) {
 	in := newVector(c.DataChunkGetVector(chunk, 0))
@@ -154,21 +169,21 @@ func (m *memo) call(chunk c.DataChunk, out c.Vector) {
 			setNull(out, row)
 			continue
 		}
-		m.dst = m.of(m.dst[:0], in.String(row))
-		c.UnsafeVectorAssignStringElementLen(out, c.IdxT(row), m.dst)
+		c.UnsafeVectorAssignStringElementLen(out, c.IdxT(row), m.of(in.String(row)))
 	}
 }
 
-func (m *memo) of(dst, value []byte) []byte {
-	if known, ok := m.known[string(value)]; ok {
-		return append(dst, known...)
+// of gives the result for a value; it is good until the next one.
+func (m *memo) of(value []byte) []byte {
+	e := &m.known[maphash.Bytes(m.seed, value)%memoEntries]
+	if e.full && string(e.value[:e.values]) == string(value) {
+		return e.result[:e.results]
 	}
-	dst = m.text(dst, value)
-	if len(m.known) == maxKnown {
-		clear(m.known)
+	m.dst = m.text(m.dst[:0], value)
+	if len(value) <= len(e.value) && len(m.dst) <= len(e.result) {
+		e.values, e.results, e.full = uint8(copy(e.value[:], value)), uint8(copy(e.result[:], m.dst)), true
 	}
-	m.known[string(value)] = string(dst)
-	return dst
+	return m.dst
 }
 
 func setNull(v c.Vector, row int) {

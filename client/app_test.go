@@ -1,0 +1,124 @@
+package client_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+const schema = "/analytics/mobile_apps/app_session/1.1.0"
+
+// tellStream makes the door tell of one stream with install ids.
+func (d *door) tellStream(rate, epoch string) {
+	d.look(func() {
+		d.streams = fmt.Sprintf(`{"server_time":%d,"sampling_epoch":%q,"streams":{"app_session":{"sample_rate":%s,"unit":"app_install_id","schema":%q,"collect_until":"never"}}}`,
+			serverTime, epoch, rate, schema)
+	})
+}
+
+const sendEvent = `brine.app({ stream: "app_session", schema: "` + schema + `" }).event({ length_ms: 5, meta: { domain: "x" } })`
+
+// An app event bears what makes it one, and the install's id, which stays.
+func TestAppEvent(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	if id := evaluate[any](page, `brine.installId()`); id != nil {
+		t.Errorf("before its first use there is an install id %v", id)
+	}
+	for range 2 {
+		if got := evaluate[string](page, sendEvent); got != "stored" {
+			t.Fatalf("the event is %s", got)
+		}
+	}
+	install := evaluate[string](page, `brine.installId()`)
+	door.look(func() {
+		for _, e := range door.events {
+			meta, _ := e["meta"].(map[string]any)
+			if e["app_install_id"] != install || e["$schema"] != schema || meta["stream"] != "app_session" ||
+				meta["dt"] != "2026-11-21T13:40:00.000Z" || meta["domain"] != "x" || e["length_ms"] != 5.0 {
+				t.Errorf("the event is %v", e)
+			}
+		}
+	})
+}
+
+// An app event waits for a server that is down, under the id it has.
+func TestAppEventWaits(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	door.answer(503)
+	if got := evaluate[string](page, sendEvent); got != "waiting" || page.waiting() != 1 {
+		t.Fatalf("the event is %s", got)
+	}
+	door.answer(200)
+	poll(t, "the event to arrive", func() bool {
+		var n int
+		door.look(func() { n = len(door.events) })
+		return n == 1 && page.waiting() == 0
+	})
+}
+
+// The request to be forgotten is repeated until it is answered, on later pages too; then the id is gone.
+func TestForget(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	evaluate[string](page, sendEvent)
+	install := evaluate[string](page, `brine.installId()`)
+	door.answer(503)
+	if evaluate[bool](page, `brine.forget()`) || evaluate[string](page, `brine.installId()`) != install {
+		t.Error("it is said to be done")
+	}
+	if got := evaluate[string](page, sendEvent); got != "off" {
+		t.Errorf("meanwhile an event is %s", got)
+	}
+	evaluate[bool](page, `brine.optOut()`)
+	page.open(door.URL + "/blank")
+	door.answer(200)
+	evaluate[any](page, `brine.app({ stream: "app_session", schema: "x" }) && null`)
+	poll(t, "the server to answer", func() bool { return page.waiting() == 0 })
+	if id := evaluate[any](page, `brine.installId()`); id != nil {
+		t.Errorf("the install id is still %v", id)
+	}
+	door.look(func() {
+		if last := door.forgets[len(door.forgets)-1]; last != `{"unit":"`+install+`"}` {
+			t.Errorf("asked to forget %s", last)
+		}
+	})
+}
+
+// The client draws its sample as the server does.
+func TestSamplingConformance(t *testing.T) {
+	text, err := os.ReadFile("../../shared/conformance/sampling.json")
+	if err != nil {
+		t.Skip("skipped: ../shared is not here")
+	}
+	var file struct {
+		Cases []struct {
+			Epoch, Unit string
+			InAt        map[string]bool `json:"in_at"`
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil || len(file.Cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	for _, c := range file.Cases {
+		for rate, want := range c.InAt {
+			door.tellStream(rate, c.Epoch)
+			unit, _ := json.Marshal(c.Unit)
+			got := evaluate[string](page, `localStorage["brine.install"] = JSON.stringify(`+string(unit)+`), `+sendEvent)
+			if (got == "stored") != want || !want && got != "off" {
+				t.Errorf("epoch %s, unit %s, rate %s: %s", c.Epoch, c.Unit, rate, got)
+			}
+		}
+	}
+	if stored := page.stored(); !strings.Contains(strings.Join(stored, " "), "brine.install") {
+		t.Errorf("in the browser there is %q", stored)
+	}
+}

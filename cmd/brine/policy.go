@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"brine/policy"
+)
+
+// policyCmd prints the policy that the config makes, or what it changes for people.
+type policyCmd struct {
+	configFlag
+	Diff string `placeholder:"OLD.yaml" help:"Say in plain words what would change for people from this config to the other."`
+	Lang string `default:"en" help:"Language, ${languages}."`
+	JSON bool   `help:"Print JSON." xor:"form"`
+	HTML bool   `help:"Print a page of HTML." xor:"form"`
+}
+
+// Help is shown below the flags.
+func (*policyCmd) Help() string {
+	return `The policy is made from the config and the schemas, as the page /privacy of a server with this config. Markdown, unless
+--json or --html say otherwise. OLD.yaml names its schemas from where it lies: keep it beside the other.
+
+Examples:
+  brine policy --config /etc/brine/brine.yaml > PRIVACY.md
+  brine policy --config /etc/brine/new.yaml --diff /etc/brine/brine.yaml`
+}
+
+// Run prints.
+func (c *policyCmd) Run(g *globals) error {
+	l, ok := policy.InLanguage(c.Lang)
+	if !ok {
+		return fmt.Errorf("--lang %s: no such language (there are %s)", c.Lang, strings.Join(policy.Languages(), ", "))
+	}
+	p, err := configuredPolicy(c.path())
+	if err != nil {
+		return err
+	}
+	if c.Diff != "" {
+		return c.diff(g, p, l)
+	}
+	d := p.Document(l)
+	switch {
+	case c.JSON:
+		return json.NewEncoder(g.stdout).Encode(policy.Data{Policy: p, Language: l.Tag, Document: d})
+	case c.HTML:
+		page, err := policy.HTML(p, l)
+		if err != nil {
+			return err
+		}
+		_, err = g.stdout.Write(page)
+		return err
+	}
+	_, err = fmt.Fprint(g.stdout, d.Markdown())
+	return err
+}
+
+// configuredPolicy is the policy that a config file makes.
+func configuredPolicy(path string) (*policy.Policy, error) {
+	cfg, registry, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	streams, err := openStreams(cfg, registry)
+	if err != nil {
+		return nil, err
+	}
+	return inForce(policyOf(cfg, streams), cfg, cfg.Rate, time.Now()), nil
+}
+
+func (c *policyCmd) diff(g *globals, p *policy.Policy, l *policy.Language) error {
+	if c.HTML {
+		return fmt.Errorf("--diff prints text, or with --json JSON")
+	}
+	old, err := configuredPolicy(c.Diff)
+	if err != nil {
+		return err
+	}
+	before, after := old.Document(l), p.Document(l)
+	changes := policy.Diff(&before, &after)
+	if c.JSON {
+		return json.NewEncoder(g.stdout).Encode(map[string][]policy.Change{"changes": changes})
+	}
+	_, err = fmt.Fprint(g.stdout, l.DiffText(changes))
+	return err
+}

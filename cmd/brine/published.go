@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"brine/config"
+	"brine/event"
+	"brine/intake"
+	"brine/policy"
+)
+
+// policyOf is the policy that the config makes, but for what [inForce] adds.
+func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Policy {
+	p := &policy.Policy{
+		Operator: cfg.Policy.Operator, Contact: cfg.Policy.Contact,
+		OptIn: cfg.Consent == config.ConsentOptIn, DNT: cfg.OptOut.DNT,
+		// Nothing deletes anything yet: the page says so, and not what the config may wish.
+		Kept:    []policy.Kept{policy.KeptInLog(), {Dataset: "raw"}, {Dataset: "rejected"}, {Dataset: "quarantine"}},
+		Readers: []policy.Reader{},
+		Stores:  []policy.Store{},
+	}
+	for _, name := range cfg.StreamNames() {
+		s := policyStream(cfg.Streams[name], streams[name])
+		if name == event.Interaction { // it is what most people meet
+			p.Streams = slices.Insert(p.Streams, 0, s)
+		} else {
+			p.Streams = append(p.Streams, s)
+		}
+	}
+	return p
+}
+
+// inForce is the policy with what changes while Brine runs: the sample rates, and what has ended.
+func inForce(p *policy.Policy, cfg *config.Config, rate func(stream string) float64, now time.Time) *policy.Policy {
+	live := *p
+	live.Streams = slices.Clone(p.Streams)
+	for i := range live.Streams {
+		s := &live.Streams[i]
+		s.SampleRate, s.Ended = rate(s.Name), cfg.Streams[s.Name].CollectUntil.Passed(now)
+	}
+	return &live
+}
+
+func policyStream(c config.Stream, stream *event.Stream) policy.Stream {
+	s := policy.Stream{Name: stream.Name, Purpose: c.Purpose}
+	if until := c.CollectUntil.String(); until != "never" {
+		s.Until = until
+	}
+	words := map[string]policy.Words{}
+	for path, d := range c.Descriptions {
+		words[path] = policy.Words(d)
+	}
+	for _, schema := range stream.Schemas {
+		s.Versions = append(s.Versions, schema.ID)
+	}
+	s.Fields = policy.Fields(stream.Schemas, words)
+	return s
+}
+
+// publishedPolicy is the policy of a running brine: on its pages, and kept whenever it changes.
+type publishedPolicy struct {
+	current func() *policy.Policy
+	history *policy.History
+	logger  *slog.Logger
+	change  chan struct{} // holds one
+	told    string        // the last reason why it could not be kept, "" for none
+}
+
+// openPolicy opens the history, and gives what the public door serves.
+func (h *house) openPolicy() (func(http.ResponseWriter, *http.Request, intake.Visitor), error) {
+	history, err := policy.OpenHistory(h.data.policy())
+	if err != nil {
+		return nil, err
+	}
+	made := policyOf(h.cfg, h.streams)
+	h.policy = &publishedPolicy{history: history, logger: h.logger, change: make(chan struct{}, 1), current: func() *policy.Policy {
+		return inForce(made, h.cfg, h.intake.Sampling.Rate, time.Now())
+	}}
+	pages := &policy.Pages{Current: h.policy.current, History: history, Logger: h.logger}
+	return func(w http.ResponseWriter, r *http.Request, v intake.Visitor) { pages.Serve(w, r, policy.Visitor(v)) }, nil
+}
+
+// run keeps the policy at the start, when it is told of a change, and now and again: a day may have ended a stream.
+func (p *publishedPolicy) run(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		p.keep(time.Now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-p.change:
+		}
+	}
+}
+
+// changed tells run of a change. It does not wait.
+func (p *publishedPolicy) changed() {
+	select {
+	case p.change <- struct{}{}:
+	default: // it has been told and has not looked yet
+	}
+}
+
+// keep adds the policy to the history where it is new. On a full disk it is tried again.
+func (p *publishedPolicy) keep(now time.Time) {
+	added, err := p.history.Keep(policy.NewEdition(p.current(), now))
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	switch {
+	case added:
+		p.logger.Info("a new policy is in force and kept")
+	case reason != "" && reason != p.told:
+		p.logger.Error("the policy in force could not be kept; it is tried again", "err", reason)
+	}
+	p.told = reason
+}

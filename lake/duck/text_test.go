@@ -1,0 +1,137 @@
+package duck_test
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"brine/event"
+	"brine/lake/duck"
+)
+
+// texts gives the one column of text that a query has; null is "null".
+func (b *bench) texts(sql string) (got []string) {
+	b.tb.Helper()
+	rows, err := b.conn.Query(context.Background(), sql)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v := rows.Vector(0)
+		for i := range rows.Len() {
+			if v.Null(i) {
+				got = append(got, "null")
+			} else {
+				got = append(got, string(v.String(i)))
+			}
+		}
+	}
+	if rows.Err() != nil {
+		b.tb.Fatal(rows.Err())
+	}
+	return got
+}
+
+func TestTextFunction(t *testing.T) {
+	b := mustOpen(t)
+	var calls atomic.Int64
+	twice := func() duck.Text {
+		return func(dst, value []byte) []byte {
+			calls.Add(1)
+			return append(append(dst, value...), value...)
+		}
+	}
+	name, done, err := b.conn.TextFunction(twice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("long", 50)
+	got := b.texts("SELECT " + name + "(v) FROM (VALUES ('a'), (NULL), (''), ('é'), ('" + long + "')) t(v)")
+	if want := []string{"aa", "null", "", "éé", long + long}; !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+	calls.Store(0)
+	got = b.texts("SELECT max(" + name + "((i % 7)::VARCHAR)) FROM range(100000) t(i)")
+	if got[0] != "66" || calls.Load() > 14 { // 7 for each of two threads
+		t.Errorf("%q after %d calls for 7 values", got, calls.Load())
+	}
+	got = b.texts("SELECT list_transform([['a', NULL], NULL], lambda l: list_transform(l, lambda e: " + name + "(e)))::VARCHAR")
+	if got[0] != "[[aa, NULL], NULL]" {
+		t.Errorf("in lists: %q", got)
+	}
+	done()
+	if err := b.conn.Exec(context.Background(), "SELECT "+name+"('a')"); err == nil {
+		t.Error("the function is there when it is done")
+	}
+
+	// The next statement has the same function, and none of what the one before gave.
+	again, done, err := b.conn.TextFunction(func() duck.Text {
+		return func(dst, value []byte) []byte { return append(dst, bytes.ToUpper(value)...) }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	if got := b.texts("SELECT " + again + "('6')"); again != name || got[0] != "6" {
+		t.Errorf("%s gives %q", again, got)
+	}
+	other, done, err := b.conn.TextFunction(twice)
+	if err != nil || other == again {
+		t.Errorf("two at once are %s and %s, %v", again, other, err)
+	}
+	done()
+}
+
+// A function that fails fails the statement, and nothing else.
+func TestTextFunctionPanics(t *testing.T) {
+	b := mustOpen(t)
+	name, done, err := b.conn.TextFunction(func() duck.Text { return func([]byte, []byte) []byte { panic("broken") } })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	if err := b.conn.Exec(context.Background(), "SELECT "+name+"('a')"); err == nil {
+		t.Error("no error")
+	}
+	b.exec("SELECT 1")
+}
+
+func TestColumns(t *testing.T) {
+	b := mustOpen(t)
+	want := []event.Column{
+		{Name: "b", Kind: event.Bool}, {Name: "i", Kind: event.Int32}, {Name: "n", Kind: event.Int64}, {Name: "d", Kind: event.Double},
+		{Name: "s", Kind: event.String}, {Name: "u", Kind: event.UUID},
+		{Name: "l", Kind: event.List, Fields: []event.Column{{Kind: event.String}}},
+		{Name: "m", Kind: event.Map, Fields: []event.Column{{Kind: event.Int64}}},
+		{Name: "o", Kind: event.Struct, Fields: []event.Column{{Name: "x y", Kind: event.Double}}},
+	}
+	b.exec("CREATE TABLE t (" + duck.SQLColumns(want) + ")")
+	got, err := b.conn.Columns(context.Background(), "t")
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\n got %v\nwant %v", err, got, want)
+	}
+	for _, from := range []string{"nowhere", "(SELECT DATE '2026-11-21' AS d)"} {
+		if _, err := b.conn.Columns(context.Background(), from); err == nil {
+			t.Errorf("%s has columns", from)
+		}
+	}
+}
+
+func TestUUIDFunction(t *testing.T) {
+	b := mustOpen(t)
+	name, err := b.conn.UUIDFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.texts("SELECT " + name + "(18446744073709551615::UBIGINT, (i * 256)::UBIGINT)::VARCHAR FROM range(2) t(i)")
+	if want := []string{"ffffffff-ffff-ffff-0000-000000000000", "ffffffff-ffff-ffff-0000-000000000100"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+	if again, err := b.conn.UUIDFunction(); err != nil || again != name {
+		t.Errorf("a second one, %s, %v", again, err)
+	}
+}

@@ -10,11 +10,10 @@ import (
 // asidePrefix begins the names of files that are being written.
 const asidePrefix = "."
 
-// replaceFile puts content at path, 0600, whole or not at all, and durable when it returns nil. Its time and the
-// folder's are the hour's.
-func replaceFile(path string, content []byte, now time.Time) error {
-	folder, name := filepath.Split(path)
-	f, err := os.CreateTemp(folder, asidePrefix+name+".*")
+// replaceFile puts content at path, 0600, whole or not at all, and durable when it returns nil. It is written in the
+// folder aside, of the same file system, which [workFiles.open] clears. Its time and the folder's are the hour's.
+func replaceFile(aside, path string, content []byte, now time.Time) error {
+	f, err := os.CreateTemp(aside, asidePrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -32,7 +31,7 @@ func replaceFile(path string, content []byte, now time.Time) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(folder, now)
+	return syncFolder(filepath.Dir(path), now)
 }
 
 // syncFolder makes a folder's list of names durable.

@@ -132,11 +132,21 @@ func (l *Lake) List(dataset, stream string) (files []File) {
 	return files
 }
 
-// ClosedTo is the hour that is open: those before it are closed.
+// ClosedTo is the hour that is open: those before it are closed. A lake without its log knows it
+// by the newest hour that was flushed.
 func (l *Lake) ClosedTo() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.closedTo
+	if l.opts.Log != nil {
+		return l.closedTo
+	}
+	var newest time.Time
+	for _, f := range l.cat.files {
+		if f.Dataset == Raw && f.Hour.After(newest) {
+			newest = f.Hour
+		}
+	}
+	return newest
 }
 
 // Rewrite is a file to be made of others of the same hour and source.

@@ -69,7 +69,7 @@ func TestSaltDestroyWarns(t *testing.T) {
 	inFolder(t, nil)
 	brine(t, "salt", "rotate", "--now", "2027-02-01T00:00:00Z")
 	unsanitizedHours = func(_ *globals, _ *config.Config, p salt.Period) (int, error) { return 7, nil }
-	t.Cleanup(func() { unsanitizedHours = nil })
+	t.Cleanup(func() { unsanitizedHours = countUnsanitized })
 	if _, stderr, code := brine(t, "salt", "destroy", firstQuarter); code != exitFailed || !strings.Contains(stderr, "7 hours of "+firstQuarter+" are not sanitized yet") {
 		t.Error(code, stderr)
 	}

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,7 +13,10 @@ import (
 	"time"
 
 	"brine/event"
+	"brine/eventlog"
+	"brine/lake"
 	"brine/lake/duck"
+	"brine/salt"
 	"brine/sanitize"
 )
 
@@ -26,6 +26,7 @@ const (
 	sanitizeRows   = 1_000_000 // an hour
 	sanitizeRounds = 3
 	sanitizeMemory = 1 << 30
+	sanitizeStart  = 1795266000000 // ms since the epoch, of the first hour
 
 	sanitizeSchema = `
 $schema: https://json-schema.org/draft/2020-12/schema
@@ -60,40 +61,84 @@ app_session:
 		hash(i * 17) %% 2 = 0 AS is_anon FROM range(%[2]d) t(i)`
 )
 
-// sanitizing runs a plan over hours of raw files, one thread an hour and two hours at once, and copies the
-// same files without a rule in the same way.
+// sanitizing runs the job over hours of raw files, two hours at once, and copies the same files without a rule
+// in the same way: one thread an hour, packed as tightly.
 func (s *suite) sanitizing() ([]figure, error) {
 	plan, err := sanitizePlan()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sanitizeHours(2, func(conn *duck.Conn, hour int) error {
-		return conn.Exec(context.Background(), copyTo(fmt.Sprintf("("+sanitizeRaw+")", hour, sanitizeRows), s.hour("raw", hour)))
+	if err := s.sanitizeHours(func(conn *duck.Conn, hour int) error {
+		return conn.Exec(context.Background(), copyTo(fmt.Sprintf("("+sanitizeRaw+")", hour, sanitizeRows), s.rawHour(hour)))
 	}); err != nil {
 		return nil, err
 	}
 	var rates, limits []float64
 	var memory int64
 	for range sanitizeRounds {
-		limit, _, err := s.rate(func(conn *duck.Conn, hour int) error {
-			return conn.Exec(context.Background(), copyTo("(FROM "+s.rawRows(hour)+")", s.hour("copy", hour)))
+		limit, _, err := rate(func() error {
+			return s.sanitizeHours(func(conn *duck.Conn, hour int) error {
+				from := "read_parquet(" + duck.Quote(s.rawHour(hour)) + ")"
+				return conn.Exec(context.Background(), copyTo("(FROM "+from+")", filepath.Join(s.folder, fmt.Sprintf("copy-%d.parquet", hour))))
+			})
 		})
 		if err != nil {
 			return nil, err
 		}
-		rate, peak, err := s.rate(func(conn *duck.Conn, hour int) error { return s.sanitizeHour(conn, plan, hour) })
+		speed, peak, err := s.sanitizeOnce(plan)
 		if err != nil {
 			return nil, err
 		}
-		rates, limits, memory = append(rates, rate), append(limits, limit), max(memory, peak)
+		rates, limits, memory = append(rates, speed), append(limits, limit), max(memory, peak)
 	}
-	rate, limit := median(rates), median(limits)
+	speed, limit := median(rates), median(limits)
 	return []figure{
-		{name: fmt.Sprintf("sanitize %d events", sanitizeHours*sanitizeRows), measured: fmt.Sprintf("%.0f events/s", rate),
-			limit: fmt.Sprintf("%.0f/s DuckDB's copy of the same files", limit), ratio: fmt.Sprintf("%.2f", rate/limit),
-			target: "at least 600,000/s and 0.5", met: rate >= 600_000 && rate >= limit/2},
+		{name: fmt.Sprintf("sanitize %d events", sanitizeHours*sanitizeRows), measured: fmt.Sprintf("%.0f events/s", speed),
+			limit: fmt.Sprintf("%.0f/s DuckDB's copy of the same files", limit), ratio: fmt.Sprintf("%.2f", speed/limit),
+			target: "at least 600,000/s and 0.5", met: speed >= 600_000 && speed >= limit/2},
 		{name: "the same: memory", measured: megabytes(memory), target: "at most 1 GB", met: memory <= sanitizeMemory},
 	}, nil
+}
+
+// sanitizeOnce has the job do all hours, in a lake that has nothing sanitized yet.
+func (s *suite) sanitizeOnce(plan *sanitize.Plan) (speed float64, memory int64, err error) {
+	ctx := context.Background()
+	log, err := eventlog.Open(ctx, eventlog.Options{Dir: filepath.Join(s.folder, "log"), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer log.Close()
+	l, err := lake.Open(ctx, lake.Options{Dir: s.sanitizeLake(), Log: log})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer l.Close()
+	if err := l.Flush(ctx); err != nil { // now it knows which hours are closed
+		return 0, 0, err
+	}
+	key, err := salt.Fresh()
+	if err != nil {
+		return 0, 0, err
+	}
+	job := &sanitize.Job{Lake: l, Salts: func(time.Time) (*salt.Salt, error) { return key, nil },
+		Plans: func() (map[string]*sanitize.Plan, error) {
+			return map[string]*sanitize.Plan{plan.Stream: plan}, nil
+		}}
+	var report sanitize.Report
+	speed, memory, err = rate(func() (err error) { report, err = job.Run(ctx, sanitize.Request{}); return err })
+	if err == nil && (report.Rows != sanitizeHours*sanitizeRows || len(report.Refused) > 0) {
+		err = fmt.Errorf("the job did %+v", report)
+	}
+	return speed, memory, errors.Join(err, os.RemoveAll(filepath.Join(s.sanitizeLake(), lake.Sanitized)))
+}
+
+func (s *suite) sanitizeLake() string { return filepath.Join(s.folder, "lake") }
+
+// rawHour is the raw file of an hour, as an import would name it.
+func (s *suite) rawHour(hour int) string {
+	name := lake.Name{Dataset: lake.Raw, Stream: "app_session", Hour: time.UnixMilli(sanitizeStart).UTC().Add(time.Duration(hour) * time.Hour),
+		Log: strings.Repeat("0", 64), First: 1, Last: 1, Generation: 1}
+	return filepath.Join(s.sanitizeLake(), name.String())
 }
 
 func sanitizePlan() (*sanitize.Plan, error) {
@@ -109,34 +154,28 @@ func sanitizePlan() (*sanitize.Plan, error) {
 	return sanitize.Compile(stream, sanitize.Parse("allowlist.yaml", []byte(sanitizeRules)), sanitize.Options{})
 }
 
-func (s *suite) sanitizeHour(conn *duck.Conn, plan *sanitize.Plan, hour int) error {
-	sql, done, err := plan.Select(conn, sanitize.Input{Rows: s.rawRows(hour), Hour: time.UnixMilli(1795266000000), Source: uint64(hour), Hasher: newHasher})
-	if err != nil {
-		return err
-	}
-	defer done()
-	return conn.Exec(context.Background(), copyTo(sql, s.hour("sanitized", hour)))
-}
-
-// rate does something with each hour, and gives the events a second and the most memory that the process had.
-func (s *suite) rate(each func(*duck.Conn, int) error) (rate float64, memory int64, err error) {
+// rate does something with all events, and gives the events a second and the most memory that the process had.
+func rate(work func() error) (speed float64, memory int64, err error) {
 	settle()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // Linux: forget the peak so far
 	began := time.Now()
-	err = s.sanitizeHours(2, each)
+	err = work()
 	return sanitizeHours * sanitizeRows / time.Since(began).Seconds(), ownMemory("VmHWM"), err
 }
 
-// sanitizeHours does something with each hour, several at once.
-func (s *suite) sanitizeHours(workers int, each func(*duck.Conn, int) error) error {
+// sanitizeHours does something with each hour, two at once.
+func (s *suite) sanitizeHours(each func(*duck.Conn, int) error) error {
 	hours := make(chan int, sanitizeHours)
 	for hour := range sanitizeHours {
+		if err := os.MkdirAll(filepath.Dir(s.rawHour(hour)), 0o700); err != nil {
+			return err
+		}
 		hours <- hour
 	}
 	close(hours)
-	errs := make([]error, workers)
+	errs := make([]error, 2)
 	var all sync.WaitGroup
-	for i := range workers {
+	for i := range errs {
 		all.Go(func() {
 			conn, done, err := openDuck(duck.Options{Memory: 320 << 20, Threads: 1, Folders: []string{s.folder}, Temp: filepath.Join(s.folder, "spill"+strconv.Itoa(i))})
 			if err != nil {
@@ -153,16 +192,8 @@ func (s *suite) sanitizeHours(workers int, each func(*duck.Conn, int) error) err
 	return errors.Join(errs...)
 }
 
-func (s *suite) hour(dataset string, hour int) string {
-	return filepath.Join(s.folder, fmt.Sprintf("%s-%d.parquet", dataset, hour))
-}
-
-func (s *suite) rawRows(hour int) string {
-	return "read_parquet(" + duck.Quote(s.hour("raw", hour)) + ", union_by_name=true)"
-}
-
 func copyTo(sql, path string) string {
-	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)", sql, duck.Quote(path))
+	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 61440)", sql, duck.Quote(path))
 }
 
 // ownMemory is a figure of this process's status.
@@ -172,27 +203,4 @@ func ownMemory(name string) int64 {
 	var kb int64
 	fmt.Sscan(after, &kb)
 	return kb << 10
-}
-
-// hasher makes pseudonyms with a key that is set once, as package salt does.
-type hasher struct {
-	mac hash.Hash
-	sum []byte
-}
-
-func newHasher() sanitize.Hasher {
-	return &hasher{mac: hmac.New(sha256.New, []byte(strings.Repeat("0123456789abcdef", 4)))}
-}
-
-// Pseudonym appends HMAC-SHA-256(salt, value) in hex.
-func (h *hasher) Pseudonym(dst, value []byte) []byte {
-	h.mac.Reset()
-	h.mac.Write(value)
-	h.sum = h.mac.Sum(h.sum[:0])
-	return hex.AppendEncode(dst, h.sum)
-}
-
-// PseudonymPerStream does so over the stream's name, a NUL byte and the value.
-func (h *hasher) PseudonymPerStream(dst []byte, stream string, value []byte) []byte {
-	return h.Pseudonym(dst, append([]byte(stream+"\x00"), value...))
 }

@@ -60,16 +60,17 @@ type Rewriter struct {
 }
 
 // RewriteMemory is how many bytes a [Rewriter] may use by default.
-const RewriteMemory = 768 << 20
+const RewriteMemory = 384 << 20
 
-// Rewriter opens a rewriter; it is to be closed. It serves one goroutine.
+// Rewriter opens a rewriter; it is to be closed. It serves one goroutine, and works on one thread:
+// two rewriters side by side do more than two threads of one, which wait for each other.
 func (l *Lake) Rewriter(memory int64) (*Rewriter, error) {
 	leave, err := l.enter()
 	if err != nil {
 		return nil, err
 	}
 	r := &Rewriter{lake: l, leave: leave}
-	if r.db, err = duck.Open(duck.Options{Memory: memory, Folders: []string{l.opts.Dir}}); err != nil {
+	if r.db, err = duck.Open(duck.Options{Memory: memory, Threads: 1, Folders: []string{l.opts.Dir}}); err != nil {
 		leave()
 		return nil, err
 	}

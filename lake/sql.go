@@ -46,6 +46,8 @@ var (
 	// it: where that fits into the caches and memory used before, COPY takes half the processor.
 	quick = packing{level: 1, rowGroup: 10 * duck.ChunkRows}
 	tight = packing{level: 9, rowGroup: 30 * duck.ChunkRows}
+	// firm is for rewrites, of which a changed allowlist asks many at once.
+	firm = packing{level: 3, rowGroup: 30 * duck.ChunkRows}
 )
 
 func (p packing) copyTo(source, path string) string {
@@ -55,7 +57,7 @@ func (p packing) copyTo(source, path string) string {
 
 // copyWith is the COPY of a rewrite, with its metadata in the footer.
 func copyWith(w Rewrite, path string) string {
-	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", tight.level)
+	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", firm.level)
 	if w.Plain {
 		options = "COMPRESSION uncompressed"
 	}
@@ -66,7 +68,7 @@ func copyWith(w Rewrite, path string) string {
 		}
 		options += ", KV_METADATA {" + strings.Join(pairs, ", ") + "}"
 	}
-	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, tight.rowGroup)
+	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, firm.rowGroup)
 }
 
 func columnList(t Table) string {

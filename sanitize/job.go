@@ -22,7 +22,7 @@ type Job struct {
 	Lake   *lake.Lake
 	Salts  func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
 	Plans  func() (map[string]*Plan, error)         // in force now, by stream; a stream without one gives no rows
-	Memory int64                                    // bytes DuckDB may use; default [lake.RewriteMemory]
+	Memory int64                                    // bytes DuckDB may use for each of two hours at a time; default [lake.RewriteMemory]
 	Logger *slog.Logger                             // default: nothing is logged
 	Plain  bool                                     // files without compression, for tests that search their bytes
 
@@ -75,35 +75,79 @@ func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r, err := j.rewriter()
+	work := &work{job: j, plans: plans, request: q, report: Report{Refused: []Denial{}}}
+	if work.hours, err = work.wanted(ctx); err != nil || len(work.hours) == 0 {
+		return work.report, err
+	}
+	var all sync.WaitGroup
+	errs := make([]error, min(workers, len(work.hours)))
+	for i := range errs {
+		all.Go(func() { errs[i] = work.do(ctx) })
+	}
+	all.Wait()
+	slices.SortFunc(work.report.Refused, func(a, b Denial) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Stream, b.Stream))
+	})
+	return work.report, errors.Join(errs...)
+}
+
+// workers is how many hours are worked on side by side.
+const workers = 2
+
+// work is one run of the job, shared by its workers.
+type work struct {
+	job     *Job
+	plans   map[string]*Plan
+	request Request
+	hours   []Hour
+
+	mu     sync.Mutex
+	next   int        // of hours
+	fresh  *salt.Salt // of a backfill, made when it is first needed
+	report Report
+}
+
+// take gives the next hour, until there is none.
+func (w *work) take() (h Hour, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.request.Progress != nil {
+		w.request.Progress(w.next, len(w.hours))
+	}
+	if w.next == len(w.hours) {
+		return h, false
+	}
+	w.next++
+	return w.hours[w.next-1], true
+}
+
+// do works through the hours, beside other workers.
+func (w *work) do(ctx context.Context) error {
+	r, err := w.job.rewriter()
 	if err != nil {
-		return Report{}, err
+		return err
 	}
 	defer r.Close()
-	run := &run{job: j, r: r, plans: plans, backfill: q.Backfill, report: Report{Refused: []Denial{}}}
-	hours, err := run.wanted(ctx, q)
-	if err != nil {
-		return run.report, err
-	}
-	for i, h := range hours {
-		if q.Progress != nil {
-			q.Progress(i, len(hours))
-		}
+	run := &run{job: w.job, r: r, plans: w.plans, work: w}
+	for h, more := w.take(); more; h, more = w.take() {
 		err := r.Hour(ctx, h.Stream, h.Start, func(held *lake.Hour) error { return run.hour(ctx, held) })
-		if err := ctx.Err(); err != nil {
-			return run.report, err
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		j.note(h, err)
-		if err != nil {
-			run.report.Refused = append(run.report.Refused, Denial{h, err.Error()})
-			continue
-		}
-		run.report.Hours++
+		w.job.note(h, err)
+		w.tell(h, err)
 	}
-	if q.Progress != nil {
-		q.Progress(len(hours), len(hours))
+	return nil
+}
+
+func (w *work) tell(h Hour, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.report.Refused = append(w.report.Refused, Denial{h, err.Error()})
+	} else {
+		w.report.Hours++
 	}
-	return run.report, nil
 }
 
 // note remembers how an hour went; a failure is logged when it is new.
@@ -123,14 +167,12 @@ func (j *Job) note(h Hour, err error) {
 	}
 }
 
-// run is one run of the job.
+// run is what one goroutine does of a run, or of a look at the hours.
 type run struct {
-	job      *Job
-	r        *lake.Rewriter
-	plans    map[string]*Plan
-	backfill bool
-	fresh    *salt.Salt // of a backfill, made when it is first needed
-	report   Report
+	job   *Job
+	r     *lake.Rewriter
+	plans map[string]*Plan
+	work  *work // nil when nothing is written
 }
 
 // plan is what the allowlist says of a stream: nothing, where it has no plan.
@@ -139,13 +181,13 @@ func (u *run) plan(stream string) *Plan {
 }
 
 // wanted lists the hours to do: the oldest first, as raw data and salts are taken away from that end.
-func (u *run) wanted(ctx context.Context, q Request) (hours []Hour, err error) {
-	states, err := u.states(ctx, q)
+func (w *work) wanted(ctx context.Context) (hours []Hour, err error) {
+	states, err := w.job.States(ctx, w.request)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range states {
-		if s.State == Waiting || q.Stale && s.State == Stale && s.Redo == "" {
+		if s.State == Waiting || w.request.Stale && s.State == Stale && s.Redo == "" {
 			hours = append(hours, s.Hour)
 		}
 	}
@@ -207,7 +249,7 @@ func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake
 	defer end()
 	_, err = h.Rewrite(ctx, lake.Rewrite{Table: Table(plan), Inputs: files, SQL: "FROM " + sql, Meta: meta.pairs(), Plain: u.job.Plain})
 	if err == nil {
-		u.report.Rows += meta.RowsIn
+		u.work.add(meta.RowsIn)
 	}
 	return err
 }
@@ -254,13 +296,25 @@ func (u *run) salt(hour time.Time, plan *Plan, done map[lake.Name]map[string]str
 	if !gone {
 		return key, false, nil
 	}
-	if !u.backfill {
+	if u.work == nil || !u.work.request.Backfill {
 		return nil, false, fmt.Errorf("%w; with --backfill it gets pseudonyms that match nothing else", err)
 	}
-	if u.fresh == nil {
-		if u.fresh, err = salt.Fresh(); err != nil {
-			return nil, false, err
-		}
+	key, err = u.work.freshSalt()
+	return key, true, err
+}
+
+// freshSalt is the salt of this run's backfill.
+func (w *work) freshSalt() (_ *salt.Salt, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fresh == nil {
+		w.fresh, err = salt.Fresh()
 	}
-	return u.fresh, true, nil
+	return w.fresh, err
+}
+
+func (w *work) add(rows int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.Rows += rows
 }

@@ -59,8 +59,8 @@ type Rewriter struct {
 	leave func()
 }
 
-// RewriteMemory is how many bytes a [Rewriter] may use by default.
-const RewriteMemory = 384 << 20
+// RewriteMemory is how many bytes a [Rewriter] may use by default: enough for an hour of a million events.
+const RewriteMemory = 320 << 20
 
 // Rewriter opens a rewriter; it is to be closed. It serves one goroutine, and works on one thread:
 // two rewriters side by side do more than two threads of one, which wait for each other.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"brine/lake"
+	"brine/lake/duck"
 	"brine/salt"
 )
 
@@ -23,6 +24,7 @@ type Job struct {
 	Salts  func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
 	Plans  func() (map[string]*Plan, error)         // in force now, by stream; a stream without one gives no rows
 	Memory int64                                    // bytes DuckDB may use for each of two hours at a time; default [lake.RewriteMemory]
+	Large  int64                                    // bytes DuckDB may use for an hour that needs more, alone; default [LargeMemory]
 	Logger *slog.Logger                             // default: nothing is logged
 	Plain  bool                                     // files without compression, for tests that search their bytes
 
@@ -60,12 +62,13 @@ type Denial struct {
 	Why string `json:"why"`
 }
 
+// LargeMemory is how many bytes an hour may use that is too large to be done beside another. As
+// what a salt tells may not spill, it bounds the events of one hour: to some ten million.
+const LargeMemory = 4 << 30
+
 // rewriter opens the lake's rewriter with the job's memory.
 func (j *Job) rewriter() (*lake.Rewriter, error) {
-	if j.Memory == 0 {
-		return j.Lake.Rewriter(lake.RewriteMemory)
-	}
-	return j.Lake.Rewriter(j.Memory)
+	return j.Lake.Rewriter(cmp.Or(j.Memory, lake.RewriteMemory))
 }
 
 // Run sanitizes the hours that are asked for and are not done. An hour that cannot be done does
@@ -85,6 +88,7 @@ func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
 		all.Go(func() { errs[i] = work.do(ctx) })
 	}
 	all.Wait()
+	errs = append(errs, work.doLarge(ctx))
 	slices.SortFunc(work.report.Refused, func(a, b Denial) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Stream, b.Stream))
 	})
@@ -103,6 +107,7 @@ type work struct {
 
 	mu     sync.Mutex
 	next   int        // of hours
+	large  []Hour     // that need more memory than beside another
 	fresh  *salt.Salt // of a backfill, made when it is first needed
 	report Report
 }
@@ -130,17 +135,53 @@ func (w *work) do(ctx context.Context) error {
 	defer r.Close()
 	run := &run{job: w.job, r: r, plans: w.plans, work: w}
 	for h, more := w.take(); more; h, more = w.take() {
-		err := r.Hour(ctx, h.Stream, h.Start, func(held *lake.Hour) error { return run.hour(ctx, held) })
+		err := run.held(ctx, h)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.job.note(h, err)
+		if duck.OutOfMemory(err) {
+			w.setAside(h)
+			continue
+		}
 		w.tell(h, err)
 	}
 	return nil
 }
 
+// doLarge does the hours that were set aside, one by one.
+func (w *work) doLarge(ctx context.Context) error {
+	if len(w.large) == 0 {
+		return nil
+	}
+	r, err := w.job.Lake.Rewriter(cmp.Or(w.job.Large, LargeMemory))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	run := &run{job: w.job, r: r, plans: w.plans, work: w}
+	for _, h := range w.large {
+		err := run.held(ctx, h)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.tell(h, err)
+	}
+	return nil
+}
+
+func (w *work) setAside(h Hour) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.large = append(w.large, h)
+}
+
+// held does an hour once nobody else has it.
+func (u *run) held(ctx context.Context, h Hour) error {
+	return u.r.Hour(ctx, h.Stream, h.Start, func(held *lake.Hour) error { return u.hour(ctx, held) })
+}
+
 func (w *work) tell(h Hour, err error) {
+	w.job.note(h, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {

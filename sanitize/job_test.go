@@ -341,3 +341,25 @@ func TestJobStops(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// An hour that needs more memory than it may have beside another is done alone.
+func TestJobLargeHour(t *testing.T) {
+	h := newHouse(t)
+	h.job.Memory = 8 << 20
+	installs := make([]string, 60_000)
+	for i := range installs {
+		installs[i] = fmt.Sprintf("install-%d-%s", i, strings.Repeat("x", 100))
+	}
+	for part := range slices.Chunk(installs, 10_000) {
+		h.send(part...)
+	}
+	h.pass(time.Hour)
+	if got := h.run(Request{}); got.Hours != 1 || got.Rows != int64(len(installs)) || len(got.Refused) != 0 {
+		t.Errorf("the report is %+v", got)
+	}
+	h.job.Large = h.job.Memory
+	h.list = strings.Replace(jobList, "screen: keep", "screen: drop", 1)
+	if got := h.run(Request{Stale: true}); len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, "Out of Memory") {
+		t.Errorf("too large for both: %+v", got)
+	}
+}

@@ -213,6 +213,12 @@ func (e *Error) Machine() bool {
 	return !damaged && (e.Kind() == "IO Error" || e.Kind() == "Out of Memory Error")
 }
 
+// OutOfMemory says whether an error is that DuckDB needs more memory than it may have.
+func OutOfMemory(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind() == "Out of Memory Error"
+}
+
 // Kind is the class of the error, like "IO Error" or "Out of Memory Error".
 func (e *Error) Kind() string {
 	kind, _, ok := strings.Cut(e.Message, ":")

@@ -35,6 +35,7 @@ const (
 func (c *Config) check(d *decoder) {
 	c.checkData(d)
 	c.checkMinFree(d)
+	c.checkRetention(d)
 	c.checkSchemas(d)
 	c.checkDoors(d)
 	c.checkRateLimit(d)

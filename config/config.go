@@ -103,11 +103,6 @@ type Description struct {
 	Purpose     string `yaml:"purpose"`
 }
 
-// Retention says how much is kept.
-type Retention struct {
-	MinFree Bytes `yaml:"min_free"` // free disk under which the public door answers 503; default 1GB, 0 for no limit
-}
-
 // Flush says when the log goes to the lake: at the earlier of the two.
 type Flush struct {
 	Every time.Duration `yaml:"every"` // default 5s
@@ -135,7 +130,7 @@ func Default() *Config {
 		Streams:   map[string]Stream{},
 		Sampling:  map[string]float64{},
 		Salts:     defaultSalts(),
-		Retention: Retention{MinFree: 1e9},
+		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Allowlist: defaultAllowlist,
 	}

@@ -480,7 +480,8 @@ type status struct {
 		Files           int
 		Rows            int64
 	}
-	LeftOut []struct{ Path, Why string } `json:"left_out"`
+	LeftOut  []struct{ Path, Why string } `json:"left_out"`
+	Erasures struct{ Accepted, Removed int }
 }
 
 func (b *brine) status() (st status) {

@@ -30,6 +30,7 @@ func (s *Server) makeRoutes() map[string]route {
 		},
 		"/v1/streams":      get(s.streamList, true),
 		"/v1/events":       {method: http.MethodPost, allow: "POST, OPTIONS", serve: s.events, shared: true},
+		"/v1/forget":       {method: http.MethodPost, allow: "POST, OPTIONS", serve: s.forget, shared: true},
 		"/brine.js":        get(s.library, false),
 		"/brine.js.map":    get(s.libraryMap, false),
 		"/__heartbeat__":   get(s.heartbeat, false),

@@ -29,6 +29,10 @@ type Server struct {
 	// by one goroutine at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
 
+	// Forget makes a request to erase an install durable before it returns nil. The install id goes nowhere else. Default:
+	// none can be taken.
+	Forget func(unit string) error
+
 	// Ready tells why the server cannot store now, nil when it can; only that it cannot is told to
 	// clients. It is asked for each request, so it must be quick. Default: always ready.
 	Ready func() error
@@ -118,6 +122,9 @@ func (s *Server) Open() error {
 func (s *Server) setDefaults() {
 	if s.Ready == nil {
 		s.Ready = func() error { return nil }
+	}
+	if s.Forget == nil {
+		s.Forget = func(string) error { return errors.New("intake: Forget is not set") }
 	}
 	if s.Epoch == nil {
 		s.Epoch = CalendarQuarter

@@ -78,7 +78,7 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	whole.Generation++
 	defer os.Remove(l.disk.aside(whole.Name)) // where it was not published
 	source := l.ordered(t, "FROM "+l.readParquet(group...))
-	if err := conn.Exec(ctx, copyTo(source, l.disk.aside(whole.Name), compactLevel)); err != nil {
+	if err := conn.Exec(ctx, tight.copyTo(source, l.disk.aside(whole.Name))); err != nil {
 		return err
 	}
 	if whole.Size, err = parquetSize(l.disk.aside(whole.Name)); err != nil {

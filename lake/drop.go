@@ -89,12 +89,12 @@ func (d *disk) prune(folder string) error {
 	return d.syncFolder(folder)
 }
 
-// Covered says whether files of a stream that others replaced are still on disk: they are swept
-// half a minute after, for readers that began before.
-func (l *Lake) Covered(stream string) bool {
+// Covered are the files that others replaced and that are still on disk: they are swept half a
+// minute after, for readers that began before.
+func (l *Lake) Covered() []Name {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.cat.covered, func(n Name) bool { return n.Stream == stream })
+	return slices.Clone(l.cat.covered)
 }
 
 // reads are the reads under way, so that those which hold what was erased can be ended.

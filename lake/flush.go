@@ -65,7 +65,7 @@ func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
 		if err != nil {
 			return err
 		}
-		b := &batch{log: info.Name, level: flushLevel, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
+		b := &batch{log: info.Name, packing: quick, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
 		if len(entries) > 0 {
 			b.last = entries[len(entries)-1].Seq
 		}
@@ -99,7 +99,7 @@ func (l *Lake) committed(log string) mark {
 type batch struct {
 	log         string
 	first, last uint64
-	level       int // of compression
+	packing     packing
 	files       []*File
 	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine

@@ -62,7 +62,7 @@ func footersOf(ctx context.Context, conn *duck.Conn, root, timeColumn string, fi
 	return footers, rows.Err()
 }
 
-// withFooters gives the files of a stream with rows and event times known.
+// withFooters gives the files of a stream with rows and event times known; with an error, the files it looked at.
 func (l *Lake) withFooters(ctx context.Context, conn *duck.Conn, t Table) ([]*File, error) {
 	l.footers.Lock()
 	defer l.footers.Unlock()
@@ -75,7 +75,7 @@ func (l *Lake) withFooters(ctx context.Context, conn *duck.Conn, t Table) ([]*Fi
 	}
 	footers, faults, err := readFooters(ctx, conn, l.disk.root, t.Time, unknown)
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	l.mu.Lock()
 	for f, read := range footers {

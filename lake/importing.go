@@ -72,7 +72,7 @@ func (l *Lake) importHour(ctx context.Context, at mark, p *part) (stored int64, 
 	if l.holds(Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: at.Log, First: at.Last, Last: at.Last}) {
 		return 0, nil
 	}
-	b := &batch{log: at.Log, level: compactLevel, first: at.Last, last: at.Last, unreadable: map[time.Time][]row{}}
+	b := &batch{log: at.Log, packing: tight, first: at.Last, last: at.Last, unreadable: map[time.Time][]row{}}
 	if err := l.commitHour(ctx, b, p); err != nil {
 		l.failed = b
 		return 0, err

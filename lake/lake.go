@@ -111,8 +111,9 @@ type Lake struct {
 	footers sync.Mutex // footers are read by one goroutine at a time
 	writing sync.Mutex // flush and import add events one after the other, so that each is stored once
 	seen    *seen
-	flusher *duck.Conn // of the writer, used while writing is held
-	failed  *batch     // a write that failed and has not been taken back yet
+	flusher *duck.Conn              // of the writer, used while writing is held
+	feeds   map[tableKey]*duck.Feed // by table, as their memory is used again
+	failed  *batch                  // a write that failed and has not been taken back yet
 }
 
 type tableKey struct{ dataset, stream string }
@@ -121,7 +122,7 @@ type tableKey struct{ dataset, stream string }
 func Open(ctx context.Context, o Options) (*Lake, error) {
 	o.defaults()
 	l := &Lake{opts: o, log: o.Logger, tables: map[tableKey]Table{}, coveredSince: map[Name]time.Time{},
-		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(),
+		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(), feeds: map[tableKey]*duck.Feed{},
 		reads: reads{}, metas: map[Name]map[string]string{}, rewrites: hourQueue{held: map[hourKey]chan struct{}{}}, full: make(chan struct{}, 1)}
 	for _, t := range o.Tables {
 		l.tables[tableKey{t.Dataset, t.Stream}] = t

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
@@ -21,7 +20,10 @@ type row struct {
 }
 
 func compareRows(a, b row) int {
-	return cmp.Or(cmp.Compare(a.key.Time, b.key.Time), bytes.Compare(a.key.ID[:], b.key.ID[:]))
+	if a.key.Time != b.key.Time {
+		return cmp.Compare(a.key.Time, b.key.Time)
+	}
+	return bytes.Compare(a.key.ID[:], b.key.ID[:])
 }
 
 // part is the rows of one table and hour in a range of the log.
@@ -82,6 +84,10 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		return err
 	}
 	p.rows = b.once(p)
+	feed := l.feed(b, p)
+	if len(p.rows) == 0 { // all were stored before, or cannot be read
+		return nil
+	}
 	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}
 	last := l.lastSmall(n)
 	if last != nil {
@@ -89,15 +95,11 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	}
 	f := &File{Name: n, known: true}
 	b.files = append(b.files, f) // now, so that what a failed write leaves is found
-	if err := l.copyRows(ctx, b, p, f, last); err != nil {
+	if err := l.copyRows(ctx, b, p.table, feed, f, last); err != nil {
 		if last != nil && l.examine(ctx, l.flusher, err, []*File{last}) {
 			err = errors.Join(err, errors.New("the small file that was to be replaced is damaged; the next flush leaves it alone"))
 		}
 		return err
-	}
-	if len(p.rows) == 0 { // all were stored before, or cannot be read
-		b.files = b.files[:len(b.files)-1]
-		return os.Remove(l.disk.aside(n))
 	}
 	f.Rows, f.Min, f.Max = int64(len(p.rows)), p.rows[0].key.Time, p.rows[len(p.rows)-1].key.Time
 	if last != nil {
@@ -108,40 +110,39 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	return err
 }
 
-// copyRows writes a part's rows, with those of the small file that it replaces, into a file aside.
-// Afterwards the part has those that could be read; the others go to quarantine.
-func (l *Lake) copyRows(ctx context.Context, b *batch, p *part, f, last *File) error {
-	all, next := p.rows, 0
-	readable := make([]row, 0, len(all))
-	table, done, err := l.flusher.Feed(&duck.Feed{
-		Columns: p.table.Columns, Keyed: p.table.keyed,
-		Next: func() (event.Key, []byte, bool) {
-			if next == len(all) {
-				return event.Key{}, nil, false
-			}
-			readable = append(readable, all[next])
-			next++
-			return all[next-1].key, all[next-1].json, true
-		},
-		Refused: func(why error) {
-			r := all[next-1]
-			readable = readable[:len(readable)-1]
-			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, why)
-		},
-	})
+// feed reads a part's rows into columns. Afterwards the part has those that could be read; the others go to quarantine.
+func (l *Lake) feed(b *batch, p *part) *duck.Feed {
+	k := tableKey{p.table.Dataset, p.table.Stream}
+	feed := l.feeds[k]
+	if feed == nil {
+		feed = duck.NewFeed(p.table.Columns, p.table.keyed)
+		l.feeds[k] = feed
+	}
+	feed.Reset()
+	readable := p.rows[:0]
+	for _, r := range p.rows {
+		if err := feed.Add(r.key, r.json); err != nil {
+			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, err)
+			continue
+		}
+		readable = append(readable, r)
+	}
+	p.rows = readable
+	return feed
+}
+
+// copyRows writes rows, with those of the small file that they replace, into a file aside.
+func (l *Lake) copyRows(ctx context.Context, b *batch, t Table, feed *duck.Feed, f, last *File) error {
+	table, done, err := l.flusher.Feed(feed)
 	if err != nil {
 		return err
 	}
 	defer done()
 	source := "(FROM " + table + "())"
 	if last != nil {
-		source = l.ordered(p.table, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
+		source = l.ordered(t, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
 	}
-	if err := l.flusher.Exec(ctx, copyTo(source, l.disk.aside(f.Name), b.level)); err != nil {
-		return err
-	}
-	p.rows = readable
-	return nil
+	return l.flusher.Exec(ctx, b.packing.copyTo(source, l.disk.aside(f.Name)))
 }
 
 // once takes away the rows that an earlier hour of the same batch holds.

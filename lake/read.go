@@ -97,7 +97,7 @@ func (l *Lake) again(ctx context.Context, conn *duck.Conn, read func() ([]*File,
 func (s *scan) windows(ctx context.Context) (at []*File, err error) {
 	files, err := s.lake.withFooters(ctx, s.conn, s.q.Table)
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	from, to := s.q.From, s.q.To
 	if s.last != nil && s.q.Descend {
@@ -195,7 +195,7 @@ func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
 	err = l.again(ctx, conn, func() (partly []*File, err error) {
 		files, err := l.withFooters(ctx, conn, q.Table)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		n = 0
 		for _, f := range overlapTime(files, q.From, q.To) {
@@ -244,13 +244,13 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) error {
 	return l.again(ctx, conn, func() ([]*File, error) {
 		files, err := l.withFooters(ctx, conn, q.Table)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		source := "nothing"
 		if files = overlapTime(files, q.From, q.To); len(files) > 0 {
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
 				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}
-		return files, conn.Exec(ctx, copyTo(source, path, flushLevel))
+		return files, conn.Exec(ctx, quick.copyTo(source, path))
 	})
 }

@@ -199,7 +199,7 @@ func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition str
 	return l.again(ctx, l.flusher, func() ([]*File, error) {
 		files, err := l.withFooters(ctx, l.flusher, t)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		if files = overlapTime(files, slot, end); len(files) == 0 {
 			return nil, nil

@@ -34,21 +34,28 @@ func (l *Lake) typed(t Table, files ...*File) string {
 		strings.Join(casts, ", "), strings.Join(nulls, ", "), l.readParquet(files...))
 }
 
-const (
-	flushLevel   = 1 // of zstd: flushed files are soon compacted
-	compactLevel = 9
-	// rowGroup is small enough that looking up one id costs little, and a multiple of a chunk.
-	rowGroup = 30 * duck.ChunkRows
+// packing is how tightly rows are packed into a Parquet file. Row groups are small enough that looking
+// up one id costs little.
+type packing struct {
+	level    int // of zstd
+	rowGroup int // rows, a multiple of a chunk
+}
+
+var (
+	// quick is for files that are soon compacted or sent. DuckDB holds a row group before it writes
+	// it: where that fits into the caches and memory used before, COPY takes half the processor.
+	quick = packing{level: 1, rowGroup: 10 * duck.ChunkRows}
+	tight = packing{level: 9, rowGroup: 30 * duck.ChunkRows}
 )
 
-func copyTo(source, path string, level int) string {
+func (p packing) copyTo(source, path string) string {
 	return fmt.Sprintf("COPY %s TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL %d, ROW_GROUP_SIZE %d)",
-		source, duck.Quote(path), level, rowGroup)
+		source, duck.Quote(path), p.level, p.rowGroup)
 }
 
 // copyWith is the COPY of a rewrite, with its metadata in the footer.
 func copyWith(w Rewrite, path string) string {
-	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", compactLevel)
+	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", tight.level)
 	if w.Plain {
 		options = "COMPRESSION uncompressed"
 	}
@@ -59,7 +66,7 @@ func copyWith(w Rewrite, path string) string {
 		}
 		options += ", KV_METADATA {" + strings.Join(pairs, ", ") + "}"
 	}
-	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, rowGroup)
+	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, tight.rowGroup)
 }
 
 func columnList(t Table) string {

@@ -8,25 +8,36 @@ import (
 // sweepDelay is how long a covered file stays, for readers of other processes that began before.
 const sweepDelay = 30 * time.Second
 
-// sweep removes files that have been covered for a while.
+// sweep removes files that have been covered for a while. What could not be removed stays known.
 func (l *Lake) sweep() error {
+	for _, n := range l.sweepable() {
+		if err := l.disk.remove([]Name{n}); err != nil {
+			return err
+		}
+		l.swept(n)
+	}
+	return nil
+}
+
+func (l *Lake) sweepable() (due []Name) {
 	now := l.opts.Now()
 	l.mu.Lock()
-	var due []Name
-	l.cat.covered = slices.DeleteFunc(l.cat.covered, func(n Name) bool {
+	defer l.mu.Unlock()
+	for _, n := range l.cat.covered {
 		since, ok := l.coveredSince[n]
 		if !ok {
 			l.coveredSince[n] = now
-			return false
+		} else if now.Sub(since) >= sweepDelay {
+			due = append(due, n)
 		}
-		if now.Sub(since) < sweepDelay {
-			return false
-		}
-		due = append(due, n)
-		delete(l.coveredSince, n)
-		delete(l.metas, n)
-		return true
-	})
-	l.mu.Unlock()
-	return l.disk.remove(due)
+	}
+	return due
+}
+
+func (l *Lake) swept(n Name) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cat.covered = slices.DeleteFunc(l.cat.covered, func(c Name) bool { return c == n })
+	delete(l.coveredSince, n)
+	delete(l.metas, n)
 }

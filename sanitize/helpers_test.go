@@ -80,18 +80,13 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 // raw writes rows into a Parquet file as the flush would, and gives what SQL reads it FROM.
 func (b *bench) raw(name string, columns []event.Column, rows []map[string]any) string {
 	b.tb.Helper()
-	next := 0
-	table, done, err := b.conn.Feed(&duck.Feed{
-		Columns: columns,
-		Next: func() (event.Key, []byte, bool) {
-			if next == len(rows) {
-				return event.Key{}, nil, false
-			}
-			next++
-			return event.Key{}, encodeRow(columns, rows[next-1]), true
-		},
-		Refused: func(err error) { b.tb.Error(err) },
-	})
+	feed := duck.NewFeed(columns, false)
+	for _, row := range rows {
+		if err := feed.Add(event.Key{}, encodeRow(columns, row)); err != nil {
+			b.tb.Error(err)
+		}
+	}
+	table, done, err := b.conn.Feed(feed)
 	if err != nil {
 		b.tb.Fatal(err)
 	}

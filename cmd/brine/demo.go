@@ -102,7 +102,7 @@ func (h *house) makeHistory(g *globals) error {
 	}()
 	in := showProgress(g, "history", r)
 	defer in.done()
-	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp())
+	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg))
 	return err
 }
 

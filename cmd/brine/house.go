@@ -13,6 +13,7 @@ import (
 	"brine/client"
 	"brine/config"
 	"brine/console"
+	"brine/erasure"
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
@@ -32,9 +33,11 @@ type house struct {
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
+	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
 	rotator   *salt.Rotator
+	erasures  *erasure.Erasures
 	intake    *intake.Server
 	console   *console.Server
 	policy    *publishedPolicy
@@ -82,6 +85,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
+	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger}
+	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, h.logger); err != nil {
+		return err
+	}
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -103,7 +110,7 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		Consent: string(h.cfg.Consent), Privacy: pages,
@@ -152,6 +159,8 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
 	jobs.Go(func() { h.policy.run(inner) })
+	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
+	jobs.Go(func() { h.erasures.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()

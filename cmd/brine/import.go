@@ -30,7 +30,7 @@ type importCmd struct {
 // Help is shown below the flags.
 func (*importCmd) Help() string {
 	return `Reads NDJSON from standard input: one event a line. Each is filed under the hour of its own time, without the
-7-day rule; what is older than 90 days, or over 1 hour in the future, is refused and counted. The same input a second time adds nothing.
+7-day rule; what is older than the raw window (retention.raw.max_age), or over 1 hour in the future, is refused and counted. The same input a second time adds nothing.
 A brine that is serving from the same data folder does the work.
 
 Example:
@@ -101,11 +101,16 @@ func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[strin
 		return report, err
 	}
 	defer l.close()
-	return importEvents(g.ctx, l.lake, s, in, data.tmp())
+	return importEvents(g.ctx, l.lake, s, in, data.tmp(), oldestImport(cfg))
 }
 
-// rawWindow is how long events live as they were sent.
-const rawWindow = 90 * 24 * time.Hour
+// oldestImport is the start of the first hour that is not due to be purged.
+func oldestImport(cfg *config.Config) time.Time {
+	if cfg.Retention.Raw.MaxAge == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-cfg.Retention.Raw.MaxAge).Truncate(time.Hour).Add(time.Hour)
+}
 
 // maxAhead is how far ahead of this machine's clock an event may be. What is further ahead has a
 // wrong unit more often than a wrong clock, and would stay until its own year.
@@ -124,7 +129,7 @@ const problemsShown = 10
 
 // importEvents validates the input into a spool file, as its SHA-256 is known only at its end,
 // and then files what is good.
-func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Reader, tmp string) (report importReport, err error) {
+func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Reader, tmp string, oldest time.Time) (report importReport, err error) {
 	t, err := l.Table(lake.Raw, s.Name)
 	if err != nil {
 		return report, err
@@ -137,7 +142,7 @@ func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Read
 	defer spool.Close()
 	hash := sha256.New()
 	w := bufio.NewWriterSize(spool, 1<<20)
-	if err := spoolEvents(s, io.TeeReader(in, hash), w, &report); err != nil {
+	if err := spoolEvents(s, io.TeeReader(in, hash), w, oldest, &report); err != nil {
 		return report, err
 	}
 	if err := w.Flush(); err != nil {
@@ -152,11 +157,11 @@ func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Read
 }
 
 // spoolEvents writes each good line as a record.
-func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, report *importReport) error {
+func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, oldest time.Time, report *importReport) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxImportLine)
 	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
-	oldest, newest := arrival.Now.Add(-rawWindow).UnixMilli(), arrival.Now.Add(maxAhead).UnixMilli()
+	newest := arrival.Now.Add(maxAhead).UnixMilli()
 	var row, record []byte
 	for n := int64(1); lines.Scan(); n++ {
 		line := bytes.TrimSpace(lines.Bytes())
@@ -170,7 +175,7 @@ func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, report *importRepor
 		case problem != nil:
 			report.refuse(n, problem)
 			continue
-		case key.Time < oldest:
+		case key.Time < oldest.UnixMilli():
 			report.TooOld++
 			continue
 		case key.Time > newest:
@@ -233,6 +238,6 @@ func (r importReport) print(g *globals, asJSON bool) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(g.stdout, "line %d: %v\n", p.Line, p.Problem)
 	}
-	_, err := fmt.Fprintf(g.stdout, "%d stored, %d known already, %d older than 90 days, %d refused\n", r.Stored, r.Known, r.TooOld, r.Refused)
+	_, err := fmt.Fprintf(g.stdout, "%d stored, %d known already, %d older than the raw window, %d refused\n", r.Stored, r.Known, r.TooOld, r.Refused)
 	return err
 }

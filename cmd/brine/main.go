@@ -32,6 +32,8 @@ type cli struct {
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
 	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist."`
 	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
+	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
+	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

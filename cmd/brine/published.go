@@ -10,6 +10,7 @@ import (
 	"brine/config"
 	"brine/event"
 	"brine/intake"
+	"brine/lake"
 	"brine/policy"
 )
 
@@ -18,10 +19,13 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 	p := &policy.Policy{
 		Operator: cfg.Policy.Operator, Contact: cfg.Policy.Contact,
 		OptIn: cfg.Consent == config.ConsentOptIn, DNT: cfg.OptOut.DNT,
-		// Nothing deletes anything yet: the page says so, and not what the config may wish.
-		Kept:    []policy.Kept{policy.KeptInLog(), {Dataset: "raw"}, {Dataset: "rejected"}, {Dataset: "quarantine"}},
+		Kept:    []policy.Kept{policy.KeptInLog()},
 		Readers: []policy.Reader{},
 		Stores:  []policy.Store{},
+	}
+	limits := retention(cfg).Limits
+	for _, dataset := range []string{lake.Raw, lake.Rejected, lake.Quarantine} {
+		p.Kept = append(p.Kept, policy.Kept{Dataset: dataset, Hours: int(limits[dataset].MaxAge / time.Hour), Bytes: limits[dataset].MaxBytes})
 	}
 	for _, name := range cfg.StreamNames() {
 		s := policyStream(cfg.Streams[name], streams[name])

@@ -46,6 +46,9 @@ func (r *readiness) Err() error {
 	return nil
 }
 
+// short says whether a disk is too full.
+func (r *readiness) short() bool { return r.disk.Load() != nil }
+
 func (r *readiness) run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,28 +26,37 @@ func writeReceipt(dataDir, kind string, now time.Time, what any) (string, error)
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(dataDir, receiptsFolder)
-	if err := makeFolder(folder); err != nil {
-		return "", err
-	}
-	path := filepath.Join(folder, kind+"-"+day+"-"+rand.Text()[:8]+".json")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	path := filepath.Join(dataDir, receiptsFolder, kind+"-"+day+"-"+rand.Text()[:8]+".json")
+	return path, addToReceipt(path, now, append(text, '\n'))
+}
+
+// appendReceipt is [writeReceipt] for what happens many times a day: one file a day holds them, a line each.
+func appendReceipt(dataDir, kind string, now time.Time, what any) (string, error) {
+	day := now.UTC().Format(time.DateOnly)
+	text, err := json.Marshal(receipt{kind, day, what})
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	if _, err := f.Write(append(text, '\n')); err != nil {
-		return "", err
+	path := filepath.Join(dataDir, receiptsFolder, kind+"-"+day+".ndjson")
+	return path, addToReceipt(path, now, append(text, '\n'))
+}
+
+func addToReceipt(path string, now time.Time, text []byte) error {
+	folder := filepath.Dir(path)
+	if err := makeFolder(folder); err != nil {
+		return err
 	}
-	if err := f.Sync(); err != nil {
-		return "", err
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(text); err != nil {
+		return err
 	}
 	midnight := now.UTC().Truncate(24 * time.Hour)
 	if err := os.Chtimes(path, midnight, midnight); err != nil {
-		return "", err
+		return err
 	}
-	if err := syncFolder(folder); err != nil {
-		return "", err
-	}
-	return path, hourTimes(folder)
+	return errors.Join(f.Sync(), syncFolder(folder), hourTimes(folder))
 }

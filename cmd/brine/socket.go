@@ -21,7 +21,7 @@ func (h *house) socketHandler() http.Handler {
 			writeSocketError(w, errUnknownStream(r.PathValue("stream"), h.cfg))
 			return
 		}
-		report, err := importEvents(r.Context(), h.lake, s, r.Body, h.data.tmp())
+		report, err := importEvents(r.Context(), h.lake, s, r.Body, h.data.tmp(), oldestImport(h.cfg))
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // this process stops: the cut connection says so at the other end
 		}
@@ -32,6 +32,9 @@ func (h *house) socketHandler() http.Handler {
 		json.NewEncoder(w).Encode(report)
 	})
 	mux.HandleFunc("POST /sanitize", h.serveSanitize)
+	mux.HandleFunc("POST /purge", h.servePurge)
+	mux.HandleFunc("POST /erasures", h.postErasure)
+	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(h.status(r.Context()))
 	})

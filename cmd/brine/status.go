@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"brine/config"
+	"brine/erasure"
 	"brine/event"
 	"brine/intake"
 	"brine/lake"
@@ -46,6 +47,8 @@ type status struct {
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
 	Sanitize   *sanitizeStatus  `json:"sanitize"`
+	Purge      *purgeStatus     `json:"purge"`
+	Erasures   *erasure.Status  `json:"erasures"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -82,7 +85,8 @@ func (c *statusCmd) Run(g *globals) error {
 
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx)}
+	erasures := h.erasures.Status()
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -97,6 +101,7 @@ func (h *house) status(ctx context.Context) status {
 	if err := st.hold(ctx, h.lake); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	st.Purge = h.purger.status(st.Held)
 	return st
 }
 
@@ -111,9 +116,11 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	if err != nil {
 		return st, err
 	}
-	st.Salts = &saltsStatus{Status: salts.Status()}
+	st.Salts, st.Erasures = &saltsStatus{Status: salts.Status()}, erasuresAtRest(cfg)
 	st.Sanitize = newSanitizer(cfg, streams, l, salts, newLogger(io.Discard)).status(ctx)
-	return st, st.hold(ctx, l)
+	err = st.hold(ctx, l)
+	st.Purge = newPurgeStatus(cfg, l, st.Held)
+	return st, err
 }
 
 func (s *status) hold(ctx context.Context, l *lake.Lake) error {
@@ -149,7 +156,14 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	for _, f := range s.LeftOut {
 		fmt.Fprintf(g.stdout, "left out: %s: %s\n", f.Path, f.Why)
 	}
+	s.Purge.print(g.stdout)
 	s.Salts.print(g)
+	if e := s.Erasures; e.Accepted+e.Removed > 0 {
+		fmt.Fprintf(g.stdout, "\nerasures: %d accepted, %d removed from files and not complete yet\n", e.Accepted, e.Removed)
+	}
+	if s.Erasures.Error != "" {
+		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
+	}
 	return errors.Join(err, s.Sanitize.print(g.stdout))
 }
 

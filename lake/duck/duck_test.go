@@ -1,9 +1,11 @@
 package duck_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,29 +49,28 @@ func (b *bench) exec(sql string) {
 // store writes rows into a Parquet file and gives those that were refused.
 func (b *bench) store(cols []event.Column, rows []string) (refused []string) {
 	b.tb.Helper()
-	next := 0
-	table, done, err := b.conn.Feed(&duck.Feed{
-		Columns: cols,
-		Next: func() (event.Key, []byte, bool) {
-			if next == len(rows) {
-				return event.Key{}, nil, false
-			}
-			next++
-			return event.Key{}, []byte(rows[next-1]), true
-		},
-		Refused: func(err error) {
+	feed := duck.NewFeed(cols, false)
+	for _, row := range rows {
+		if err := feed.Add(event.Key{}, []byte(row)); err != nil {
 			if !errors.Is(err, duck.ErrRow) {
 				b.tb.Error(err)
 			}
-			refused = append(refused, rows[next-1])
-		},
-	})
+			refused = append(refused, row)
+		}
+	}
+	b.write(feed)
+	return refused
+}
+
+// write writes a feed into a Parquet file.
+func (b *bench) write(feed *duck.Feed) {
+	b.tb.Helper()
+	table, done, err := b.conn.Feed(feed)
 	if err != nil {
 		b.tb.Fatal(err)
 	}
 	defer done()
 	b.exec("COPY (FROM " + table + "()) TO " + duck.Quote(b.file()) + " (FORMAT parquet)")
-	return refused
 }
 
 func (b *bench) file() string { return filepath.Join(b.folder, "rows.parquet") }
@@ -146,6 +147,65 @@ func TestRowsThatCannotBeReadAreRefusedAlone(t *testing.T) {
 	}
 	if got := b.fetch(allKinds()); !slices.Equal(got, slices.Repeat([]string{good}, len(bad)+1)) {
 		t.Errorf("what a refused row left behind is in the next one:\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// Strings go to DuckDB as the numbers of a dictionary, where that can be.
+func TestStringsReadBackAsTheyWere(t *testing.T) {
+	cols := []event.Column{{Name: "text", Kind: event.String}, {Name: "list", Kind: event.List, Fields: []event.Column{{Kind: event.String}}}}
+	numbered := func(n int) (rows []string) {
+		for i := range 2 * n {
+			rows = append(rows, fmt.Sprintf(`{"text":"%d","list":["a text longer than twelve bytes","%d",null]}`, i%n, -i%n))
+		}
+		return rows
+	}
+	b := mustOpen(t)
+	for name, rows := range map[string][]string{
+		"one":              {`{"text":"a"}`, `{"text":"a","list":["a","a"]}`},
+		"none":             {`{}`, `{"list":[null]}`, `{"list":[]}`},
+		"empty":            {`{"text":"","list":["",""]}`, `{"text":"a"}`},
+		"with a zero":      {`{"text":"a\u0000b"}`, `{"text":"a\u0000c"}`, `{"text":"a"}`},
+		"255":              numbered(255),
+		"256":              numbered(256),
+		"some hundreds":    numbered(500),
+		"too many to tell": numbered(5000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.tb = t
+			b.store(cols, rows)
+			if got := b.fetch(cols); !slices.Equal(got, rows) {
+				t.Errorf("got %d rows that are not the %d stored", len(got), len(rows))
+			}
+		})
+	}
+}
+
+func TestAFileHoldsNoStringOfARefusedRow(t *testing.T) {
+	b := mustOpen(t)
+	if refused := b.store(allKinds(), []string{`{"text":"kept"}`, `{"text":"refused","list":[1]}`}); len(refused) != 1 {
+		t.Fatalf("refused %v", refused)
+	}
+	file, err := os.ReadFile(b.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(file, []byte("kept")) || bytes.Contains(file, []byte("refused")) {
+		t.Error("want kept in the file, and refused not")
+	}
+}
+
+func TestAFeedIsUsedAgain(t *testing.T) {
+	b := mustOpen(t)
+	feed := duck.NewFeed(allKinds(), false)
+	for _, row := range []string{`{"text":"first","list":["a","b"],"map":{"k":[1]}}`, `{"list":[null]}`, `{"text":"third"}`} {
+		feed.Reset()
+		if err := feed.Add(event.Key{}, []byte(row)); err != nil {
+			t.Fatal(err)
+		}
+		b.write(feed)
+		if got := b.fetch(allKinds()); !slices.Equal(got, []string{row}) {
+			t.Errorf("got %s, want %s", got, row)
+		}
 	}
 }
 

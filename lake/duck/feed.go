@@ -25,12 +25,75 @@ import (
 // key of its rows as it is.
 var KeyColumns = []event.Column{{Name: "brine_time", Kind: event.Int64}, {Name: "brine_id", Kind: event.UUID}}
 
-// Feed is rows in Brine's own encoding that SQL reads as a table, in their order, without a copy between.
+// Feed is rows in Brine's own encoding, read into columns, that SQL reads as a table in their order.
 type Feed struct {
-	Columns []event.Column
-	Keyed   bool                                          // with [KeyColumns] in front, from the keys
-	Next    func() (key event.Key, row []byte, more bool) // the next row
-	Refused func(error)                                   // the row that Next gave last cannot be read: [ErrRow]
+	nodes   []*node
+	lists   []*node
+	keyed   bool
+	rows    int
+	refused bool // a row, whose strings the dictionaries may hold
+}
+
+// NewFeed makes a feed without rows; keyed, it has [KeyColumns] in front.
+func NewFeed(cols []event.Column, keyed bool) *Feed {
+	f := &Feed{keyed: keyed}
+	if keyed {
+		cols = append(append([]event.Column{}, KeyColumns...), cols...)
+	}
+	for _, col := range cols {
+		f.nodes = append(f.nodes, newNode(col))
+	}
+	f.lists = lists(f.nodes)
+	return f
+}
+
+// keptRows is how many rows a feed has memory for after Reset, at most; they take some 30 MB.
+const keptRows = 128 << 10
+
+// Reset takes the rows away. The memory that they had is used again.
+func (f *Feed) Reset() {
+	f.rows, f.refused = 0, false
+	for _, n := range f.nodes {
+		n.reset(f.nodes[0].room > keptRows)
+	}
+}
+
+// Add reads a row. One that is not in Brine's encoding for the columns is left out: [ErrRow].
+func (f *Feed) Add(key event.Key, row []byte) error {
+	if f.rows == f.nodes[0].room {
+		for _, n := range f.nodes {
+			n.grow(max(ChunkRows, 2*f.rows))
+		}
+	}
+	for _, list := range f.lists {
+		list.mark = list.size
+	}
+	nodes := f.nodes
+	if f.keyed {
+		nodes[0].setInt64(f.rows, key.Time)
+		nodes[1].setUUID(f.rows, key.ID)
+		nodes[0].setValid(f.rows)
+		nodes[1].setValid(f.rows)
+		nodes = nodes[2:]
+	}
+	if err := parseRow(row, nodes, f.rows); err != nil {
+		f.takeBack()
+		return err
+	}
+	f.rows++
+	return nil
+}
+
+// takeBack removes what was read of a row that is given up.
+func (f *Feed) takeBack() {
+	f.refused = true
+	for _, n := range f.nodes {
+		n.setNull(f.rows, f.rows+1)
+	}
+	for _, list := range f.lists {
+		list.kids[0].setNull(list.mark, list.size)
+		list.size = list.mark
+	}
 }
 
 // feeder is the table function of one connection.
@@ -39,9 +102,9 @@ type feeder struct {
 	handle *cgo.Handle    // by itself, as DuckDB holds its address
 	pinned runtime.Pinner //
 
-	mu     sync.Mutex // DuckDB fills chunks on threads of its own
-	feed   *Feed
-	filler *filler
+	mu   sync.Mutex // DuckDB fills chunks on threads of its own
+	feed *Feed
+	sent int // rows
 }
 
 var feeders atomic.Int64
@@ -54,8 +117,8 @@ func (x *Conn) Feed(f *Feed) (name string, done func(), err error) {
 			return "", nil, err
 		}
 	}
-	x.feeder.set(f, newFiller(f.Columns, f.Keyed))
-	return x.feeder.name, func() { x.feeder.set(nil, nil) }, nil
+	x.feeder.set(f)
+	return x.feeder.name, func() { x.feeder.set(nil) }, nil
 }
 
 func newFeeder(conn c.Connection) (*feeder, error) {
@@ -77,13 +140,10 @@ func newFeeder(conn c.Connection) (*feeder, error) {
 	return f, nil
 }
 
-func (f *feeder) set(feed *Feed, with *filler) {
+func (f *feeder) set(feed *Feed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.filler != nil {
-		f.filler.close()
-	}
-	f.feed, f.filler = feed, with
+	f.feed, f.sent = feed, 0
 }
 
 func (f *feeder) close() {
@@ -99,12 +159,14 @@ func brineFeedBind(p unsafe.Pointer) {
 	f := feederOf(c.BindGetExtraInfo(info))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.filler == nil {
+	if f.feed == nil {
 		c.BindSetError(info, "no feed is set for this statement")
 		return
 	}
-	for i, name := range f.filler.names {
-		c.BindAddResultColumn(info, name, f.filler.types[i])
+	for _, n := range f.feed.nodes {
+		typ := n.logicalType(!f.feed.refused)
+		c.BindAddResultColumn(info, n.name, typ)
+		c.DestroyLogicalType(&typ)
 	}
 }
 
@@ -125,18 +187,10 @@ func brineFeedFill(p, chunk unsafe.Pointer) {
 func (f *feeder) fill(chunk c.DataChunk) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.filler.attach(chunk)
-	rows := 0
-	for rows < ChunkRows {
-		key, row, more := f.feed.Next()
-		if !more {
-			break
-		}
-		if err := f.filler.put(rows, key, row); err != nil {
-			f.feed.Refused(err)
-			continue
-		}
-		rows++
+	rows := min(ChunkRows, f.feed.rows-f.sent)
+	for i, n := range f.feed.nodes {
+		n.fill(c.DataChunkGetVector(chunk, c.IdxT(i)), f.sent, f.sent+rows)
 	}
-	f.filler.finish(chunk, rows)
+	f.sent += rows
+	c.DataChunkSetSize(chunk, c.IdxT(rows))
 }

@@ -2,16 +2,29 @@ package duck
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
-	"unsafe"
+	"unicode/utf8"
 
 	"brine/event"
 )
+
+// ErrRow is a row that is not in Brine's encoding for these columns.
+var ErrRow = errors.New("a row that cannot be read")
+
+// parseRow reads a row into its place of each node, where all is null before. After an error some of it is not.
+func parseRow(row []byte, nodes []*node, at int) error {
+	p := parser{b: row}
+	p.object(nodes, at)
+	if p.err == nil && p.i != len(row) {
+		p.fail("bytes after the row's end")
+	}
+	return p.err
+}
 
 // parser reads one row. The rows are Brine's own, so that it is strict and knows no white space.
 type parser struct {
@@ -37,27 +50,28 @@ func (p *parser) take(ch byte) bool {
 
 func (p *parser) expect(ch byte) {
 	if !p.take(ch) {
-		p.fail("expected " + strconv.QuoteRune(rune(ch)))
+		p.missing(ch)
 	}
 }
 
+func (p *parser) missing(ch byte) { p.fail("expected " + strconv.QuoteRune(rune(ch))) }
+
 // more says whether another item follows in an object or array that ends with the given byte.
 func (p *parser) more(first bool, end byte) bool {
-	if p.err != nil || p.take(end) {
+	switch {
+	case p.take(end):
 		return false
-	}
-	if !first {
-		p.expect(',')
+	case !first && !p.take(','):
+		p.missing(',')
 	}
 	return p.err == nil
 }
 
-func (p *parser) object(nodes []*node, row int) {
+func (p *parser) object(nodes []*node, at int) {
 	p.expect('{')
 	next := 0
 	for first := true; p.more(first, '}'); first = false {
 		for next < len(nodes) && !bytes.HasPrefix(p.b[p.i:], nodes[next].key) {
-			nodes[next].setNull(row)
 			next++
 		}
 		if next == len(nodes) {
@@ -65,41 +79,42 @@ func (p *parser) object(nodes []*node, row int) {
 			return
 		}
 		p.i += len(nodes[next].key)
-		p.value(nodes[next], row)
+		p.value(nodes[next], at)
 		next++
 	}
-	for ; next < len(nodes); next++ {
-		nodes[next].setNull(row)
-	}
 }
 
-func (p *parser) value(n *node, row int) {
-	n.setValid(row)
+func (p *parser) value(n *node, at int) {
+	n.setValid(at)
 	switch n.kind {
 	case event.Bool:
-		*(*bool)(unsafe.Add(n.data, row)) = p.bool()
+		if p.bool() {
+			n.data[at] = 1
+		} else {
+			n.data[at] = 0
+		}
 	case event.Int32:
-		*(*int32)(unsafe.Add(n.data, row*4)) = p.int32()
+		n.setInt32(at, p.int32())
 	case event.Int64:
-		*(*int64)(unsafe.Add(n.data, row*8)) = p.int64()
+		n.setInt64(at, p.int64())
 	case event.Double:
-		*(*float64)(unsafe.Add(n.data, row*8)) = p.double()
+		n.setInt64(at, int64(math.Float64bits(p.double())))
 	case event.String:
-		n.setString(row, p.text())
+		n.setString(at, p.text())
 	case event.UUID:
-		p.uuid(unsafe.Add(n.data, row*16))
+		n.setUUID(at, p.uuid())
 	case event.Struct:
-		p.object(n.kids, row)
+		p.object(n.kids, at)
 	case event.Tuple:
-		p.tuple(n.kids, row)
+		p.tuple(n.kids, at)
 	case event.List:
-		p.list(n, row)
+		p.list(n, at)
 	case event.Map:
-		p.pairs(n, row)
+		p.pairs(n, at)
 	}
 }
 
-func (p *parser) tuple(nodes []*node, row int) {
+func (p *parser) tuple(nodes []*node, at int) {
 	p.expect('[')
 	next := 0
 	for first := true; p.more(first, ']'); first = false {
@@ -107,48 +122,38 @@ func (p *parser) tuple(nodes []*node, row int) {
 			p.fail("a tuple that is too long")
 			return
 		}
-		if p.null() {
-			nodes[next].setNull(row)
-		} else {
-			p.value(nodes[next], row)
+		if !p.null() {
+			p.value(nodes[next], at)
 		}
 		next++
 	}
-	for ; next < len(nodes); next++ {
-		nodes[next].setNull(row)
-	}
 }
 
-func (p *parser) list(n *node, row int) {
+func (p *parser) list(n *node, at int) {
 	from := n.size
 	p.expect('[')
 	for first := true; p.more(first, ']'); first = false {
-		at := n.element()
-		if p.null() {
-			n.kids[0].setNull(at)
-		} else {
-			p.value(n.kids[0], at)
+		if element := n.element(); !p.null() {
+			p.value(n.kids[0], element)
 		}
 	}
-	*(*[2]uint64)(unsafe.Add(n.data, row*16)) = [2]uint64{uint64(from), uint64(n.size - from)}
+	n.setList(at, from, n.size)
 }
 
-func (p *parser) pairs(n *node, row int) {
+func (p *parser) pairs(n *node, at int) {
 	from := n.size
-	key, value := n.kids[0].kids[0], n.kids[0].kids[1]
+	pair, key, value := n.kids[0], n.kids[0].kids[0], n.kids[0].kids[1]
 	p.expect('{')
 	for first := true; p.more(first, '}'); first = false {
-		at := n.element()
-		n.kids[0].setValid(at)
-		key.setString(at, p.text())
+		element := n.element()
+		pair.setValid(element)
+		p.value(key, element)
 		p.expect(':')
-		if p.null() {
-			value.setNull(at)
-		} else {
-			p.value(value, at)
+		if !p.null() {
+			p.value(value, element)
 		}
 	}
-	*(*[2]uint64)(unsafe.Add(n.data, row*16)) = [2]uint64{uint64(from), uint64(n.size - from)}
+	n.setList(at, from, n.size)
 }
 
 func (p *parser) word(w string) bool {
@@ -223,14 +228,19 @@ func (p *parser) text() []byte {
 		return nil
 	}
 	b := p.b[p.i:]
+	var all byte // bits of the bytes so far
 	for i, ch := range b {
 		switch ch {
 		case '"':
+			if all >= utf8.RuneSelf && !utf8.Valid(b[:i]) {
+				p.fail("not UTF-8")
+			}
 			p.i += i + 1
 			return b[:i]
 		case '\\':
 			return p.escapedText()
 		}
+		all |= ch
 	}
 	p.fail("a string without end")
 	return nil
@@ -245,27 +255,19 @@ func (p *parser) escapedText() []byte {
 		end++
 	}
 	var s string
-	if end >= len(p.b) || json.Unmarshal(p.b[p.i-1:end+1], &s) != nil {
-		p.fail("a string with a wrong escape")
+	if end >= len(p.b) || !utf8.Valid(p.b[p.i:end]) || json.Unmarshal(p.b[p.i-1:end+1], &s) != nil {
+		p.fail("a string that is not UTF-8 or has a wrong escape")
 		return nil
 	}
 	p.i = end + 1
 	return []byte(s)
 }
 
-func (p *parser) uuid(at unsafe.Pointer) {
-	s := p.text()
-	var id [16]byte
-	if len(s) != 36 || !decodeUUID(&id, s) {
+func (p *parser) uuid() (id [16]byte) {
+	if s := p.text(); len(s) != 36 || !decodeUUID(&id, s) {
 		p.fail("expected a UUID")
-		return
 	}
-	setUUID(at, id)
-}
-
-func setUUID(at unsafe.Pointer, id [16]byte) {
-	*(*uint64)(at) = binary.BigEndian.Uint64(id[8:])
-	*(*uint64)(unsafe.Add(at, 8)) = binary.BigEndian.Uint64(id[:8]) ^ 1<<63
+	return id
 }
 
 func decodeUUID(id *[16]byte, s []byte) bool {

@@ -1,7 +1,6 @@
 package duck
 
 import (
-	"fmt"
 	"strings"
 
 	c "github.com/duckdb/duckdb-go-bindings"
@@ -45,37 +44,4 @@ var scalars = map[event.Kind]struct {
 	event.Double: {"DOUBLE", c.TypeDouble},
 	event.String: {"VARCHAR", c.TypeVarchar},
 	event.UUID:   {"UUID", c.TypeUUID},
-}
-
-// logicalType must be destroyed by the caller.
-func logicalType(col event.Column) c.LogicalType {
-	switch col.Kind {
-	case event.List:
-		child := logicalType(col.Fields[0])
-		defer c.DestroyLogicalType(&child)
-		return c.CreateListType(child)
-	case event.Map:
-		key, value := c.CreateLogicalType(c.TypeVarchar), logicalType(col.Fields[0])
-		defer c.DestroyLogicalType(&key)
-		defer c.DestroyLogicalType(&value)
-		return c.CreateMapType(key, value)
-	case event.Struct, event.Tuple:
-		types, names := make([]c.LogicalType, len(col.Fields)), make([]string, len(col.Fields))
-		for i, f := range col.Fields {
-			types[i], names[i] = logicalType(f), f.Name
-		}
-		defer destroyTypes(types)
-		return c.CreateStructType(types, names)
-	}
-	s, ok := scalars[col.Kind]
-	if !ok {
-		panic(fmt.Sprintf("column %q has no kind", col.Name))
-	}
-	return c.CreateLogicalType(s.typ)
-}
-
-func destroyTypes(types []c.LogicalType) {
-	for i := range types {
-		c.DestroyLogicalType(&types[i])
-	}
 }

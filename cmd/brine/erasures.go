@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+
+	"brine/config"
+	"brine/erasure"
+	"brine/event"
+	"brine/eventlog"
+)
+
+// erasuresFolder is where erasures that are not complete wait, in a data folder.
+const erasuresFolder = "erasures"
+
+// openErasures takes up the erasures that wait in a data folder.
+func openErasures(cfg *config.Config, log *eventlog.Log, s *sanitizer, logger *slog.Logger) (*erasure.Erasures, error) {
+	return erasure.Open(erasure.Options{
+		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
+		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Logger: logger,
+	})
+}
+
+// forget is a request of the public door.
+func (h *house) forget(unit string) error {
+	_, err := h.erasures.Accept(unit, true)
+	return err
+}
+
+// postErasure takes a request to erase: the body is the install id, and nothing else. The answer is the receipt as it stands.
+func (h *house) postErasure(w http.ResponseWriter, r *http.Request) {
+	unit, err := io.ReadAll(http.MaxBytesReader(w, r.Body, erasure.MaxUnit+1))
+	if err != nil {
+		writeSocketError(w, erasure.ErrUnit)
+		return
+	}
+	number, err := h.erasures.Accept(string(unit), false)
+	if err != nil {
+		writeSocketError(w, err)
+		return
+	}
+	h.writeReceipt(w, number)
+}
+
+func (h *house) getErasure(w http.ResponseWriter, r *http.Request) {
+	h.writeReceipt(w, r.PathValue("receipt"))
+}
+
+func (h *house) writeReceipt(w http.ResponseWriter, number string) {
+	receipt, err := h.erasures.Receipt(number)
+	if err != nil {
+		writeSocketError(w, err)
+		return
+	}
+	json.NewEncoder(w).Encode(receipt)
+}
+
+// erasuresAtRest counts the erasures that wait in a data folder that nobody serves.
+func erasuresAtRest(cfg *config.Config) *erasure.Status {
+	st, err := erasure.StatusAtRest(filepath.Join(cfg.Data, erasuresFolder))
+	if err != nil {
+		st.Error = err.Error()
+	}
+	return &st
+}
+
+// errNoUnit is an erasure where no stream holds an install id.
+var errNoUnit = errors.New("no stream of the config has a unit, so nothing holds an install id: set streams.NAME.unit")
+
+func anyUnit(streams map[string]*event.Stream) bool {
+	for _, s := range streams {
+		if s.Unit != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -29,7 +29,7 @@ lint: ## check format, code and go.mod
 	go tool staticcheck ./...
 	go mod tidy -diff
 
-generate: ## build anew what is committed and built from sources, like client/dist
+generate: client/node_modules/.package-lock.json ## build anew what is committed and built from sources, like client/dist
 	go generate ./...
 
 fuzz: ## fuzz every target for FUZZTIME (30s)
@@ -66,7 +66,7 @@ test-needs:
 	$(call need,puppet,puppet-agent)
 	$(call need,systemd-analyze,systemd)
 
-# TypeScript checks the client's types; the build itself does without npm.
+# TypeScript checks the client's types, Terser makes what go generate writes short; make build does without npm.
 client/node_modules/.package-lock.json: client/package-lock.json
 	npm ci --prefix client --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -19,7 +19,7 @@ func TestNothingLeavesTheBrowser(t *testing.T) {
 		"server says":     {strings.Replace(told, "false", "true", 1), ``, `brine.interaction()`},
 		"rate 0":          {strings.Replace(told, `rate":1`, `rate":0`, 1), ``, `brine.interaction()`},
 		"opt-in, no yes":  {strings.Replace(told, `}`, `,"consent":"opt-in"}`, 1), ``, `brine.interaction()`},
-		"stored choice":   {told, `localStorage["brine.choice"] = '"out"'`, `brine.interaction()`},
+		"stored choice":   {told, `localStorage["brine.opted_out"] = "true"`, `brine.interaction()`},
 		"waiting deleted": {told, signal + `; localStorage["brine.install"] = '"i"'; localStorage["brine.waiting.1"] = '["1",1,"","/v1/events",{}]'`, `brine.interaction()`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestNothingLeavesTheBrowser(t *testing.T) {
 			if n := len(door.posts()); n != 0 {
 				t.Errorf("%d posts were sent", n)
 			}
-			stored = slices.DeleteFunc(stored, func(key string) bool { return key == "brine.choice" })
+			stored = slices.DeleteFunc(stored, func(key string) bool { return key == "brine.opted_out" })
 			if name == "rate 0" { // the dialog is not recorded, but the person has not said no
 				stored = slices.DeleteFunc(stored, func(key string) bool { return key == "cookie brine_session" })
 			}
@@ -74,7 +74,7 @@ func TestOptOutAndIn(t *testing.T) {
 	if got := evaluate[string](page, `brine.interaction().finish()`); got != "stored" {
 		t.Errorf("after the yes a dialog is %s", got)
 	}
-	if stored := page.stored(); !slices.Contains(stored, "cookie brine_session") || !slices.Contains(stored, "brine.choice") {
+	if stored := page.stored(); !slices.Contains(stored, "cookie brine_session") || !slices.Contains(stored, "brine.opted_out") {
 		t.Errorf("in the browser there is %q", stored) // and so it is seen where it must not be
 	}
 	door.look(func() {

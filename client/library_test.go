@@ -142,7 +142,7 @@ func TestDebug(t *testing.T) {
 		await dialog.finish();
 		return printed.join(" ");
 	})()`)
-	for _, want := range []string{`["brine","a?b","mended","a"]`, `["brine","number_emails","refused"]`, `["brine","stored",{"data":{"id":`} {
+	for _, want := range []string{`["brine","a?b","mended","a"]`, `["brine","number_emails","left out"]`, `["brine","stored",{"data":{"id":`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("printed is %s, without %s", got, want)
 		}

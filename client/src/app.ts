@@ -1,11 +1,10 @@
 import type { App, AppOptions, Outcome } from "./api";
-import { attempt } from "./debug";
 import { permitted, serverTime } from "./context";
 import { ask, deliver, drain, known } from "./door";
 import { setUp } from "./page";
 import { load, save } from "./storage";
 import { uuid } from "./uuid";
-import { FORGET, all, drop, get, remove } from "./waiting";
+import { FORGET, all, drop, get, keep, remove } from "./waiting";
 
 const EVENTS = "/v1/events";
 
@@ -13,7 +12,7 @@ const INSTALL = "brine.install";
 
 /** Opens a stream of events of this installation of an app. */
 export const app = (options: AppOptions): App => {
-  attempt(() => setUp(options));
+  setUp(options);
   drain(); // A request to be forgotten may wait, that an earlier page could not bring to its end.
   return { event: (data) => record(options, data).catch(() => "off") };
 };
@@ -25,21 +24,19 @@ const record = async ({ stream, schema: $schema }: AppOptions, data: any): Promi
   const { sample_rate, unit } = streams[stream];
 
   if (unit && !installId()) save(INSTALL, uuid());
-  const install = installId();
-  if (!(await sampled(unit && sampling_epoch + ":" + install, sample_rate))) return "off";
+  const install = unit && installId();
+  const draw = unit && sample_rate < 1 ? await share(sampling_epoch + ":" + install) : Math.random();
+  if (!(draw < sample_rate)) return "off";
   const meta = { id: uuid(), dt: new Date(serverTime()).toISOString(), ...data.meta, stream };
-  return deliver(uuid(), serverTime(), EVENTS, { ...data, [unit]: install, $schema, meta });
+  return deliver(keep(uuid(), serverTime(), EVENTS, { ...data, [unit]: install, $schema, meta }));
 };
 
 /**
- * Whether an install is in the sample: the first 8 bytes of SHA-256(epoch + ":" + unit) as a fraction of 2^64, below the
- * rate. Pages of plain http have no SHA-256: there nothing is in the sample but where all is.
+ * Where an install lies, which is in the sample when that is below the rate: the first 8 bytes of SHA-256(epoch + ":" + unit)
+ * as a fraction of 2^64. Pages of plain http have no SHA-256: there nothing is in the sample but where all is.
  */
-const sampled = async (text: string | undefined, rate: number): Promise<boolean> => {
-  if (!text || rate >= 1) return Math.random() < rate;
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Number(new DataView(hash).getBigUint64(0)) / 2 ** 64 < rate;
-};
+const share = async (text: string): Promise<number> =>
+  Number(new DataView(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).getBigUint64(0)) / 2 ** 64;
 
 export const installId = (): string | null => load(INSTALL);
 
@@ -47,5 +44,5 @@ export const installId = (): string | null => load(INSTALL);
 export const forget = async (): Promise<boolean> => {
   const unit = installId();
   all().forEach(([id, , , path]) => path === EVENTS && remove(id));
-  return !unit || (await deliver(FORGET, 0, "/v1/forget", { unit })) !== "waiting";
+  return !unit || (await deliver(keep(FORGET, 0, "/v1/forget", { unit }))) !== "waiting";
 };

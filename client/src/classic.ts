@@ -2,7 +2,6 @@
 import type * as api from "./api";
 import { app, dropped, forget, installId, interaction, notice, optIn, optOut, resume } from "./brine";
 
-const surface: typeof api = {
+(window as any).brine = {
   app, dropped, forget, installId, interaction, notice, optIn, optOut, resume,
-};
-(window as any).brine = surface;
+} satisfies typeof api;

@@ -5,5 +5,3 @@ export const now = (): number => performance.timeOrigin + performance.now();
 
 /** Whole ms that passed from one time to another: 0 where the clock has jumped back, at most a day. */
 export const passed = (from: number, to = now()): number => Math.min(Math.max(to - from, 0), DAY) | 0;
-
-export const rest = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));

@@ -1,7 +1,7 @@
-import { agreed, refused } from "./choice";
+import { CHOICE, settled } from "./choice";
 import { now, passed } from "./clock";
 import { SLOT } from "./limits";
-import { purge } from "./storage";
+import { load, purge } from "./storage";
 
 /** What `GET /wsapi/session_context` tells, as far as this library reads it. */
 export interface SessionContext {
@@ -17,22 +17,18 @@ export interface SessionContext {
   received: number;
 }
 
-/** What the page's server told last. */
-export let context: SessionContext | undefined;
-
-export const setContext = (told: SessionContext): void => {
-  context = { ...told, received: now() };
-};
+/** What the page's server told last; empty while it has not. */
+export const context = {} as Partial<SessionContext>;
 
 /** The server's time at a time of ours, in ms, floored to 10 minutes; NaN while it is not known. */
 export const serverTime = (at = now()): number => {
-  const time = context?.server_time! + passed(context?.received!, at);
+  const time = context.server_time! + passed(context.received!, at);
   return time - (time % SLOT);
 };
 
 /** Whether this person may be recorded, as far as it is known. Where not, nothing of it stays on the device. */
 export const permitted = (): boolean => {
-  const no = refused() || context?.opted_out || (context?.consent === "opt-in" && !agreed());
+  const no = settled() || load(CHOICE) || context.opted_out || (context.consent === "opt-in" && load(CHOICE) !== false);
   if (no) purge();
   return !no;
 };

@@ -1,7 +1,7 @@
 import { page } from "./page";
 
 /** Tells a developer, who asked for it, what became of what the page gave. */
-export const say = (...parts: unknown[]): void => {
+export const say = (...parts: unknown[]): undefined => {
   if (page.debug) console.log("brine", ...parts);
 };
 
@@ -10,7 +10,6 @@ export const attempt = <T>(work: () => T): T | undefined => {
   try {
     return work();
   } catch (error) {
-    say(error);
-    return;
+    return say(error);
   }
 };

@@ -3,20 +3,20 @@ import { CHANGED } from "./choice";
 import { now, passed } from "./clock";
 import { context, permitted, serverTime } from "./context";
 import { attempt } from "./debug";
-import { INTERACTION, deliver, keep, known, refresh } from "./door";
+import { INTERACTION, deliver, known, refresh } from "./door";
 import { tell } from "./fields";
 import { LONGEST_WAIT } from "./limits";
 import { setUp } from "./page";
 import { load, save } from "./storage";
 import { add, fit } from "./stream";
 import { uuid } from "./uuid";
-import { type Waiting, admit, all, remove } from "./waiting";
+import { type Waiting, admit, all, keep, remove } from "./waiting";
 
 /** The first event of a blob that goes on where another one ended. Nothing else joins the two. */
 const CONTINUATION: Entry = ["staging_continuation", 0];
 
 /** Where a dialog leaves word for the next one, which continues it: when, and whether it was recorded. */
-const CONTINUES = "brine.continues";
+const CONTINUES = "brine.next";
 
 /** Goes on with the dialog that was paused last, or begins one. */
 export const resume = (options?: Options): Dialog =>
@@ -26,15 +26,14 @@ export const resume = (options?: Options): Dialog =>
 export const interaction = (given?: Options, left?: Waiting): Dialog => {
   let start = now();
   const options: Options = { ...given };
-  const fields: Fields = {
-    screen_size: { width: screen.width, height: screen.height },
-  };
+  const { width, height } = screen;
+  const fields: Fields = { screen_size: { width, height } };
   const listeners = new AbortController();
   let state: Dialog["state"] = "deciding";
   let entries: Entry[] = [];
   /** The blob without its events, and what was told of it since. */
   let head: any;
-  /** What became of the part that was sent when the page was hidden. */
+  /** What became of the part that was sent last. */
   let sent: Promise<Outcome> | undefined;
   let outcome: Promise<Outcome> | undefined;
 
@@ -61,52 +60,54 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     state = "recording";
   };
 
-  const preview = (): InteractionBlob | false | undefined =>
-    state === "recording" &&
-    allowed() &&
-    fit({ ...head, ...(context?.schema_version! < 1 ? {} : fields), event_stream: entries });
+  const preview = (): InteractionBlob | null =>
+    state === "recording" && allowed()
+      ? fit({ ...head, ...(context.schema_version! < 1 ? {} : fields), event_stream: entries })
+      : null;
 
-  const send = async (blob: InteractionBlob): Promise<Outcome> =>
-    admit() ? deliver(blob.id, blob.timestamp, INTERACTION, { data: blob }) : "dropped";
+  const put = (data: InteractionBlob, paused?: number): string => keep(data.id, data.timestamp, INTERACTION, { data }, paused);
 
-  /** Whether nothing has happened since a part was sent. */
-  const idle = (): boolean => !!sent && entries.length < 2;
+  const send = async (blob: InteractionBlob): Promise<Outcome> => (admit() ? deliver(put(blob)) : "dropped");
 
-  /** The page may be going away: what there is goes now, and what happens after that is a blob of its own. */
+  /** Sends what there is, unless nothing has happened since the last part; what happens after that is a blob of its own. */
+  const part = (): InteractionBlob | null => {
+    const blob = preview();
+    if (blob && !(sent && !entries[1])) {
+      sent = send(blob);
+      start = now();
+      entries = [CONTINUATION];
+      begin(blob.sample_rate);
+    }
+    return blob;
+  };
+
+  /** The page may be going away: what there is goes now. */
   const leave = ({ type }: Event): void => {
-    if (!permitted()) return close("off");
-    const blob = (type === "pagehide" || document.hidden) && !idle() && preview();
-    if (!blob) return;
-    sent = send(blob);
-    start = now();
-    entries = [CONTINUATION];
-    begin(head.sample_rate);
+    if (!permitted()) close("off");
+    else if (type === "pagehide" || document.hidden) part();
   };
 
   /** Leaves word for the next dialog, where this one is recorded or not in the sample. */
-  const leaveWord = (goes: boolean): unknown => allowed() && context?.data_sample_rate && save(CONTINUES, [serverTime(), goes]);
+  const leaveWord = (goes: boolean): unknown => allowed() && context.data_sample_rate && save(CONTINUES, [serverTime(), goes]);
 
   const end = async (continues: unknown): Promise<Outcome> => {
-    const blob = preview();
-    const before = idle() && sent;
+    const blob = part();
     if (continues) leaveWord(!!blob);
     close(blob ? "finished" : "off");
-    return before || (blob ? send(blob) : "off");
+    return sent ?? "off";
   };
 
-  attempt(() => setUp(options));
-  const { dialog, release } = options;
-  tell(fields, { dialog, release, language: document.documentElement.lang || navigator.language });
+  setUp(options);
+  tell(fields, { language: document.documentElement.lang || navigator.language, ...options });
   const asked = allowed() ? refresh() : close("off");
   /** Throws the dice, once: a dialog is recorded whole or not at all. */
   const decided = asked?.then(known).then(() => {
     if (state !== "deciding") return;
-    const share = allowed() && context!.data_sample_rate;
-    if (!share) return close("off");
-    const [at, goes] = load(CONTINUES) ?? [0];
+    const share = allowed() && context.data_sample_rate;
+    const word = load(CONTINUES);
     save(CONTINUES);
-    const continued = serverTime() - at < LONGEST_WAIT;
-    if (!(continued ? goes : Math.random() < share)) return close("off");
+    const continued = serverTime() - word?.[0] < LONGEST_WAIT;
+    if (!share || !(continued ? word[1] : Math.random() < share)) return close("off");
     if (continued) entries.unshift(CONTINUATION);
     begin(share);
   });
@@ -123,19 +124,16 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
       return state;
     },
     event: (name) => note(name, now()),
-    time(name) {
-      let from = now();
-      return () => {
-        if (from) note(name, from, passed(from));
-        from = 0;
-      };
+    time: (name, from = now()) => () => {
+      if (from) note(name, from, passed(from));
+      from = 0;
     },
     set: (given) => heard(() => tell(fields, given)),
     experiment: (name, branch) => heard(() => tell(fields, { experiments: { [name]: branch } })),
-    preview: () => preview() || null,
+    preview,
     pause() {
       const blob = preview();
-      if (blob) keep(blob.id, blob.timestamp, INTERACTION, { data: blob }, start);
+      if (blob) put(blob, start);
       else if (state === "off") leaveWord(false);
       close("finished");
     },
@@ -145,7 +143,7 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
         await asked;
         const ended = decided!.then(() => end(continues));
         // Where the server cannot be asked, the page keeps it until it can.
-        return context ? ended : "waiting";
+        return context.server_time ? ended : "waiting";
       })()),
   };
 };

@@ -1,12 +1,13 @@
 import type { Outcome } from "./api";
 import { alone } from "./alone";
-import { CHANGED, agreed, choose } from "./choice";
-import { context, permitted, serverTime, setContext } from "./context";
+import { CHANGED, CHOICE } from "./choice";
+import { now } from "./clock";
+import { context, permitted, serverTime } from "./context";
 import { say } from "./debug";
 import { FIRST_PAUSE, HOUR, LONGEST_PAUSE, PATIENCE } from "./limits";
 import { page } from "./page";
 import { load, save } from "./storage";
-import { FORGET, SENT, type Waiting, all, drop, get, put, remove, trim } from "./waiting";
+import { FORGET, SENT, type Waiting, all, drop, get, keep, remove, trim } from "./waiting";
 
 export const INTERACTION = "/wsapi/interaction_data";
 
@@ -17,7 +18,7 @@ let pause = FIRST_PAUSE;
 const tellChange = (): unknown => dispatchEvent(new Event(CHANGED));
 
 const call = (path: string, init?: RequestInit): Promise<Response> =>
-  fetch(page.endpoint + path, { credentials: "include", signal: AbortSignal.timeout?.(PATIENCE), ...init });
+  fetch(page.endpoint + path, { credentials: "include", signal: AbortSignal.timeout(PATIENCE), ...init });
 
 export const ask = async (path: string, init?: RequestInit): Promise<any> => (await call(path, init)).json();
 
@@ -25,16 +26,14 @@ export const ask = async (path: string, init?: RequestInit): Promise<any> => (aw
 export const refresh = (): Promise<unknown> =>
   (asking ??= (async () => {
     let came;
-    const fetchContext = async (init?: RequestInit): Promise<void> => {
+    const fetchContext = async (init?: RequestInit): Promise<boolean> => {
       const told = await ask("/wsapi/session_context", init);
-      came = told.server_time > 0;
-      if (came) setContext(told);
+      came = told.server_time > 0 && Object.assign(context, told, { received: now() });
+      return permitted();
     };
     try {
       // No cookie comes of the first question: the answer may be that this server waits for a yes.
-      const first = !agreed() && !load(SENT);
-      if (first) await fetchContext({ credentials: "omit" });
-      if (!first || permitted()) await fetchContext();
+      if (load(CHOICE) === false || load(SENT) || (await fetchContext({ credentials: "omit" }))) await fetchContext();
     } catch (error) {
       say(error); // No network, or an answer that is not Brine's.
     }
@@ -48,44 +47,33 @@ export const refresh = (): Promise<unknown> =>
 const nap = (): Promise<unknown> =>
   new Promise((done) => {
     setTimeout(done, pause * (1 + Math.random()));
-    addEventListener("online", done, { once: true });
+    addEventListener("online", done);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   });
 
 /** Returns when there is a context, unless there is no need for one. */
 export const known = async (): Promise<void> => {
-  while (permitted() && !context && !(await refresh())) await nap();
+  while (permitted() && !context.server_time && !(await refresh())) await nap();
 };
 
-/** Sends a body, with the token where one is due, and says what became of it. */
-const send = async (path: string, body: object): Promise<Outcome> => {
-  const once = async (): Promise<number> => {
-    try {
-      const { status } = await call(path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(path[1] === "v" ? body : { csrf: context?.csrf_token, ...body }),
-        keepalive: true,
-      });
-      return status;
-    } catch {
-      return 503; // No network.
-    }
-  };
+/** Sends what waits, with the token where one is due, and lets it go when the server has answered. */
+const settle = async (id: string): Promise<Outcome> => {
+  const [, , , path, body] = get(id) ?? [];
+  if (!path) return "stored"; // By another tab, that was faster.
+  const once = (): Promise<number> =>
+    call(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(path[1] === "v" ? body : { csrf: context.csrf_token, ...body }),
+      keepalive: true,
+    }).then((answer) => answer.status, () => 503); // No network.
   let status = await once();
   // The token has expired, or the cookie is gone with another browser session: once more with new ones.
   if (status === 403) status = !(await refresh()) ? 503 : permitted() ? await once() : 204;
   // Only 429, a failing server and no network are worth another try; all else ends it.
-  if (status === 429 || status >= 500) return "waiting";
-  return status === 204 ? "off" : status < 300 ? "stored" : "refused";
-};
-
-/** Sends what waits, and lets it go when the server has answered. */
-const settle = async (id: string): Promise<Outcome> => {
-  const entry = get(id);
-  if (!entry) return "stored"; // By another tab, that was faster.
-  const outcome = await send(entry[3], entry[4]);
-  say(outcome, entry[4]);
+  const outcome =
+    status === 429 || status >= 500 ? "waiting" : status === 204 ? "off" : status < 300 ? "stored" : "refused";
+  say(outcome, body);
   if (outcome !== "waiting") {
     remove(id);
     if (id === FORGET) save("brine.install");
@@ -100,9 +88,9 @@ const due = (): Waiting[] =>
 
 /** Sends all that waits, newest first, until the server is found not ready; then tries again later. */
 export const drain = async (): Promise<void> => {
-  let ready = context || !due()[0] || (await refresh());
+  let ready: unknown = context.server_time || !due()[0] || (await refresh());
   trim();
-  for (const [id] of due()) if (ready && (await alone(id, () => settle(id))) === "waiting") ready = false;
+  for (const [id] of due()) ready &&= (await alone(id, () => settle(id))) !== "waiting";
   if (ready) pause = FIRST_PAUSE;
   if (due()[0]) tryLater();
 };
@@ -113,13 +101,8 @@ const tryLater = (): unknown =>
     drain();
   }));
 
-/** Keeps what is to be sent. It waits in storage until the server has answered. */
-export const keep = (id: string, at: number, path: string, body: object, paused?: number): void =>
-  put([id, at, page.endpoint, path, body, paused]);
-
-/** Keeps and sends what was just made, and says what became of it. */
-export const deliver = (id: string, at: number, path: string, body: object): Promise<Outcome> => {
-  keep(id, at, path, body);
+/** Sends what was just kept, and says what became of it. */
+export const deliver = (id: string): Promise<Outcome> => {
   // It leaves now, for the page may be going away; the lock is for the other tabs to see.
   const sending = settle(id);
   alone(id, () => sending);
@@ -127,11 +110,11 @@ export const deliver = (id: string, at: number, path: string, body: object): Pro
   return sending;
 };
 
-const tellChoice = async (opted_out: boolean): Promise<boolean> => {
-  choose(opted_out);
+export const tellChoice = async (opted_out: boolean): Promise<boolean> => {
+  save(CHOICE, opted_out);
   permitted();
   tellChange();
-  const taken = (await send("/privacy/opt-out", { opted_out })) === "stored";
+  const taken = (await deliver(keep("opted_out", 0, "/privacy/opt-out", { opted_out }))) === "stored";
   if (!opted_out) await refresh();
   return taken;
 };

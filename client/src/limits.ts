@@ -23,18 +23,17 @@ export const MOST_AN_HOUR = 20;
 export const HOUR = 3_600_000;
 export const HOUR_OF_SLOTS = 4_000_000;
 
-/** Gives up on an answer after this time, so that one hanging request does not hold up every tab. */
-export const PATIENCE = 15_000;
+/** Gives up on an answer after this time. */
+export const PATIENCE = 10_000;
 
 /** The first and the longest pause before another try. */
 export const FIRST_PAUSE = 4_000;
 export const LONGEST_PAUSE = 600_000;
 
 /**
- * How long a change of localStorage may take to be seen by other tabs: browsers do not make a page wait for
- * that. A lock is held for so much longer than the work takes.
+ * How long a change of localStorage may take to be seen by other tabs: browsers do not make a page wait for that.
  */
 export const SPREADING = 100;
 
-/** Without Web Locks: how long a tab that is gone keeps its lease. Longer than a request may take. */
-export const LEASE = 20_000;
+/** How long a tab that is gone keeps its lease. Longer than a request may take. */
+export const LEASE = 12_000;

@@ -1,21 +1,21 @@
 import { CHANGED, settled } from "./choice";
 import { permitted } from "./context";
 import { attempt } from "./debug";
-import { known, optIn, optOut } from "./door";
+import { known, tellChoice } from "./door";
 import { page } from "./page";
 
 /** The notice in an element: text, link and switch, without styles of its own. */
 export const notice = (
   element: Element,
-  html = `<p class=brine-notice>We record the steps in this dialog, not who you are, to improve it. <a href="${page.endpoint}/privacy" target=_blank>Details</a> <label><input type=checkbox role=switch> Record</label></p>`,
+  html = `<p class=brine-notice>Steps in this dialog are recorded to improve it, not who you are. <a href="${page.endpoint}/privacy" target=_blank>Details</a> <label><input type=checkbox> Record</label>`,
 ): unknown =>
   attempt(() => {
     element.insertAdjacentHTML("beforeend", html);
     const box = element.lastElementChild!.querySelector("input")!;
-    box.onchange = () => (box.checked ? optIn() : optOut());
+    box.onchange = () => (tellChoice(!box.checked));
     const draw = (): void => {
       box.checked = permitted();
-      box.disabled = !!settled();
+      box.disabled = settled() as boolean;
     };
     draw();
     addEventListener(CHANGED, draw);

@@ -1,12 +1,13 @@
 import { serverTime } from "./context";
-import { say } from "./debug";
+import { release } from "./alone";
 import { HOUR_OF_SLOTS, LONGEST_WAIT, MOST_AN_HOUR, MOST_BYTES_WAITING, MOST_WAITING } from "./limits";
+import { page } from "./page";
 import { keys, load, save } from "./storage";
 
 /** What waits in this browser for a server. Each lies under a key of its own, so that tabs do not undo each other. */
 export type Waiting = [
   id: string,
-  /** Server time when it was made, in ms, floored to 10 minutes. */
+  /** Server time when it was made, in ms, floored to 10 minutes; 0 for what the person asks for, which is never dropped. */
   at: number,
   endpoint: string,
   path: string,
@@ -32,18 +33,23 @@ export const all = (): Waiting[] =>
 
 export const get = (id: string): Waiting | undefined => load(KEY + id);
 
-export const remove = (id: string): void => save(KEY + id);
+export const remove = (id: string): void => {
+  save(KEY + id);
+  release(id);
+};
 
-export const put = (entry: Waiting): void => {
-  save(KEY + entry[0], entry);
+/** Keeps what is to be sent, and gives its id. It waits in storage until the server has answered. */
+export const keep = (id: string, at: number, path: string, body: object, paused?: number): string => {
+  save(KEY + id, [id, at, page.endpoint, path, body, paused]);
   trim();
+  return id;
 };
 
 /** Drops what is too much or, by the server's time, too old; the oldest first. */
 export const trim = (): void =>
   all().forEach(([id, at], i, list) => {
     const much = i >= MOST_WAITING || JSON.stringify(list.slice(0, i)).length > MOST_BYTES_WAITING;
-    if (id !== FORGET && (much || serverTime() - at > LONGEST_WAIT)) {
+    if (at && (much || serverTime() - at > LONGEST_WAIT)) {
       remove(id);
       drop();
     }
@@ -54,14 +60,13 @@ export const dropped = (): number => load("brine.dropped") | 0;
 
 /** Counts one more that is lost. */
 export const drop = (): void => {
-  say("dropped");
   save("brine.dropped", dropped() + 1);
 };
 
 /** Whether one more blob may be sent within the hour. */
 export const admit = (): boolean => {
-  const recent = [load(SENT)].flat().filter((at) => serverTime() - at < HOUR_OF_SLOTS);
-  const few = recent.length < MOST_AN_HOUR;
+  const recent = (load(SENT) ?? []).filter((at: number) => serverTime() - at < HOUR_OF_SLOTS);
+  const few = !recent[MOST_AN_HOUR - 1];
   if (few) save(SENT, [...recent, serverTime()]);
   else drop();
   return few;

@@ -15,14 +15,46 @@ type Rule struct {
 	Only   []string  `json:"only,omitempty"`   // of only: what is kept; * at the end stands for anything
 }
 
-// Apply puts the rules of the allowlist to the fields. Those without one are not kept longer than the raw event.
+// hashes says whether the rule makes pseudonyms.
+func (r *Rule) hashes() bool { return strings.HasPrefix(r.Name, "hash") }
+
+// Apply puts the rules of the allowlist to the fields. Those without one are not kept longer than the raw event. The
+// keys of a map that have rules become fields of their own. The fields that were there stay as they were, for others who hold them.
 func (p *Policy) Apply(rules []Rule) {
 	p.Reduced = true
-	for _, s := range p.Streams {
-		for i := range s.Fields {
-			s.Fields[i].Rule = ruleOf(rules, s.Name, s.Fields[i].Path)
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		s.Fields = withKeys(s.Fields, rules, s.Name)
+		for j := range s.Fields {
+			s.Fields[j].Rule = ruleOf(rules, s.Name, s.Fields[j].Path)
 		}
 	}
+}
+
+// withKeys are the fields, and after each map the keys of it that have rules, in the words of the map.
+func withKeys(fields []Field, rules []Rule, stream string) (all []Field) {
+	for i, f := range fields {
+		all = append(all, f)
+		if !strings.Contains(f.Path+".", ".*.") {
+			continue
+		}
+		if f.Description == "" && i > 0 && f.Path == fields[i-1].Path+".*" {
+			f.Description, f.Purpose = fields[i-1].Description, fields[i-1].Purpose
+		}
+		for _, r := range rules {
+			if r.Stream == stream && r.Field != f.Path && matches(f.Path, r.Field) {
+				f.Path = r.Field
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// matches says whether a path is that of a field, in which * stands for any key of a map.
+func matches(field, path string) bool {
+	pattern, names := strings.Split(field, "."), strings.Split(path, ".")
+	return slices.EqualFunc(pattern, names, func(p, name string) bool { return p == "*" || p == name })
 }
 
 // ruleOf is the rule of a field, or of the nearest field around it.

@@ -17,7 +17,7 @@ type published struct {
 	Policy struct {
 		Streams []struct {
 			Name   string
-			Fields []struct{ Path, Type string }
+			Fields []listedField
 		}
 	}
 	Document struct {
@@ -26,6 +26,12 @@ type published struct {
 			Statements []struct{ ID, Text string }
 		}
 	}
+}
+
+// listedField is a field that the page lists.
+type listedField struct {
+	Path, Type string
+	Rule       *struct{ Name, Floor string }
 }
 
 // statements are all that it says, by section and id where one is said in more than one section.

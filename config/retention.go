@@ -41,6 +41,9 @@ func (c *Config) checkRetention(d *decoder) {
 	r.checkPromised(d, "retention.raw.max_age", r.Raw.MaxAge)
 	r.checkPromised(d, "retention.rejected.max_age", r.Rejected.MaxAge)
 	checkAge(d, "retention.sanitized.max_age", r.Sanitized.MaxAge)
+	if age := r.Sanitized.MaxAge; age != 0 && (r.Raw.MaxAge == 0 || age < r.Raw.MaxAge) {
+		d.mistake("retention.sanitized.max_age", "at least as long, or 0", "shorter than retention.raw.max_age: it would be made of raw again")
+	}
 	if !(r.Guard > 0 && r.Guard <= 1) {
 		d.mistake("retention.guard", "0.2 is 20 %, 1 is no guard", "expected a share above 0, up to 1")
 	}

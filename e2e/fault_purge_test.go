@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os/exec"
 	"strings"
@@ -11,32 +12,42 @@ import (
 
 // Killed at random during a purge, 20 rounds, by itself and beside a brine that serves: what is not
 // due is there once, nothing is left out, and the next purge takes the rest. The process has
-// the clock of a time when the oldest of 30 days come due, one round after the other.
+// the clock of a time when the oldest of 8 days come due, one round after the other.
 func TestPurgeKilled(t *testing.T) {
 	b := newBrine(t)
-	b.importHistory(month(t), len(month(t)), 0)
+	const raw, days = 90 * 24 * time.Hour, 8
+	lines := history(t, days)
+	b.importHistory(lines, len(lines), 0)
 	all := b.readAtRest()
-	const raw = 90 * 24 * time.Hour
 	var now time.Time
 	interrupted := 0
 	for round := range rounds(t) {
-		now = time.Now().Add(raw - 30*24*time.Hour + time.Duration(round+1)*30*24*time.Hour/time.Duration(rounds(t)+2))
+		now = time.Now().Add(raw - days*24*time.Hour + time.Duration(round+1)*days*24*time.Hour/time.Duration(rounds(t)+2))
 		killed := exec.Command(binary, "purge", "--yes", "--config", b.config, "--now", now.UTC().Format(time.RFC3339))
-		serves := round%2 == 1
+		serves := round%4 == 1
 		if serves {
 			b.start()
 		}
+		files := len(b.lakeFiles())
 		if err := killed.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() { ended <- killed.Wait() }()
+		if round%4 < 3 {
+			b.eventually(time.Minute, "the purge has begun to drop, or is over", func() bool {
+				return len(ended) > 0 || len(b.lakeFiles()) < files
+			})
+			<-time.After(rand.N(20 * time.Millisecond))
+		} else {
+			<-time.After(rand.N(time.Second))
+		}
 		if serves {
-			<-time.After(20*time.Millisecond + rand.N(200*time.Millisecond))
 			b.kill()
 		} else {
-			<-time.After(100*time.Millisecond + rand.N(500*time.Millisecond))
 			killed.Process.Kill()
 		}
-		if killed.Wait() != nil {
+		if <-ended != nil {
 			interrupted++
 		}
 		b.wantSince(all, b.readAtRest(), now.Add(-raw), false)
@@ -56,10 +67,10 @@ func TestPurgeKilled(t *testing.T) {
 	}
 }
 
-// month is a history of the last 30 days, in most of whose hours something happened.
-func month(t *testing.T) []string {
+// history is one of the last days, in most of whose hours something happened.
+func history(t *testing.T, days int) []string {
 	t.Helper()
-	out, stderr, code := runBrine(t, nil, "simulate", "--days=30", "--per-day=100", "--seed=7")
+	out, stderr, code := runBrine(t, nil, "simulate", fmt.Sprintf("--days=%d", days), "--per-day=100", "--seed=7")
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
@@ -111,9 +122,9 @@ func (b *brine) wantSince(all, left map[string]time.Time, after time.Time, done 
 // A brine that serves purges by itself, and the command asks it; the dry run drops nothing.
 func TestPurgeBesideServe(t *testing.T) {
 	b := newBrine(t)
-	history := month(t)
+	history := history(t, 12)
 	b.importHistory(history, len(history), 0)
-	b.configure("retention: {raw: {max_age: 20d}, rejected: {max_age: 1d}}")
+	b.configure("retention: {raw: {max_age: 7d}, rejected: {max_age: 1d}}")
 	b.start()
 	b.eventually(30*time.Second, "the guard stops what a new limit would drop at once", func() bool {
 		return strings.Contains(b.output(), "stopped by the guard")
@@ -142,12 +153,12 @@ func TestPurgeBesideServe(t *testing.T) {
 	}
 	for _, e := range b.readAll("interaction") {
 		var ms int64
-		if err := json.Unmarshal(e["timestamp"], &ms); err != nil || time.UnixMilli(ms).Before(time.Now().Add(-20*24*time.Hour)) {
+		if err := json.Unmarshal(e["timestamp"], &ms); err != nil || time.UnixMilli(ms).Before(time.Now().Add(-7*24*time.Hour)) {
 			t.Fatalf("an event of %d is left, %v", ms, err)
 		}
 	}
 	b.stop()
-	b.configure("retention: {raw: {max_age: 19d}}")
+	b.configure("retention: {raw: {max_age: 6d}}")
 	b.start()
 	b.eventually(30*time.Second, "the server purges the day by itself", func() bool { return strings.Contains(b.output(), "purged") })
 }

@@ -10,11 +10,10 @@ import (
 // asidePrefix begins the names of files that are being written.
 const asidePrefix = "."
 
-// replaceFile puts content at path, 0600, whole or not at all, and durable when it returns nil. Its time and the
-// folder's are the hour's.
-func replaceFile(path string, content []byte, now time.Time) error {
-	folder, name := filepath.Split(path)
-	f, err := os.CreateTemp(folder, asidePrefix+name+".*")
+// replaceFile puts content at path, 0600, whole or not at all, and durable when it returns nil. It is written in the
+// folder aside, of the same file system, which [workFiles.open] clears. Its time and the folder's are the hour's.
+func replaceFile(aside, path string, content []byte, now time.Time) error {
+	f, err := os.CreateTemp(aside, asidePrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -32,7 +31,7 @@ func replaceFile(path string, content []byte, now time.Time) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(folder, now)
+	return syncFolder(filepath.Dir(path), now)
 }
 
 // syncFolder makes a folder's list of names durable.
@@ -49,7 +48,7 @@ func syncFolder(path string, now time.Time) error {
 	return os.Chtimes(path, hour, hour)
 }
 
-// makeFolder makes a folder, 0700, where there is none.
+// makeFolder makes a folder, 0700, where there is none. Its time is the hour's.
 func makeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
@@ -59,5 +58,6 @@ func makeFolder(path string) error {
 		return err
 	}
 	defer above.Close()
-	return errors.Join(os.Chmod(path, 0o700), above.Sync())
+	hour := time.Now().Truncate(time.Hour)
+	return errors.Join(os.Chmod(path, 0o700), os.Chtimes(path, hour, hour), above.Sync())
 }

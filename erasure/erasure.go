@@ -65,8 +65,9 @@ var (
 
 // Erasures are all requests that are not complete. Its methods may be called from any goroutine.
 type Erasures struct {
-	o     Options
-	files *workFiles
+	o      Options
+	files  *workFiles
+	broken error // work files that cannot be read
 
 	stepping sync.Mutex // one pass at a time
 	wake     chan struct{}
@@ -91,9 +92,12 @@ func Open(o Options) (*Erasures, error) {
 	}
 	e := &Erasures{o: o, files: &workFiles{dir: o.Dir, now: o.Now}, wake: make(chan struct{}, 1),
 		requests: map[string]*request{}, fresh: map[string]*request{}}
-	all, err := e.files.open()
+	all, broken, err := e.files.open()
 	if err != nil {
 		return nil, fmt.Errorf("open the erasures: %w", err)
+	}
+	if e.broken = broken; broken != nil {
+		e.o.Logger.Error("requests to erase cannot be read", "err", broken)
 	}
 	for _, r := range all {
 		e.add(r)
@@ -149,8 +153,8 @@ func (e *Erasures) Status() (st Status) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st = count(slices.Collect(maps.Values(e.requests)))
-	if e.fault != nil {
-		st.Error = e.fault.Error()
+	if err := errors.Join(e.broken, e.fault); err != nil {
+		st.Error = err.Error()
 	}
 	return st
 }
@@ -264,7 +268,7 @@ func (e *Erasures) finish(r *request) error {
 	receipt := r.Receipt
 	receipt.complete(e.o.Now())
 	if !r.Quiet || len(receipt.Removed) > 0 {
-		if err := writeReceipt(e.o.Receipts, receipt, e.o.Now()); err != nil {
+		if err := writeReceipt(e.o.Dir, e.o.Receipts, receipt, e.o.Now()); err != nil {
 			return fmt.Errorf("write the receipt of an erasure: %w", err)
 		}
 	}

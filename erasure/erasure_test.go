@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"brine/erasure"
+	"brine/event"
 	"brine/lake"
 	"brine/sanitize"
 )
@@ -313,4 +315,75 @@ func TestQuietRequestLeavesNothing(t *testing.T) {
 	if err != nil || len(receipts) != 1 {
 		t.Errorf("receipts: %v, %v", receipts, err)
 	}
+}
+
+// A work file that cannot be read is told, and keeps nobody else waiting.
+func TestBrokenWorkFile(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	h.visit(ada)
+	number, other := h.accept(ada.id), h.accept(bob.id)
+	path := h.path("erasures/" + other + ".json")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.reopen()
+	h.step()
+	h.wantState(number, erasure.Removed)
+	if st := h.erasures.Status(); !strings.Contains(st.Error, path) || strings.Contains(st.Error, bob.id) {
+		t.Errorf("the status is %+v", st)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.reopen()
+	h.step()
+	h.wantState(other, erasure.Removed)
+}
+
+// A file of several row groups keeps its order without the rows that went.
+func TestOrderIsKept(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	table, err := h.lake.Table(lake.Raw, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = 200_000
+	_, err = h.lake.Import(t.Context(), table, strings.Repeat("0", 64), func(yield func(event.Key, []byte) bool) {
+		for i := range rows {
+			key := event.Key{Time: testStart.Add(-2*time.Hour + time.Duration(i)*time.Millisecond).UnixMilli(), ID: [16]byte{byte(i >> 16), byte(i >> 8), byte(i)}}
+			if !yield(key, fmt.Appendf(nil, `{"install":"install-%d","screen":"home"}`, i%4)) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := h.accept("install-3")
+	h.step()
+	if r := h.wantState(number, erasure.Removed); r.Removed[0].Rows != rows/4 {
+		t.Errorf("the receipt is %+v", r)
+	}
+	n, last := 0, int64(0)
+	for _, text := range h.query("SELECT CAST(brine_time AS VARCHAR) FROM read_parquet('" + h.newestOf("raw/app") + "')") {
+		at, err := strconv.ParseInt(text, 10, 64)
+		if n++; err != nil || at < last {
+			t.Fatalf("row %d lies out of order: %v", n, err)
+		}
+		last = at
+	}
+	if n != rows*3/4 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+// newestOf is the path of the one file of a stream that is read.
+func (h *house) newestOf(stream string) string {
+	h.tb.Helper()
+	dataset, name, _ := strings.Cut(stream, "/")
+	files := h.lake.List(dataset, name)
+	if len(files) != 1 {
+		h.tb.Fatalf("%s has %d files", stream, len(files))
+	}
+	return h.path("lake/" + files[0].String())
 }

@@ -97,7 +97,7 @@ func receiptPath(folder, number string) string {
 	return filepath.Join(folder, "erasure-"+number+".json")
 }
 
-func writeReceipt(folder string, r Receipt, now time.Time) error {
+func writeReceipt(aside, folder string, r Receipt, now time.Time) error {
 	if err := makeFolder(folder); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func writeReceipt(folder string, r Receipt, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(receiptPath(folder, r.Number), append(content, '\n'), now)
+	return replaceFile(aside, receiptPath(folder, r.Number), append(content, '\n'), now)
 }
 
 // ErrNoReceipt is a number that no request has.
@@ -141,12 +141,12 @@ func StatusAtRest(dir string) (Status, error) {
 		return Status{}, err
 	}
 	var all []*request
+	var broken error
 	for _, path := range paths {
 		r, err := readRequest(path)
-		if err != nil {
-			return Status{}, err
+		if broken = errors.Join(broken, err); err == nil {
+			all = append(all, r)
 		}
-		all = append(all, r)
 	}
-	return count(all), nil
+	return count(all), broken
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,30 +56,32 @@ var numberPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 const workEnding = ".json"
 
-// open makes the folder where it is missing, clears away what a crash left half-written, and reads the requests.
-func (w *workFiles) open() (all []*request, err error) {
+// open makes the folder where it is missing, clears away what a crash left half-written, and reads the requests. What
+// cannot be read is told as broken, and does not keep the others from being done.
+func (w *workFiles) open() (all []*request, broken, err error) {
 	if err := makeFolder(w.dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	entries, err := os.ReadDir(w.dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, entry := range entries {
 		path := filepath.Join(w.dir, entry.Name())
 		if strings.HasPrefix(entry.Name(), asidePrefix) {
 			if err := os.Remove(path); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
 		r, err := readRequest(path)
 		if err != nil {
-			return nil, err
+			broken = errors.Join(broken, err)
+			continue
 		}
 		all = append(all, r)
 	}
-	return all, nil
+	return all, broken, nil
 }
 
 // readRequest reads a work file. What is wrong with one is told without what it holds.
@@ -114,7 +117,7 @@ func (w *workFiles) save(r *request) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(w.path(r), content, w.now())
+	return replaceFile(w.dir, w.path(r), content, w.now())
 }
 
 func (w *workFiles) remove(r *request) error {

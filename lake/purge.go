@@ -26,7 +26,7 @@ type Purge struct {
 
 // Purged is what a purge did, or would do. It says no time finer than the day.
 type Purged struct {
-	Day      string    `json:"day"` // on which it was done
+	Day      string    `json:"day"` // as of which it was done
 	DryRun   bool      `json:"dry_run"`
 	Dropped  []Dropped `json:"dropped"`
 	Stopped  []Stopped `json:"stopped"`  // by the guard
@@ -43,7 +43,7 @@ type Dropped struct {
 	Hours   int    `json:"hours"`
 	Files   int    `json:"files"`
 	Bytes   int64  `json:"bytes"`
-	Lost    int    `json:"lost"` // hours among them that were not sanitized
+	Lost    int    `json:"lost"` // hours among them that were not sanitized, or not as they were
 }
 
 // Purge drops what the retention no longer permits: whole hours with all their files, those that
@@ -58,8 +58,11 @@ func (l *Lake) Purge(ctx context.Context, p Purge) (Purged, error) {
 	}
 	defer leave()
 	held := l.Held()
+	raw := rawHours(held)
+	markMadeAgain(held, raw)
 	err = markUnsanitized(ctx, p, held)
 	drops, stopped := p.Due(held, p.Now, p.Yes)
+	drops = withoutMadeAgain(drops, raw)
 	done.Stopped = append(done.Stopped, stopped...)
 	done.Warnings = append(done.Warnings, l.foreign()...)
 	if err == nil {
@@ -154,6 +157,38 @@ func (l *Lake) foreign() (warnings []string) {
 		}
 	}
 	return warnings
+}
+
+// rawHours are the raw hours there are.
+func rawHours(held []Held) map[hourKey]bool {
+	raw := map[hourKey]bool{}
+	for _, h := range held {
+		if h.Dataset == Raw {
+			raw[hourKey{h.Stream, h.Hour.Unix()}] = true
+		}
+	}
+	return raw
+}
+
+// markMadeAgain keeps sanitized hours from going for space while their raw hours are there: they
+// would come back.
+func markMadeAgain(held []Held, raw map[hourKey]bool) {
+	for i, h := range held {
+		if h.Dataset == Sanitized && raw[hourKey{h.Stream, h.Hour.Unix()}] {
+			held[i].Open = true
+		}
+	}
+}
+
+// withoutMadeAgain leaves out sanitized hours whose raw hours are there and stay, as the guard may have it.
+func withoutMadeAgain(drops []Drop, raw map[hourKey]bool) []Drop {
+	stay := maps.Clone(raw)
+	for _, d := range drops {
+		if d.Dataset == Raw {
+			delete(stay, hourKey{d.Stream, d.Hour.Unix()})
+		}
+	}
+	return slices.DeleteFunc(drops, func(d Drop) bool { return d.Dataset == Sanitized && stay[hourKey{d.Stream, d.Hour.Unix()}] })
 }
 
 // markUnsanitized notes which raw hours are not sanitized; all, where nobody can tell.
@@ -293,7 +328,7 @@ func (p Purge) warnings(held []Held, drops []Drop) []string {
 		}
 	}
 	for _, stream := range sortedKeys(lost) {
-		warnings = append(warnings, fmt.Sprintf("%d hours of %s go that were never sanitized: nothing of them is kept", lost[stream], stream))
+		warnings = append(warnings, fmt.Sprintf("%d hours of %s go that are not sanitized, or not as they are now: what is not is lost", lost[stream], stream))
 	}
 	for _, stream := range sortedKeys(soon) {
 		warnings = append(warnings, fmt.Sprintf("%d hours of %s are not sanitized, and the first goes on %s (retention.raw.max_age): see brine status",
@@ -319,7 +354,7 @@ func (p Purge) whyOver(dataset string, held []Held, going map[string]bool) strin
 	if waiting > 0 && !p.Limits[dataset].DropUnsanitized {
 		return fmt.Sprintf("%d hours are not sanitized and not dropped for space (retention.raw.drop_unsanitized)", waiting)
 	}
-	return "what is left is stopped by the guard, or still open"
+	return "what is left is stopped by the guard, still open, or would be made of raw again"
 }
 
 func (h Held) key() string {

@@ -113,6 +113,32 @@ func TestPurgeForSpace(t *testing.T) {
 	}
 }
 
+// A sanitized hour goes with or after its raw one: before, it would be made again.
+func TestPurgeOfSanitized(t *testing.T) {
+	h := mustOpen(t)
+	start := closedHour(t, h)
+	err := withHour(t, h.lake, start, func(hour *lake.Hour) error { return rewrite(hour, lake.Sanitized, "true", nil) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := func(raw, sanitized lake.Limit) func(*lake.Purge) {
+		return func(p *lake.Purge) { p.Limits = map[string]lake.Limit{lake.Raw: raw, lake.Sanitized: sanitized} }
+	}
+	kept := func() int { return len(h.lake.List(lake.Sanitized, "click")) }
+	old := lake.Limit{MaxAge: day}
+	for _, sanitized := range []lake.Limit{{MaxBytes: 1}, old} {
+		if purgeAt(t, h.lake, start.Add(2*day), limits(lake.Limit{}, sanitized)); kept() != 1 {
+			t.Fatalf("under %v it went before raw", sanitized)
+		}
+	}
+	if purgeAt(t, h.lake, start.Add(day), limits(old, lake.Limit{MaxAge: 2 * day})); kept() != 1 || len(h.lake.Files(lake.Raw, "click", start)) != 0 {
+		t.Fatal("raw did not go, or sanitized did")
+	}
+	if purgeAt(t, h.lake, start.Add(2*day), limits(old, lake.Limit{MaxBytes: 1})); kept() != 0 {
+		t.Error("it did not go for space when raw was gone")
+	}
+}
+
 // Who cannot tell what is sanitized keeps raw from going for space, not from going by age.
 func TestPurgeWithoutKnowing(t *testing.T) {
 	h := mustOpen(t)
@@ -135,7 +161,7 @@ func TestPurgeWarnsAhead(t *testing.T) {
 	for age, want := range map[time.Duration]string{
 		75 * day: "",
 		80 * day: "1 hours of click are not sanitized, and the first goes on 2027-02-19 (retention.raw.max_age): see brine status",
-		90 * day: "1 hours of click go that were never sanitized: nothing of them is kept",
+		90 * day: "1 hours of click go that are not sanitized, or not as they are now: what is not is lost",
 	} {
 		done := purgeAt(t, h.lake, first.Add(age), unsanitized(first), func(p *lake.Purge) { p.DryRun = true })
 		if got := strings.Join(done.Warnings, "\n"); got != want {

@@ -38,7 +38,7 @@ var jobStart = time.Date(2026, 9, 30, 20, 7, 0, 0, time.UTC) // four hours befor
 func (h *house) Wall() time.Time     { return jobStart.Add(h.since) }
 func (h *house) Mono() time.Duration { return h.since }
 
-const jobSchema = `{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "app", "type": "object", "properties": {
+const jobSchema = `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "/app/1.0.0", "title": "app", "type": "object", "properties": {
 	"dt": {"type": "string", "format": "date-time"}, "install": {"type": "string"},
 	"screen": {"type": "string"}, "secret": {"type": "string"}}}`
 
@@ -46,9 +46,27 @@ const jobList = "app:\n  dt: {floor: 1h}\n  install: hash\n  screen: keep\n"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := openHouse(t, mustStream(t, "app", jobSchema), jobList, Options{})
+	h := openHouse(t, appStream(t), jobList, Options{})
 	h.rotate()
 	return h
+}
+
+// appStream is a stream as the config makes one.
+func appStream(t *testing.T) *event.Stream {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "app.json"), []byte(jobSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	registry, err := event.LoadRegistry(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := registry.Stream(event.StreamConfig{Name: "app", Schema: "/app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
 }
 
 // openHouse opens a house for one stream. It has no salt yet.
@@ -94,7 +112,7 @@ func (h *house) send(installs ...string) {
 	var group []byte
 	for _, install := range installs {
 		sent := fmt.Sprintf(`{"dt":%q,"install":%q,"screen":"home","secret":"secret-%s"}`, h.Wall().Format(time.RFC3339), install, install)
-		row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID})
+		row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID, AnyAge: true})
 		if problem != nil {
 			h.tb.Fatal(problem)
 		}

@@ -21,7 +21,7 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 	p := &policy.Policy{
 		Operator: cfg.Policy.Operator, Contact: cfg.Policy.Contact,
 		OptIn: cfg.Consent == config.ConsentOptIn, DNT: cfg.OptOut.DNT,
-		Kept:    policyKept(cfg.Retention),
+		Kept:    policyKept(retention(cfg)),
 		Salts:   policySalts(cfg.Salts),
 		Readers: []policy.Reader{},
 		Stores:  []policy.Store{},
@@ -42,15 +42,14 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 }
 
 // policyKept is the retention, in the order of the flow.
-func policyKept(r config.Retention) []policy.Kept {
-	hours := func(age time.Duration) int { return int(age / time.Hour) }
-	return []policy.Kept{
-		policy.KeptInLog(),
-		{Dataset: lake.Raw, Hours: hours(r.Raw.MaxAge), Bytes: int64(r.Raw.MaxBytes), Waits: !r.Raw.DropUnsanitized},
-		{Dataset: lake.Sanitized, Hours: hours(r.Sanitized.MaxAge), Bytes: int64(r.Sanitized.MaxBytes)},
-		{Dataset: lake.Rejected, Hours: hours(r.Rejected.MaxAge), Bytes: int64(r.Rejected.MaxBytes)},
-		{Dataset: lake.Quarantine, Hours: hours(r.Raw.MaxAge)},
+func policyKept(r lake.Retention) []policy.Kept {
+	kept := []policy.Kept{policy.KeptInLog()}
+	for _, dataset := range []string{lake.Raw, lake.Sanitized, lake.Rejected, lake.Quarantine} {
+		limit := r.Limits[dataset]
+		kept = append(kept, policy.Kept{Dataset: dataset, Hours: int(limit.MaxAge / time.Hour), Bytes: limit.MaxBytes,
+			Waits: dataset == lake.Raw && limit.MaxBytes > 0 && !limit.DropUnsanitized})
 	}
+	return kept
 }
 
 // policySalts says how long salts last.

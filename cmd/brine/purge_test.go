@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"brine/config"
+	"brine/event"
+	"brine/eventlog"
+	"brine/lake"
 	"brine/simulate"
 )
 
@@ -44,7 +51,7 @@ func TestPurge(t *testing.T) {
 		{"purge" + in(200*day), exitFailed, []string{"nothing went", "100 % of it) would go at once"}},
 		{"purge --json" + in(200*day), exitFailed, []string{`"dropped":[]`, `"stopped":[{"dataset":"raw","hours":`, `"share":1}]`}},
 		{"status", exitOK, []string{"oldest raw event: 20", "next purge of an hour: 20"}},
-		{"purge --yes" + in(200*day), exitOK, []string{"never sanitized: nothing of them is kept", " went", "receipt: data/receipts/purge-"}},
+		{"purge --yes" + in(200*day), exitOK, []string{"that are not sanitized, or not as they are now", " went", "receipt: data/receipts/purge-"}},
 		{"purge --yes" + in(200*day), exitOK, []string{"nothing went"}},
 		{"status --json", exitOK, []string{`"purge":{"bytes":{},"problems":[]}`}},
 		{"purge --now yesterday", exitUsage, []string{"--now"}},
@@ -120,5 +127,51 @@ func TestImportKeepsTheRawWindow(t *testing.T) {
 	}
 	if out, _, code := brine(t, "purge"); code != exitOK || !strings.Contains(out, "nothing went") && !strings.Contains(out, " 1 hours,") {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// stepped is a clock that somebody has put ahead since the log was opened.
+type stepped struct{ ahead atomic.Int64 } // ns
+
+func (s *stepped) Wall() time.Time     { return time.Now().Add(time.Duration(s.ahead.Load())) }
+func (s *stepped) Mono() time.Duration { return time.Since(testBegan) }
+
+var testBegan = time.Now()
+
+// The server purges nothing while the clock cannot be trusted, and says so once.
+func TestNoPurgeByAClockThatJumped(t *testing.T) {
+	inFolder(t, nil)
+	history(t, 2)
+	clock := &stepped{}
+	log, err := eventlog.Open(t.Context(), eventlog.Options{Dir: "data/log", Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	l, err := lake.Open(t.Context(), lake.Options{Dir: "data/lake", Tables: tables(map[string]*event.Stream{event.Interaction: event.InteractionStream()}), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	clock.ahead.Store(int64(400 * 24 * time.Hour))
+	if err := log.Append(t.Context(), []byte("x")); !errors.Is(err, eventlog.ErrClock) {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Retention.Raw.MaxAge = 24 * time.Hour // the older of the two days is due
+	cfg.Retention.Guard = 1
+	var said bytes.Buffer
+	p := &purger{cfg: cfg, lake: l, log: log, tmp: "data/tmp", logger: newLogger(&said)}
+	before := len(l.Held())
+	p.round(t.Context())
+	p.round(t.Context())
+	if n := len(l.Held()); n != before || strings.Count(said.String(), "nothing is purged") != 1 {
+		t.Errorf("%d hours of %d are left\n%s", n, before, said.String())
+	}
+	if st := p.status(nil); len(st.Problems) != 1 || st.Next == nil {
+		t.Errorf("the status says %+v", st)
+	}
+	if _, err := p.do(t.Context(), purgeWork{Now: time.Now()}, nil); err != nil || len(l.Held()) == before {
+		t.Errorf("of %d hours %d are left after a purge with a time: %v", before, len(l.Held()), err)
 	}
 }

@@ -80,6 +80,10 @@ func TestPolicyCommand(t *testing.T) {
 		"old.yaml":   "policy: {operator: Example Foundation}\nsampling: {interaction: 0.1}",
 		"brine.yaml": "policy: {operator: Example Foundation}\nopt_out: {dnt: false}\nconsent: opt-in",
 		"bad.yaml":   "polici: {}",
+		"less.yaml":  "policy: {operator: Example Foundation}\nopt_out: {dnt: false}\nconsent: opt-in\nallowlist: list.yaml",
+		"list.yaml":  "interaction: {language: keep}",
+		"worse.yaml": "allowlist: typo.yaml",
+		"typo.yaml":  "interaction: {languag: keep}",
 	})
 	for _, c := range []struct {
 		line string
@@ -88,6 +92,9 @@ func TestPolicyCommand(t *testing.T) {
 	}{
 		{"policy", exitOK, []string{"# What is collected here", "- Example Foundation runs this collection", "| language | The language that the dialog was shown in",
 			"Do Not Track (DNT) does not count here", "You take part only if you say yes"}},
+		{"policy", exitOK, []string{"- A reduced copy of records is made", "| only in which range it lies, of those that begin at 0; 1; 2; 3; 5; 10 |", "for 90 days. Then it is deleted."}},
+		{"policy --config less.yaml --diff brine.yaml", exitOK, []string{"  before: dialog: ", "; In the reduced copy: kept as it is)\n  after: dialog: ", "; In the reduced copy: nothing)\n"}},
+		{"policy --config worse.yaml", exitFailed, []string{"typo.yaml:1: interaction.languag: no schema of this stream has it (did you mean language?)"}},
 		{"policy --lang de", exitOK, []string{"# Was hier erhoben wird", "| language | Die Sprache, in der der Dialog gezeigt wurde"}},
 		{"policy --html", exitOK, []string{"<!doctype html>", "Example Foundation"}},
 		{"policy --diff old.yaml", exitOK, []string{"What would change for people\n\nUse of a dialog (interaction)\n  before: 10 % of them are recorded",

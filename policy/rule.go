@@ -13,6 +13,7 @@ type Rule struct {
 	Floor  string    `json:"floor,omitempty"`  // of floor: 10m, 1h or 1d
 	Bucket []float64 `json:"bucket,omitempty"` // of bucket: where each range but the first begins
 	Only   []string  `json:"only,omitempty"`   // of only: what is kept; * at the end stands for anything
+	Of     string    `json:"of,omitempty"`     // the field around this one that the rule is for; "" for this one
 }
 
 // hashes says whether the rule makes pseudonyms.
@@ -59,13 +60,17 @@ func matches(field, path string) bool {
 
 // ruleOf is the rule of a field, or of the nearest field around it.
 func ruleOf(rules []Rule, stream, path string) *Rule {
-	for {
+	for field := path; ; {
 		i := slices.IndexFunc(rules, func(r Rule) bool { return r.Stream == stream && r.Field == path })
 		if i >= 0 {
 			if rules[i].Name == "drop" {
 				return nil
 			}
-			return &rules[i]
+			r := rules[i]
+			if path != field {
+				r.Of = path
+			}
+			return &r
 		}
 		at := strings.LastIndexByte(path, '.')
 		if at < 0 {
@@ -79,6 +84,9 @@ func ruleOf(rules []Rule, stream, path string) *Rule {
 func (l *Language) rule(r *Rule) string {
 	if r == nil {
 		return l.text("rule_drop")
+	}
+	if r.Of != "" {
+		return l.text("rule_of", "field", r.Of)
 	}
 	switch r.Name {
 	case "floor":

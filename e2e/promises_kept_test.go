@@ -108,14 +108,15 @@ func staysForEver(t *testing.T, _ *visit, text string) {
 	}
 }
 
-func guardStops(t *testing.T, v *visit, text string) {
-	before := len(v.held(t, "app_session", "raw"))
-	stdout, _, code := v.command(nil, "purge", "--now", time.Now().Add(200*aDay).UTC().Format(time.RFC3339))
-	if code != 1 || !strings.Contains(stdout, "stopped by the guard") || !strings.Contains(text, "more than 20 %") {
+func guardStops(t *testing.T, _ *visit, text string) {
+	b := startWithPolicy(t)
+	b.take(t, newID(), 0, -60)
+	stdout, _, code := b.command(nil, "purge", "--now", time.Now().Add(200*aDay).UTC().Format(time.RFC3339))
+	if code != 1 || !strings.Contains(stdout, "stopped by the guard") || !strings.Contains(text, "over 20 %") {
 		t.Errorf("exit code %d: %s\n%s", code, stdout, text)
 	}
-	if after := len(v.held(t, "app_session", "raw")); after != before || before == 0 {
-		t.Errorf("%d rows, %d before", after, before)
+	if n := len(b.held(t, "app_session", "raw")); n != 2 {
+		t.Errorf("%d rows of 2", n)
 	}
 }
 

@@ -17,7 +17,7 @@ type published struct {
 	Policy struct {
 		Streams []struct {
 			Name   string
-			Fields []struct{ Path, Type string }
+			Fields []listedField
 		}
 	}
 	Document struct {
@@ -26,6 +26,12 @@ type published struct {
 			Statements []struct{ ID, Text string }
 		}
 	}
+}
+
+// listedField is a field that the page lists.
+type listedField struct {
+	Path, Type string
+	Rule       *struct{ Name, Floor string }
 }
 
 // statements are all that it says, by section and id where one is said in more than one section.
@@ -118,6 +124,33 @@ func TestPolicyChangesLive(t *testing.T) {
 		t.Errorf("%s", page.body)
 	}
 	b.checkModes()
+}
+
+// Where the allowlist was never right nothing is sanitized, and the page does not say that it is. One that breaks later
+// leaves the one before in force, and on the page.
+func TestPolicyOfABrokenAllowlist(t *testing.T) {
+	b := startWithPolicy(t)
+	b.stop()
+	b.writeAllowlist("app_session: {dtt: keep}")
+	b.start()
+	said := b.published(t).statements()
+	if !strings.HasPrefix(said["reduced"], "At present no reduced copy is made") || said["pseudonyms"] != "" {
+		t.Errorf("%v", said)
+	}
+	if contains(b.privacy(t, "/privacy").body, "In the reduced copy") {
+		t.Error("there is a column of what is kept")
+	}
+	b.writeAllowlist(policyAllowlist)
+	reduced := func() bool {
+		said := b.published(t).statements()
+		return strings.HasPrefix(said["reduced"], "A reduced copy of records is made") && said["pseudonyms"] != ""
+	}
+	b.eventually(10*time.Second, "the page says that there is a reduced copy", reduced)
+	b.writeAllowlist("app_session: {")
+	b.eventually(10*time.Second, "it is told", func() bool { return strings.Contains(b.output(), "the one before stays in force") })
+	if !reduced() {
+		t.Error("the one before is off the page")
+	}
 }
 
 // A disk that cannot keep the policy stops neither the page nor the door, and it is kept later.

@@ -28,6 +28,7 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 
 	"app.stream_purpose": says("to see how often the app is used"),
 	"app.until":          says("2099-12-31"),
+	"app.unit":           unitIsNamed,
 
 	"precision_time":    timesAreCoarse,
 	"precision_offsets": offsetsAreExact,
@@ -45,12 +46,20 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 	"waiting":        oldestThatIsTaken,
 
 	"kept_log":        logIsEmptied,
-	"kept_raw":        nothingIsDeleted,
-	"kept_rejected":   says("without an end"),
-	"kept_quarantine": says("without an end"),
-	"reduced":         noReducedCopy,
+	"kept_raw":        goesInTime("app_session", "raw"),
+	"kept_sanitized":  staysForEver,
+	"kept_rejected":   goesInTime("interaction", "rejected"),
+	"kept_quarantine": says("for 90 days"),
+	"kept_guard":      guardStops,
+	"reduced":         reducedToWhatIsListed,
+	"reduced_before":  earlierRulesStay,
 
 	"interaction_unfindable": nothingJoinsTwoUses,
+	"pseudonyms":             idsArePseudonyms,
+	"salts":                  saltsTurn,
+	"salts_next":             saltsTurnNext,
+	"joined_for":             joinedNoLonger,
+	"forget":                 forgotten,
 	"readers_here":           readersAreHere,
 	"stores_none":            noOtherStore,
 
@@ -109,7 +118,7 @@ func newVisit(t *testing.T, b *brine) *visit {
 	if status := p.send(t, p.envelope(p.with(`"password":%q`, p.email())), nil); status != 400 {
 		t.Fatal(status)
 	}
-	stdout, stderr, code := b.command(strings.NewReader(fmt.Sprintf(`{"$schema":"/app/session/1.0.0","dt":%q,"screens":3}`, appTime)), "import", "app_session")
+	stdout, stderr, code := b.command(strings.NewReader(appSession(appTime, newID())), "import", "app_session")
 	if code != 0 {
 		t.Fatal(stdout, stderr)
 	}
@@ -149,7 +158,7 @@ func onlyListedFields(t *testing.T, v *visit, _ string) {
 			rows = v.app
 		}
 		for name := range rows[0] {
-			listed := slices.ContainsFunc(stream.Fields, func(f struct{ Path, Type string }) bool { return f.Path == name })
+			listed := slices.ContainsFunc(stream.Fields, func(f listedField) bool { return f.Path == name })
 			if !listed && name != "received" {
 				t.Errorf("%s is stored, and %s lists no such field", name, stream.Name)
 			}
@@ -283,23 +292,6 @@ func (b *brine) logHolds(t *testing.T, text string) (found bool) {
 		}
 	}
 	return false
-}
-
-// nothingIsDeleted looks for what is 80 days old after a restart. It is what is said while nothing deletes.
-func nothingIsDeleted(t *testing.T, v *visit, text string) {
-	if !strings.Contains(text, "without an end") {
-		t.Error(text)
-	}
-	v.restart()
-	if rows := v.readAll("app_session"); len(rows) != 1 {
-		t.Errorf("%d rows of 80 days ago", len(rows))
-	}
-}
-
-func noReducedCopy(t *testing.T, v *visit, text string) {
-	if _, err := os.Stat(filepath.Join(v.data, "lake", "sanitized")); err == nil || !strings.Contains(text, "No reduced copy") {
-		t.Errorf("%v: %s", err, text)
-	}
 }
 
 // nothingJoinsTwoUses compares two uses of one session: but for the ids, which are random, they say the same.

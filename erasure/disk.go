@@ -48,7 +48,7 @@ func syncFolder(path string, now time.Time) error {
 	return os.Chtimes(path, hour, hour)
 }
 
-// makeFolder makes a folder, 0700, where there is none.
+// makeFolder makes a folder, 0700, where there is none. Its time is the hour's.
 func makeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
@@ -58,5 +58,6 @@ func makeFolder(path string) error {
 		return err
 	}
 	defer above.Close()
-	return errors.Join(os.Chmod(path, 0o700), above.Sync())
+	hour := time.Now().Truncate(time.Hour)
+	return errors.Join(os.Chmod(path, 0o700), os.Chtimes(path, hour, hour), above.Sync())
 }

@@ -111,3 +111,22 @@ func TestAddressIsNoPartOfTheEvent(t *testing.T) {
 		t.Errorf("row %s (%v)", row, p)
 	}
 }
+
+// What is removed on receipt is no field of the stream, at any depth.
+func TestFieldsWithoutClientFields(t *testing.T) {
+	for keep, want := range map[string]string{
+		"":          "$schema dt http http.method tags tags.* seen seen.name meta meta.stream",
+		"client_ip": "$schema dt client_ip http http.method tags tags.* seen seen.name meta meta.stream",
+	} {
+		var paths []string
+		for _, f := range streamOf(t, clientSchema, StreamConfig{Keep: strings.Fields(keep)}).Fields() {
+			paths = append(paths, f.Path)
+		}
+		if got := strings.Join(paths, " "); got != want {
+			t.Errorf("keep %q: %s, want %s", keep, got, want)
+		}
+	}
+	if got, want := len(InteractionStream().Fields()), len(Fields(InteractionSchema())); got != want {
+		t.Errorf("%d fields of interaction, want %d", got, want)
+	}
+}

@@ -20,9 +20,22 @@ type Field struct {
 // Fields are the fields of the schemas, in the order of [Columns]: those of the first schema first. What a
 // schema does not say of a field, the ones after it may. The schemas must have columns.
 func Fields(schemas ...*Schema) []Field {
+	return fieldsOf(schemas, func(string) bool { return false })
+}
+
+// Fields are those of the stream's schemas, but for what is removed on receipt.
+func (s *Stream) Fields() []Field {
+	if s.Name == Interaction { // nothing is removed: what has another form is refused
+		return Fields(s.Schemas...)
+	}
+	return fieldsOf(s.Schemas, func(name string) bool { return isClientField(name) && !slices.Contains(s.keep, plainName(name)) })
+}
+
+// fieldsOf are the fields of the schemas, without members of such names and what is below them.
+func fieldsOf(schemas []*Schema, without func(name string) bool) []Field {
 	var fields []Field
 	for _, s := range schemas {
-		d := describer{deriver: deriver{root: s.document}, fields: fields}
+		d := describer{deriver: deriver{root: s.document}, fields: fields, without: without}
 		d.below("", s.document, 0)
 		fields = d.fields
 	}
@@ -32,7 +45,8 @@ func Fields(schemas ...*Schema) []Field {
 // describer collects the fields of one schema.
 type describer struct {
 	deriver
-	fields []Field
+	fields  []Field
+	without func(name string) bool
 }
 
 // field adds a node, or what it says more, and what is below it.
@@ -79,6 +93,9 @@ func (d *describer) below(path string, node any, depth int) {
 	properties, _ := member(node, "properties")
 	members, _ := properties.(yaml.MapSlice)
 	for _, m := range members {
+		if d.without(m.Key.(string)) {
+			continue
+		}
 		d.field(fieldPath(path, m.Key.(string)), m.Value, depth)
 	}
 	all, _ := member(node, "allOf")

@@ -16,15 +16,15 @@ func TestDiffText(t *testing.T) {
 Events of an app (app_session)
   before: 12.5 % of the installations are recorded, chosen at random; they are chosen anew with each turn of the salts.
   after: 50 % of the installations are recorded, chosen at random; they are chosen anew with each turn of the salts.
-  new: wifi: Whether on wireless. (What it is for: to compare; What is kept longer: nothing)
-  no longer: dt: When the session began. (What it is for: as above, for the whole; What is kept longer: only which hour it was in)
+  new: wifi: Whether on wireless. (What it is for: to compare; In the reduced copy: nothing)
+  no longer: dt: When the session began. (What it is for: as above, for the whole; In the reduced copy: only which hour it was in)
 
 How long it is kept
-  no longer: Records as they were sent: no more than 5.0 GB; the oldest is deleted first.
+  no longer: Records as they were sent: above 5.0 GB, the oldest is deleted first, but for what still waits to be reduced.
 
 Where else it goes
   new: Nowhere. No other store receives anything of it.
-  no longer: CouchDB receives this too: The reduced copy, by the rules in the tables above.
+  no longer: CouchDB receives this too: The reduced copy of records.
 `} {
 		l, _ := InLanguage(tag)
 		before, after := old.Document(l), new.Document(l)

@@ -44,10 +44,13 @@ type Columns struct {
 	After   string `json:"after,omitempty"`
 }
 
-// SayNextTurn adds on which day the salts turn next. It is apart from the policy, which a turn does not change. The zero
-// time adds nothing.
+// SayNextTurn adds on which day the salts turn next. It is apart from the policy, which a turn does not change. Where the
+// document does not speak of salts, and of the zero time, it adds nothing.
 func (d *Document) SayNextTurn(l *Language, next time.Time) {
-	i := slices.IndexFunc(d.Sections, func(s Section) bool { return s.ID == "joined" })
+	speaksOfSalts := func(s Section) bool {
+		return slices.ContainsFunc(s.Statements, func(s Statement) bool { return s.ID == "salts" })
+	}
+	i := slices.IndexFunc(d.Sections, speaksOfSalts)
 	if i >= 0 && !next.IsZero() {
 		s := &d.Sections[i]
 		s.Statements = append(s.Statements, Statement{"salts_next", l.text("salts_next", "day", next.UTC().Format(time.DateOnly))})

@@ -15,7 +15,7 @@ var rewrite = flag.Bool("rewrite", false, "write the pages in testdata anew")
 
 // interactions is the built-in stream, all of it taken.
 func interactions() Stream {
-	return Stream{Name: event.Interaction, SampleRate: 1, Fields: Fields([]*event.Schema{event.InteractionSchema()}, nil), Versions: []string{"/interaction/1"}}
+	return Stream{Name: event.Interaction, SampleRate: 1, Fields: Fields(event.Fields(event.InteractionSchema()), nil), Versions: []string{"/interaction/1"}}
 }
 
 // plain is a server with the built-in stream and nothing else.
@@ -34,12 +34,14 @@ func full() *Policy {
 		{Path: "tags", Type: "list", Description: "What was opened."},
 		{Path: "all", Type: "object", Description: "What there is."}, {Path: "all.of", Type: "string", Description: "Part of it."},
 		{Path: "other", Type: "string", Description: "Something else."},
+		{Path: "settings", Type: "map", Description: "What is set."}, {Path: "settings.*", Type: "string"},
 	}}
 	p := &Policy{
 		Operator: "Example Foundation", Contact: "privacy@example.org", OptIn: true,
 		Streams: []Stream{interactions(), app},
-		Kept: []Kept{KeptInLog(), {Dataset: "raw", Hours: 90 * 24, Bytes: 5e9}, {Dataset: "sanitized"}, {Dataset: "facts"},
+		Kept: []Kept{KeptInLog(), {Dataset: "raw", Hours: 90 * 24, Bytes: 5e9, Waits: true}, {Dataset: "sanitized"}, {Dataset: "facts"},
 			{Dataset: "rejected", Hours: 7 * 24}, {Dataset: "quarantine", Hours: 90 * 24}, {Dataset: "audit", Hours: 365 * 24}},
+		Guard:   0.2,
 		Salts:   &Salts{Quarter: true, LongestHours: 92 * 24, GraceHours: 48},
 		Readers: []Reader{{Role: "viewer", Groups: []string{"staff"}, MinCell: 10}, {Role: "analyst", Groups: []string{"research", "product"}}, {Role: "raw"}, {Role: "privacy", Groups: []string{"dpo"}}},
 		Stores:  []Store{{Name: "CouchDB", Dataset: "sanitized"}},
@@ -54,6 +56,7 @@ func full() *Policy {
 		{Stream: "app_session", Field: "tags", Name: "only", Only: []string{"screen.*", "end"}},
 		{Stream: "app_session", Field: "all", Name: "keep_all"},
 		{Stream: "app_session", Field: "other", Name: "drop"},
+		{Stream: "app_session", Field: "settings.theme", Name: "keep"},
 		{Stream: "interaction", Field: "event_stream", Name: "only", Only: []string{"screen.*"}},
 		{Stream: "interaction", Field: "timestamp", Name: "keep"},
 	})
@@ -106,10 +109,15 @@ func TestEveryFactIsSaid(t *testing.T) {
 		"retention":  func(p *Policy) { p.Kept[1].Hours = 24 },
 		"no end":     func(p *Policy) { p.Kept[1].Hours = 0 },
 		"bytes":      func(p *Policy) { p.Kept[1].Bytes = 0 },
+		"waiting":    func(p *Policy) { p.Kept[1].Waits = false },
+		"only bytes": func(p *Policy) { p.Kept[1].Hours, p.Kept[1].Waits = 0, false },
+		"guard":      func(p *Policy) { p.Guard = 0 },
 		"dataset":    func(p *Policy) { p.Kept = p.Kept[:3] },
 		"reduced":    func(p *Policy) { p.Reduced = false },
 		"no salts":   func(p *Policy) { p.Salts = nil },
 		"period":     func(p *Policy) { p.Salts = &Salts{LongestHours: 720, GraceHours: 48} },
+		"external":   func(p *Policy) { p.Salts.External = true },
+		"no hash":    func(p *Policy) { p.Streams[1].Fields[1].Rule, p.Streams[1].Fields[5].Rule = nil, nil },
 		"grace":      func(p *Policy) { p.Salts.GraceHours = 24 },
 		"readers":    func(p *Policy) { p.Readers = nil },
 		"groups":     func(p *Policy) { p.Readers[2].Groups = []string{"root"} },
@@ -136,12 +144,12 @@ func TestEveryFactIsSaid(t *testing.T) {
 func TestNothingElseIsClaimed(t *testing.T) {
 	d := plain().Document(languages[0])
 	text := d.Markdown()
-	for _, word := range []string{"pseudonym", "salt", "kept longer", "install id", "reduced copy, by", "Events of an app"} {
+	for _, word := range []string{"pseudonym", "salt", "kept longer", "install id", "last column", "Events of an app"} {
 		if strings.Contains(text, word) {
 			t.Errorf("it speaks of %q", word)
 		}
 	}
-	for _, words := range []string{"without an end", "No reduced copy is made", "has not said who is responsible", "Only people who can log in to the server"} {
+	for _, words := range []string{"without an end", "At present no reduced copy is made", "has not said who is responsible", "Only people who can log in to the server"} {
 		if !strings.Contains(text, words) {
 			t.Errorf("it does not say %q", words)
 		}
@@ -158,9 +166,12 @@ func TestLongestJoin(t *testing.T) {
 		change func(*Policy)
 		says   string
 	}{
-		"NoSalts":      {func(p *Policy) { p.Salts = nil }, "over at most 90 days: so long are they kept as they were sent"},
+		"NoSalts":      {func(p *Policy) { p.Salts = nil }, "over at most 90 days: so long is the install id kept"},
 		"ShortSalts":   {func(p *Policy) { p.Salts = &Salts{LongestHours: 24, GraceHours: 1} }, "over at most 90 days: so long"},
 		"RawForEver":   {func(p *Policy) { p.Kept[1].Hours = 0 }, "As long as such records are kept"},
+		"UnitDropped":  {func(p *Policy) { p.Streams[1].Fields[1].Rule = nil }, "over at most 90 days: so long is the install id kept"},
+		"UnitPlain":    {func(p *Policy) { p.Streams[1].Fields[1].Rule.Name = "keep" }, "As long as such records are kept"},
+		"PlainForTime": {func(p *Policy) { p.Streams[1].Fields[1].Rule.Name, p.Kept[2].Hours = "keep", 4800 }, "over at most 200 days: so long is the install id kept"},
 		"NothingKnown": {func(p *Policy) { p.Salts, p.Kept = nil, nil }, "As long as such records are kept"},
 	} {
 		p := full()
@@ -186,6 +197,7 @@ func TestApply(t *testing.T) {
 	for path, want := range map[string]string{
 		"app_session.all": "keep_all", "app_session.all.of": "keep_all", "app_session.geo": "", "app_session.geo.city": "hash_per_stream",
 		"app_session.other": "", "interaction.event_stream.name": "only", "interaction.id": "", "interaction.timestamp": "keep",
+		"app_session.settings.theme": "keep", "app_session.settings.*": "", "app_session.settings": "",
 	} {
 		if got[path] != want {
 			t.Errorf("%s: %q, want %q", path, got[path], want)
@@ -195,21 +207,21 @@ func TestApply(t *testing.T) {
 
 func TestUndescribed(t *testing.T) {
 	p := full()
-	if got := p.Undescribed(); !slices.Equal(got, []Undescribed{{"app_session", "theme", "description"}}) {
+	if got := p.Undescribed(); !slices.Equal(got, []Undescribed{{"app_session", "theme", "description", true}}) {
 		t.Errorf("%v", got)
 	}
 	p.Streams[1].Purpose = ""
-	if got := len(p.Undescribed()); got != 7 {
+	if got := len(p.Undescribed()); got != 9 {
 		t.Errorf("%d fields lack words where the stream has no purpose", got)
 	}
 	p.Streams[0].Fields[0].Purpose = ""
-	if got := p.Undescribed()[0]; got != (Undescribed{"interaction", "timestamp", "purpose"}) {
+	if got := p.Undescribed()[0]; got != (Undescribed{"interaction", "timestamp", "purpose", true}) {
 		t.Errorf("%v", got)
 	}
 }
 
 func TestFieldsTakeTheWordsOfTheConfig(t *testing.T) {
-	fields := Fields([]*event.Schema{event.InteractionSchema()}, map[string]Words{
+	fields := Fields(event.Fields(event.InteractionSchema()), map[string]Words{
 		"language":          {Description: "Which language."},
 		"screen_size.width": {Purpose: "to tell phones"},
 	})

@@ -44,7 +44,7 @@ func places(text string) []string {
 func (l *Language) mustTranslate(t *testing.T) {
 	t.Helper()
 	said := map[string]bool{}
-	for _, f := range Fields([]*event.Schema{event.InteractionSchema()}, nil) {
+	for _, f := range Fields(event.Fields(event.InteractionSchema()), nil) {
 		for _, text := range []string{f.Description, f.Purpose} {
 			said[text] = true
 			if l.Schema[text] == "" {

@@ -87,7 +87,7 @@ type Data struct {
 func (p *Pages) current(l *Language) (*Policy, Document) {
 	current := p.Current()
 	d := current.Document(l)
-	if current.Salts != nil && p.NextTurn != nil {
+	if p.NextTurn != nil {
 		d.SayNextTurn(l, p.NextTurn())
 	}
 	return current, d
@@ -229,10 +229,9 @@ func (v *view) Link() template.URL {
 // BeforeContact is a statement without the contact that it ends with.
 func (v *view) BeforeContact(text string) string { return strings.TrimSuffix(text, v.Contact) }
 
-// HTML is the policy as a page that stands by itself, as brine policy --html gives it: without a visitor and a form.
-func HTML(p *Policy, l *Language) ([]byte, error) {
-	d := p.Document(l)
-	v := newView(l, "", &d)
+// HTML is the policy, in the words of the document, as a page that stands by itself, as brine policy --html gives it: without a visitor and a form.
+func HTML(p *Policy, d *Document, l *Language) ([]byte, error) {
+	v := newView(l, "", d)
 	v.Contact = p.Contact
 	var b bytes.Buffer
 	err := page.Execute(&b, v)

@@ -174,7 +174,9 @@ func TestFormerPolicyInEnglish(t *testing.T) {
 }
 
 func TestHTMLStandsByItself(t *testing.T) {
-	page, err := HTML(full(), languages[0])
+	p := full()
+	d := p.Document(languages[0])
+	page, err := HTML(p, &d, languages[0])
 	if err != nil || strings.Contains(string(page), "<form") || strings.Contains(string(page), `href="/`) || !strings.Contains(string(page), "Example Foundation") {
 		t.Errorf("%v %s", err, page)
 	}

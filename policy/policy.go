@@ -8,6 +8,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"brine/event"
@@ -22,7 +23,8 @@ type Policy struct {
 	Streams  []Stream `json:"streams"`
 	Kept     []Kept   `json:"kept"`            // what is kept, in the order of the flow
 	Reduced  bool     `json:"reduced"`         // an allowlist decides what outlives the raw events
-	Salts    *Salts   `json:"salts,omitempty"` // nil: no pseudonyms are made
+	Guard    float64  `json:"guard,omitempty"` // share of a dataset that is not deleted at once without a person's word; 0: there is none
+	Salts    *Salts   `json:"salts,omitempty"` // nil: there are none
 	Readers  []Reader `json:"readers"`         // empty: who can log in to the server, nobody else
 	Stores   []Store  `json:"stores"`          // other stores that receive data
 	Forget   bool     `json:"forget"`          // an app can have its installation erased
@@ -55,6 +57,7 @@ type Kept struct {
 	Dataset string `json:"dataset"`             // raw, sanitized, facts, rejected, quarantine, audit or log
 	Hours   int    `json:"hours,omitempty"`     // after which it is deleted; 0: no age is too old
 	Bytes   int64  `json:"max_bytes,omitempty"` // above which the oldest goes; 0: no size is too large
+	Waits   bool   `json:"waits,omitempty"`     // for space, nothing goes that is not sanitized
 }
 
 // Salts say how long pseudonyms last.
@@ -62,23 +65,58 @@ type Salts struct {
 	Quarter      bool `json:"quarter"`       // a period is a calendar quarter
 	LongestHours int  `json:"longest_hours"` // of a period; 92 days for quarters
 	GraceHours   int  `json:"grace_hours"`   // from a period's end to its salt's destruction
+	External     bool `json:"external"`      // another program makes and destroys them
 }
 
 // JoinableHours is the longest time within which events of one installation can be joined, 0 for no end, and whether it
-// is that of a pseudonym: a salt's period and grace. Else it is that of the raw events, which bear the install id.
+// is that of a pseudonym: a salt's period and grace. Else it is that of what bears the install id: the raw events, and the
+// sanitized ones where the allowlist keeps it.
 func (p *Policy) JoinableHours() (hours int, bySalt bool) {
-	for _, k := range p.Kept {
-		if k.Dataset == "raw" {
-			hours = k.Hours
-		}
+	hours = p.keptHours("raw")
+	hashed, plain := p.units()
+	if s := p.keptHours("sanitized"); plain && (s == 0 || hours > 0 && s > hours) {
+		hours = s
 	}
-	if p.Salts == nil || hours == 0 {
+	if !hashed || p.Salts == nil || hours == 0 {
 		return hours, false
 	}
 	if s := p.Salts.LongestHours + p.Salts.GraceHours; s >= hours {
 		return s, true
 	}
 	return hours, false
+}
+
+// keptHours is how long a dataset is kept, 0 for no end.
+func (p *Policy) keptHours(dataset string) int {
+	i := slices.IndexFunc(p.Kept, func(k Kept) bool { return k.Dataset == dataset })
+	if i < 0 {
+		return 0
+	}
+	return p.Kept[i].Hours
+}
+
+// units says whether install ids are kept as pseudonyms, and whether some are kept as they are.
+func (p *Policy) units() (hashed, plain bool) {
+	for _, s := range p.Streams {
+		for _, f := range s.Fields {
+			if f.Path == s.Unit && f.Rule != nil {
+				hashed, plain = hashed || f.Rule.hashes(), plain || !f.Rule.hashes()
+			}
+		}
+	}
+	return hashed, plain
+}
+
+// hasUnits says whether something that is collected bears an install id.
+func (p *Policy) hasUnits() bool {
+	return slices.ContainsFunc(p.Streams, func(s Stream) bool { return s.Unit != "" })
+}
+
+// pseudonyms says whether some are made.
+func (p *Policy) pseudonyms() bool {
+	return slices.ContainsFunc(p.Streams, func(s Stream) bool {
+		return slices.ContainsFunc(s.Fields, func(f Field) bool { return f.Rule != nil && f.Rule.hashes() })
+	})
 }
 
 // Reader is a role and who has it.
@@ -97,10 +135,10 @@ type Store struct {
 // Words are what the config says of a field that its schema does not describe.
 type Words struct{ Description, Purpose string }
 
-// Fields are those of a stream's schemas, each with the config's words where there are some.
-func Fields(schemas []*event.Schema, words map[string]Words) []Field {
+// Fields are those of a stream, each with the config's words where there are some.
+func Fields(described []event.Field, words map[string]Words) []Field {
 	var fields []Field
-	for _, f := range event.Fields(schemas...) {
+	for _, f := range described {
 		w := words[f.Path]
 		field := Field{Path: f.Path, Type: f.Type, Values: f.Values, Description: f.Description, Purpose: f.Purpose}
 		if w.Description != "" {
@@ -118,6 +156,7 @@ func Fields(schemas []*event.Schema, words map[string]Words) []Field {
 type Undescribed struct {
 	Stream, Field string
 	Lacks         string // description, purpose, or "description and purpose"
+	Kept          bool   // the allowlist keeps something of it
 }
 
 // Undescribed are the fields that lack words. A purpose of the stream is one of all its fields. Of an app's stream, an object
@@ -136,7 +175,7 @@ func (p *Policy) Undescribed() (lacking []Undescribed) {
 				lacks = append(lacks, "purpose")
 			}
 			if lacks != nil {
-				lacking = append(lacking, Undescribed{s.Name, f.Path, strings.Join(lacks, " and ")})
+				lacking = append(lacking, Undescribed{s.Name, f.Path, strings.Join(lacks, " and "), f.Rule != nil})
 			}
 		}
 	}

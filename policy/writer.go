@@ -209,17 +209,29 @@ func (w *writer) kept() {
 			w.say("kept_log", "what", what, "time", w.l.time(k.Hours))
 		case k.Hours > 0:
 			w.sayOf(id, "kept_for", "what", what, "time", w.l.time(k.Hours))
-		default:
+		case k.Bytes == 0:
 			w.sayOf(id, "kept_unlimited", "what", what)
 		}
-		if k.Bytes > 0 {
-			w.sayOf(id+"_bytes", "kept_bytes", "what", what, "size", humanize.Bytes(uint64(k.Bytes)))
-		}
+		w.size(k, what)
+	}
+	if w.Guard > 0 {
+		w.say("kept_guard", "percent", w.l.number(float64(int64(w.Guard*1e4+0.5))/1e2))
 	}
 	if w.Reduced {
-		w.say("reduced")
+		w.sayAll("reduced", "reduced_before")
 	} else {
 		w.sayOf("reduced", "reduced_none")
+	}
+}
+
+// size says what becomes of a dataset that grows too large.
+func (w *writer) size(k Kept, what string) {
+	key := "kept_bytes"
+	if k.Waits {
+		key = "kept_bytes_waits"
+	}
+	if k.Bytes > 0 {
+		w.sayOf("kept_"+k.Dataset+"_bytes", key, "what", what, "size", humanize.Bytes(uint64(k.Bytes)))
 	}
 }
 
@@ -229,10 +241,10 @@ func KeptInLog() Kept { return Kept{Dataset: "log", Hours: logHours} }
 func (w *writer) joined() {
 	w.section("joined")
 	w.say("interaction_unfindable")
-	if w.Salts != nil {
+	if w.Salts != nil && (w.hasUnits() || w.pseudonyms()) {
 		w.salts()
 	}
-	if slices.ContainsFunc(w.Streams, func(s Stream) bool { return s.Unit != "" }) {
+	if w.hasUnits() {
 		w.joinedFor()
 	}
 	if w.Forget {
@@ -241,11 +253,17 @@ func (w *writer) joined() {
 }
 
 func (w *writer) salts() {
+	if w.pseudonyms() {
+		w.say("pseudonyms")
+	}
 	period, grace := w.l.time(w.Salts.LongestHours), w.l.time(w.Salts.GraceHours)
 	if w.Salts.Quarter {
 		w.sayOf("salts", "salts_quarter", "grace", grace)
 	} else {
 		w.sayOf("salts", "salts_every", "period", period, "grace", grace)
+	}
+	if w.Salts.External {
+		w.say("salts_external")
 	}
 }
 

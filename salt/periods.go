@@ -76,6 +76,20 @@ func parseStart(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// Quarters says whether the periods are calendar quarters.
+func (p Periods) Quarters() bool { return p.step == 0 }
+
+// Longest is how long a period is; of quarters, the third and the fourth of a year, which are the longest.
+func (p Periods) Longest() time.Duration {
+	if p.Quarters() {
+		return 92 * day
+	}
+	return p.step
+}
+
+// Grace is how long a salt outlives its period.
+func (p Periods) Grace() time.Duration { return p.grace }
+
 // At is the period that holds a time.
 func (p Periods) At(t time.Time) Period {
 	start, end := quarter(t)

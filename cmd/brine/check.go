@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"brine/config"
 	"brine/event"
@@ -81,7 +82,8 @@ func (r *report) checkPolicy(cfg *config.Config, registry *event.Registry) error
 		return err
 	}
 	r.Warnings = append(r.Warnings, operatorWarnings(cfg)...)
-	mistakes, warnings := undescribed(cfg, policyOf(cfg, streams), nil)
+	plans, _ := compilePlans(cfg, streams) // what is wrong with the allowlist is told already
+	mistakes, warnings := undescribed(cfg, inForce(policyOf(cfg, streams), cfg, cfg.Rate, plans, time.Now()))
 	r.Mistakes, r.Warnings = append(r.Mistakes, mistakes...), append(r.Warnings, warnings...)
 	r.Warnings.Sort()
 	return nil

@@ -24,27 +24,39 @@ func descriptionMistakes(cfg *config.Config, s *event.Stream) (mistakes config.M
 }
 
 // undescribed are the fields of which the policy cannot say what they are or what for. That is a mistake
-// of the built-in stream, and of a field that the allowlist keeps; else it is a warning. A kept of nil keeps nothing.
-func undescribed(cfg *config.Config, p *policy.Policy, kept func(stream, field string) bool) (mistakes, warnings config.Mistakes) {
-	purposeless := map[string]int{}
+// of the built-in stream, and of a field that the allowlist keeps; else it is a warning.
+func undescribed(cfg *config.Config, p *policy.Policy) (mistakes, warnings config.Mistakes) {
+	purposeless := map[string]*struct{ fields, kept int }{}
 	for _, u := range p.Undescribed() {
 		path := "streams." + u.Stream
 		m := cfg.Mistake(path, u.Field+" has no "+u.Lacks+", and the policy says so", "put it into the schema (description, x-purpose), or under "+path+".descriptions")
 		switch {
 		case u.Stream == event.Interaction:
 			mistakes = append(mistakes, m)
-		case kept != nil && kept(u.Stream, u.Field):
+		case u.Lacks == "purpose":
+			if purposeless[u.Stream] == nil {
+				purposeless[u.Stream] = &struct{ fields, kept int }{}
+			}
+			purposeless[u.Stream].fields++
+			if u.Kept {
+				purposeless[u.Stream].kept++
+			}
+		case u.Kept:
 			m.What = u.Field + " has no " + u.Lacks + ", and the allowlist keeps it"
 			mistakes = append(mistakes, m)
-		case u.Lacks == "purpose":
-			purposeless[u.Stream]++
 		default:
 			warnings = append(warnings, m)
 		}
 	}
 	for stream, n := range purposeless {
-		path := "streams." + stream + ".purpose"
-		warnings = append(warnings, cfg.Mistake(path, fmt.Sprintf("empty, and %d of the fields have no purpose of their own: the policy says so", n), "say what the stream is for"))
+		m := cfg.Mistake("streams."+stream+".purpose", "", "say what the stream is for")
+		if n.kept > 0 {
+			m.What = fmt.Sprintf("empty, and %d of the fields that the allowlist keeps have no purpose of their own", n.kept)
+			mistakes = append(mistakes, m)
+		} else {
+			m.What = fmt.Sprintf("empty, and %d of the fields have no purpose of their own: the policy says so", n.fields)
+			warnings = append(warnings, m)
+		}
 	}
 	return mistakes, warnings
 }

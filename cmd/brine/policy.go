@@ -20,8 +20,9 @@ type policyCmd struct {
 
 // Help is shown below the flags.
 func (*policyCmd) Help() string {
-	return `The policy is made from the config and the schemas, as the page /privacy of a server with this config. Markdown, unless
---json or --html say otherwise. OLD.yaml names its schemas from where it lies: keep it beside the other.
+	return `The policy is made from the config, the schemas and the allowlist, as the page /privacy of a server with this config.
+Markdown, unless --json or --html say otherwise. OLD.yaml names its schemas and its allowlist from where it lies: keep it beside
+the other, and where the allowlist changes, let its allowlist: name the old one.
 
 Examples:
   brine policy --config /etc/brine/brine.yaml > PRIVACY.md
@@ -34,7 +35,7 @@ func (c *policyCmd) Run(g *globals) error {
 	if !ok {
 		return fmt.Errorf("--lang %s: no such language (there are %s)", c.Lang, strings.Join(policy.Languages(), ", "))
 	}
-	p, err := configuredPolicy(c.path())
+	p, turn, err := configuredPolicy(c.path())
 	if err != nil {
 		return err
 	}
@@ -42,11 +43,12 @@ func (c *policyCmd) Run(g *globals) error {
 		return c.diff(g, p, l)
 	}
 	d := p.Document(l)
+	d.SayNextTurn(l, turn)
 	switch {
 	case c.JSON:
 		return json.NewEncoder(g.stdout).Encode(policy.Data{Policy: p, Language: l.Tag, Document: d})
 	case c.HTML:
-		page, err := policy.HTML(p, l)
+		page, err := policy.HTML(p, &d, l)
 		if err != nil {
 			return err
 		}
@@ -57,24 +59,30 @@ func (c *policyCmd) Run(g *globals) error {
 	return err
 }
 
-// configuredPolicy is the policy that a config file makes.
-func configuredPolicy(path string) (*policy.Policy, error) {
+// configuredPolicy is the policy that a config file makes, and when its salts turn next.
+func configuredPolicy(path string) (p *policy.Policy, turn time.Time, err error) {
 	cfg, registry, err := load(path)
 	if err != nil {
-		return nil, err
+		return nil, turn, err
 	}
 	streams, err := openStreams(cfg, registry)
 	if err != nil {
-		return nil, err
+		return nil, turn, err
 	}
-	return inForce(policyOf(cfg, streams), cfg, cfg.Rate, time.Now()), nil
+	plans, err := compilePlans(cfg, streams)
+	if err != nil {
+		return nil, turn, err
+	}
+	periods, err := cfg.Salts.Periods()
+	now := time.Now()
+	return inForce(policyOf(cfg, streams), cfg, cfg.Rate, plans, now), periods.At(now).End, err
 }
 
 func (c *policyCmd) diff(g *globals, p *policy.Policy, l *policy.Language) error {
 	if c.HTML {
 		return fmt.Errorf("--diff prints text, or with --json JSON")
 	}
-	old, err := configuredPolicy(c.Diff)
+	old, _, err := configuredPolicy(c.Diff)
 	if err != nil {
 		return err
 	}

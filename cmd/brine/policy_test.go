@@ -26,7 +26,7 @@ func TestCheckOfThePolicy(t *testing.T) {
 		{"NoWords", who + "streams:\n  app: {schema: /app/session, purpose: to see, descriptions: {dt: when, $schema: which, screens: how many, app_install: who, is_new: whether, client_ip: where}}",
 			"warning: brine.yaml:3: streams.app: nothing.below has no description, and the policy says so", exitOK},
 		{"NoPurpose", who + "streams:\n  app: {schema: /app/session, descriptions: {dt: when, $schema: which, screens: how many, app_install: who, is_new: whether, client_ip: where, nothing.below: what}}",
-			"warning: brine.yaml:3: streams.app.purpose: empty, and 8 of the fields have no purpose of their own: the policy says so (say what the stream is for)", exitOK},
+			"warning: brine.yaml:3: streams.app.purpose: empty, and 7 of the fields have no purpose of their own: the policy says so (say what the stream is for)", exitOK},
 		{"NoSuchField", who + "streams:\n  app:\n    schema: /app/session\n    descriptions:\n      dt: when\n      screen: how many",
 			"brine.yaml:7: streams.app.descriptions.screen: no schema of this stream has this field (did you mean screens?)\n", exitFailed},
 	} {
@@ -55,13 +55,22 @@ func TestUndescribedIsAMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := policyOf(cfg, streams)
-	kept := func(stream, field string) bool { return stream == "app" && field == "screens" }
-	mistakes, _ := undescribed(cfg, p, kept)
-	if len(mistakes) != 1 || !strings.Contains(mistakes.Error(), "brine.yaml:1: streams.app: screens has no description and purpose, and the allowlist keeps it") {
-		t.Error(mistakes)
+	if mistakes, warnings := undescribed(cfg, p); len(mistakes) != 0 || len(warnings) == 0 {
+		t.Errorf("nothing is kept: %v, %v", mistakes, warnings)
 	}
+	p.Apply([]policy.Rule{{Stream: "app", Field: "screens", Name: "keep"}, {Stream: "app", Field: "half", Name: "keep"}})
+	mistakes, _ := undescribed(cfg, p)
+	for _, want := range []string{
+		"brine.yaml:1: streams.app: screens has no description and purpose, and the allowlist keeps it",
+		"brine.yaml:1: streams.app.purpose: empty, and 1 of the fields that the allowlist keeps have no purpose of their own (say what the stream is for)",
+	} {
+		if len(mistakes) != 2 || !strings.Contains(mistakes.Error(), want) {
+			t.Errorf("%v, want %s", mistakes, want)
+		}
+	}
+	p.Streams = p.Streams[:1]
 	p.Streams[0].Fields[3].Purpose = "" // of interaction, which has all
-	if mistakes, _ := undescribed(cfg, p, nil); len(mistakes) != 1 || !strings.Contains(mistakes.Error(), p.Streams[0].Fields[3].Path+" has no purpose") {
+	if mistakes, _ := undescribed(cfg, p); len(mistakes) != 1 || !strings.Contains(mistakes.Error(), p.Streams[0].Fields[3].Path+" has no purpose") {
 		t.Error(mistakes)
 	}
 }
@@ -71,6 +80,10 @@ func TestPolicyCommand(t *testing.T) {
 		"old.yaml":   "policy: {operator: Example Foundation}\nsampling: {interaction: 0.1}",
 		"brine.yaml": "policy: {operator: Example Foundation}\nopt_out: {dnt: false}\nconsent: opt-in",
 		"bad.yaml":   "polici: {}",
+		"less.yaml":  "policy: {operator: Example Foundation}\nopt_out: {dnt: false}\nconsent: opt-in\nallowlist: list.yaml",
+		"list.yaml":  "interaction: {language: keep}",
+		"worse.yaml": "allowlist: typo.yaml",
+		"typo.yaml":  "interaction: {languag: keep}",
 	})
 	for _, c := range []struct {
 		line string
@@ -79,6 +92,9 @@ func TestPolicyCommand(t *testing.T) {
 	}{
 		{"policy", exitOK, []string{"# What is collected here", "- Example Foundation runs this collection", "| language | The language that the dialog was shown in",
 			"Do Not Track (DNT) does not count here", "You take part only if you say yes"}},
+		{"policy", exitOK, []string{"- A reduced copy of records is made", "| only in which range it lies, of those that begin at 0; 1; 2; 3; 5; 10 |", "for 90 days. Then it is deleted."}},
+		{"policy --config less.yaml --diff brine.yaml", exitOK, []string{"  before: dialog: ", "; In the reduced copy: kept as it is)\n  after: dialog: ", "; In the reduced copy: nothing)\n"}},
+		{"policy --config worse.yaml", exitFailed, []string{"typo.yaml:1: interaction.languag: no schema of this stream has it (did you mean language?)"}},
 		{"policy --lang de", exitOK, []string{"# Was hier erhoben wird", "| language | Die Sprache, in der der Dialog gezeigt wurde"}},
 		{"policy --html", exitOK, []string{"<!doctype html>", "Example Foundation"}},
 		{"policy --diff old.yaml", exitOK, []string{"What would change for people\n\nUse of a dialog (interaction)\n  before: 10 % of them are recorded",

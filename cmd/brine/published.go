@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"brine/config"
@@ -12,6 +13,7 @@ import (
 	"brine/intake"
 	"brine/lake"
 	"brine/policy"
+	"brine/sanitize"
 )
 
 // policyOf is the policy that the config makes, but for what [inForce] adds.
@@ -19,13 +21,14 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 	p := &policy.Policy{
 		Operator: cfg.Policy.Operator, Contact: cfg.Policy.Contact,
 		OptIn: cfg.Consent == config.ConsentOptIn, DNT: cfg.OptOut.DNT,
-		Kept:    []policy.Kept{policy.KeptInLog()},
+		Kept:    policyKept(retention(cfg)),
+		Salts:   policySalts(cfg.Salts),
 		Readers: []policy.Reader{},
 		Stores:  []policy.Store{},
+		Forget:  anyUnit(streams),
 	}
-	limits := retention(cfg).Limits
-	for _, dataset := range []string{lake.Raw, lake.Rejected, lake.Quarantine} {
-		p.Kept = append(p.Kept, policy.Kept{Dataset: dataset, Hours: int(limits[dataset].MaxAge / time.Hour), Bytes: limits[dataset].MaxBytes})
+	if guard := cfg.Retention.Guard; guard < 1 {
+		p.Guard = guard
 	}
 	for _, name := range cfg.StreamNames() {
 		s := policyStream(cfg.Streams[name], streams[name])
@@ -38,19 +41,56 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 	return p
 }
 
-// inForce is the policy with what changes while Brine runs: the sample rates, and what has ended.
-func inForce(p *policy.Policy, cfg *config.Config, rate func(stream string) float64, now time.Time) *policy.Policy {
+// policyKept is the retention, in the order of the flow.
+func policyKept(r lake.Retention) []policy.Kept {
+	kept := []policy.Kept{policy.KeptInLog()}
+	for _, dataset := range []string{lake.Raw, lake.Sanitized, lake.Rejected, lake.Quarantine} {
+		limit := r.Limits[dataset]
+		kept = append(kept, policy.Kept{Dataset: dataset, Hours: int(limit.MaxAge / time.Hour), Bytes: limit.MaxBytes,
+			Waits: dataset == lake.Raw && limit.MaxBytes > 0 && !limit.DropUnsanitized})
+	}
+	return kept
+}
+
+// policySalts says how long salts last.
+func policySalts(s config.Salts) *policy.Salts {
+	periods, err := s.Periods()
+	if err != nil {
+		panic(err) // a config with another mistake is not taken
+	}
+	return &policy.Salts{
+		Quarter: periods.Quarters(), LongestHours: int(periods.Longest() / time.Hour), GraceHours: int(periods.Grace() / time.Hour),
+		External: s.External(),
+	}
+}
+
+// inForce is the policy with what changes while Brine runs: the sample rates, what has ended, and the allowlist. Without
+// plans nothing is sanitized.
+func inForce(p *policy.Policy, cfg *config.Config, rate func(stream string) float64, plans map[string]*sanitize.Plan, now time.Time) *policy.Policy {
 	live := *p
 	live.Streams = slices.Clone(p.Streams)
 	for i := range live.Streams {
 		s := &live.Streams[i]
 		s.SampleRate, s.Ended = rate(s.Name), cfg.Streams[s.Name].CollectUntil.Passed(now)
 	}
+	if plans != nil {
+		live.Apply(policyRules(plans))
+	}
 	return &live
 }
 
+// policyRules are the rules of the allowlist.
+func policyRules(plans map[string]*sanitize.Plan) (rules []policy.Rule) {
+	for stream, plan := range plans {
+		for _, r := range plan.Rules() {
+			rules = append(rules, policy.Rule{Stream: stream, Field: strings.Join(r.Path, "."), Name: r.Rule, Floor: r.Floor, Bucket: r.Edges, Only: r.Only})
+		}
+	}
+	return rules
+}
+
 func policyStream(c config.Stream, stream *event.Stream) policy.Stream {
-	s := policy.Stream{Name: stream.Name, Purpose: c.Purpose}
+	s := policy.Stream{Name: stream.Name, Purpose: c.Purpose, Unit: stream.Unit}
 	if until := c.CollectUntil.String(); until != "never" {
 		s.Until = until
 	}
@@ -61,7 +101,7 @@ func policyStream(c config.Stream, stream *event.Stream) policy.Stream {
 	for _, schema := range stream.Schemas {
 		s.Versions = append(s.Versions, schema.ID)
 	}
-	s.Fields = policy.Fields(stream.Schemas, words)
+	s.Fields = policy.Fields(stream.Fields(), words)
 	return s
 }
 
@@ -81,10 +121,15 @@ func (h *house) openPolicy() (func(http.ResponseWriter, *http.Request, intake.Vi
 		return nil, err
 	}
 	made := policyOf(h.cfg, h.streams)
+	for _, s := range h.salts.Status().Salts { // one that an earlier config made may last longer
+		made.Salts.LongestHours = max(made.Salts.LongestHours, int(s.End.Sub(s.Start)/time.Hour))
+		made.Salts.GraceHours = max(made.Salts.GraceHours, int(s.Deletion.Sub(s.End)/time.Hour))
+	}
 	h.policy = &publishedPolicy{history: history, logger: h.logger, change: make(chan struct{}, 1), current: func() *policy.Policy {
-		return inForce(made, h.cfg, h.intake.Sampling.Rate, time.Now())
+		plans, _ := h.sanitizer.inForce() // nil where the allowlist was never right
+		return inForce(made, h.cfg, h.intake.Sampling.Rate, plans, time.Now())
 	}}
-	pages := &policy.Pages{Current: h.policy.current, History: history, Logger: h.logger}
+	pages := &policy.Pages{Current: h.policy.current, NextTurn: func() time.Time { return h.periods.At(time.Now()).End }, History: history, Logger: h.logger}
 	return func(w http.ResponseWriter, r *http.Request, v intake.Visitor) { pages.Serve(w, r, policy.Visitor(v)) }, nil
 }
 

@@ -77,13 +77,13 @@ func (h *house) watchConfig() (stop func(), err error) {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
 		}
 		err := h.intake.Sampling.Set(rates(next), time.Now())
+		h.sanitizer.take(next)
 		h.policy.changed()
 		if err != nil {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return
 		}
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
-		h.sanitizer.take(next)
 	}, func(err error) {
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})

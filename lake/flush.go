@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"brine/event"
@@ -117,11 +118,38 @@ func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.En
 	if err := l.disk.removeMarks(b.before); err != nil {
 		return err
 	}
-	if err := l.opts.Log.Trim(ctx, b.log, b.last); err != nil {
+	if err := l.trim(ctx, b); err != nil {
 		return err
 	}
 	l.disk.point("flush-trimmed")
 	return nil
+}
+
+// trimEvery is how often a log is trimmed that holds more than was flushed. JetStream then writes
+// a block file anew and holds up appends meanwhile; where nothing more is in the log it does not.
+const trimEvery = 15 * time.Second
+
+// trim takes out of the log what is flushed, at once where that is all there is.
+func (l *Lake) trim(ctx context.Context, b *batch) error {
+	more := slices.ContainsFunc(l.opts.Log.Logs(), func(info eventlog.Info) bool { return info.Name == b.log && info.Last > b.last })
+	if now := l.opts.Now(); !more {
+		l.trimmed = time.Time{}
+	} else if now.Sub(l.trimmed) < trimEvery {
+		return nil
+	} else {
+		l.trimmed = now
+	}
+	return l.opts.Log.Trim(ctx, b.log, b.last)
+}
+
+// Unflushed is how many entries of the log are not in the lake yet.
+func (l *Lake) Unflushed() (n uint64) {
+	for _, info := range l.opts.Log.Logs() {
+		if from := max(info.First, l.committed(info.Name).Last+1); info.Last >= from {
+			n += info.Last - from + 1
+		}
+	}
+	return n
 }
 
 // commitEntries writes the files of a range and its mark. After an error none of it counts.

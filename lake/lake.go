@@ -113,6 +113,7 @@ type Lake struct {
 	seen    *seen
 	flusher *duck.Conn              // of the writer, used while writing is held
 	feeds   map[tableKey]*duck.Feed // by table, as their memory is used again
+	trimmed time.Time               // when a log was last trimmed that held more than was flushed
 	failed  *batch                  // a write that failed and has not been taken back yet
 }
 

@@ -93,11 +93,7 @@ func (h *house) status(ctx context.Context) status {
 	if t := h.lake.CompleteTo(); !t.IsZero() {
 		st.CompleteTo = &t
 	}
-	for _, info := range h.log.Logs() {
-		if info.Last >= info.First {
-			st.Waiting += info.Last - info.First + 1
-		}
-	}
+	st.Waiting = h.lake.Unflushed()
 	if err := st.hold(ctx, h.lake); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}

@@ -47,7 +47,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-func rounds(t *testing.T) int {
+func rounds(t testing.TB) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
 		return 20

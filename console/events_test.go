@@ -227,9 +227,9 @@ func TestPagesWhileTheLakeChanges(t *testing.T) {
 	}
 	for range 8 {
 		for range 4 {
-			note(h.come(40, h.clock.now.Add(-time.Duration(random.IntN(6*60))*time.Minute)))
+			note(h.come(40, h.clock.Wall().Add(-time.Duration(random.IntN(6*60))*time.Minute)))
 		}
-		h.clock.now = h.clock.now.Add(time.Hour)
+		h.clock.advance(time.Hour)
 	}
 	for round := range rounds {
 		t.Run(fmt.Sprintf("Round%d", round), func(t *testing.T) {
@@ -276,10 +276,10 @@ func pageOf(limit int, cursor string) []string {
 // for what was covered to be swept.
 func (h *house) change(random *rand.Rand) (ids []string) {
 	h.tb.Helper()
-	ids = h.come(1+random.IntN(50), h.clock.now.Add(-time.Duration(random.IntN(12*60))*time.Minute))
+	ids = h.come(1+random.IntN(50), h.clock.Wall().Add(-time.Duration(random.IntN(12*60))*time.Minute))
 	if random.IntN(3) == 0 {
-		h.clock.now = h.clock.now.Add(time.Hour)
-		ids = append(ids, h.come(1, h.clock.now)...)
+		h.clock.advance(time.Hour)
+		ids = append(ids, h.come(1, h.clock.Wall())...)
 		if err := h.lake.Compact(context.Background()); err != nil {
 			h.tb.Fatal(err)
 		}

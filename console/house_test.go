@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,17 +37,18 @@ type house struct {
 }
 
 // clock stands still until a test moves it.
-type clock struct{ now time.Time }
+type clock struct{ since atomic.Int64 } // testStart, ns
 
-func (c *clock) Wall() time.Time     { return c.now }
-func (c *clock) Mono() time.Duration { return c.now.Sub(testStart) }
+func (c *clock) Wall() time.Time         { return testStart.Add(c.Mono()) }
+func (c *clock) Mono() time.Duration     { return time.Duration(c.since.Load()) }
+func (c *clock) advance(d time.Duration) { c.since.Add(int64(d)) }
 
 var testStart = time.Date(2026, 11, 21, 13, 7, 30, 0, time.UTC)
 
 func openHouse(tb testing.TB) *house {
 	tb.Helper()
 	dir := tb.TempDir()
-	h := &house{tb: tb, dir: dir, clock: &clock{testStart}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
+	h := &house{tb: tb, dir: dir, clock: &clock{}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
 	ctx := context.Background()
 	err := os.Mkdir(h.temp, 0o700)
 	if err != nil {
@@ -103,7 +105,7 @@ func (h *house) come(n int, at time.Time) (ids []string) {
 // accept is what the public door does with an interaction.
 func (h *house) accept(blob []byte) (row []byte, key event.Key) {
 	h.tb.Helper()
-	arrival := &event.Arrival{Now: h.clock.now, NewID: event.NewID, AnyAge: true}
+	arrival := &event.Arrival{Now: h.clock.Wall(), NewID: event.NewID, AnyAge: true}
 	row, key, _, problem := h.kind.Append(nil, blob, arrival)
 	if problem != nil {
 		h.tb.Fatalf("a simulated interaction is refused: %v", problem)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 type house struct {
 	tb     testing.TB
 	dir    string
-	since  time.Duration
+	since  atomic.Int64 // jobStart, ns
 	log    *eventlog.Log
 	lake   *lake.Lake
 	salts  *salt.Folder
@@ -35,8 +36,8 @@ type house struct {
 
 var jobStart = time.Date(2026, 9, 30, 20, 7, 0, 0, time.UTC) // four hours before a quarter ends
 
-func (h *house) Wall() time.Time     { return jobStart.Add(h.since) }
-func (h *house) Mono() time.Duration { return h.since }
+func (h *house) Wall() time.Time     { return jobStart.Add(h.Mono()) }
+func (h *house) Mono() time.Duration { return time.Duration(h.since.Load()) }
 
 const jobSchema = `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "/app/1.0.0", "title": "app", "type": "object", "properties": {
 	"dt": {"type": "string", "format": "date-time"}, "install": {"type": "string"},
@@ -126,7 +127,7 @@ func (h *house) send(installs ...string) {
 // pass lets time pass, and brings what was sent into the lake.
 func (h *house) pass(d time.Duration) {
 	h.tb.Helper()
-	h.since += d
+	h.since.Add(int64(d))
 	h.send("the clock") // whoever appends enters the hour
 	ctx := context.Background()
 	if err := errors.Join(h.lake.Flush(ctx), h.lake.Compact(ctx)); err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -142,17 +141,12 @@ func (c *eraseCmd) eraseHere(g *globals, cfg *config.Config, data *dataDir, stre
 }
 
 func (c *eraseCmd) eraseIn(g *globals, cfg *config.Config, data *dataDir, streams map[string]*event.Stream, unit []byte) (receipt erasure.Receipt, err error) {
-	own, err := openOwnLake(g.ctx, data, streams)
+	own, s, err := openOwnSanitizer(g.ctx, cfg, data, streams)
 	if err != nil {
 		return receipt, err
 	}
 	defer func() { err = errors.Join(err, own.close()) }()
-	salts, err := openSalts(cfg, time.Now)
-	if err != nil {
-		return receipt, err
-	}
-	silent := slog.New(slog.DiscardHandler)
-	all, err := openErasures(cfg, own.log, newSanitizer(cfg, streams, own.lake, salts, silent), silent)
+	all, err := openErasures(cfg, own.log, s, s.logger)
 	if err != nil {
 		return receipt, err
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"time"
 
+	"brine/config"
 	"brine/event"
 	"brine/eventlog"
 	"brine/lake"
@@ -31,4 +34,29 @@ func openOwnLake(ctx context.Context, data *dataDir, streams map[string]*event.S
 func (o *ownLake) close() error {
 	o.lake.Close()
 	return o.log.Close()
+}
+
+// openOwnSanitizer is [openOwnLake] with what the allowlist and the salts make of it. It says nothing in a log.
+func openOwnSanitizer(ctx context.Context, cfg *config.Config, data *dataDir, streams map[string]*event.Stream) (*ownLake, *sanitizer, error) {
+	salts, err := openSalts(cfg, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := openOwnLake(ctx, data, streams)
+	if err != nil {
+		return nil, nil, err
+	}
+	return own, newSanitizer(cfg, streams, own.lake, salts, slog.New(slog.DiscardHandler)), nil
+}
+
+// inDataDir does work in a data folder that nobody serves; where one does, that one is asked.
+func inDataDir(cfg *config.Config, ask func() error, work func(*dataDir) error) error {
+	data, err := openDataDir(cfg.Data)
+	if errors.Is(err, errLocked) {
+		return ask()
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(data), data.Close())
 }

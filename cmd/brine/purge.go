@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,30 +79,22 @@ func (c *purgeCmd) Run(g *globals) error {
 }
 
 func (c *purgeCmd) work(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done purged, err error) {
-	data, err := openDataDir(cfg.Data)
-	if errors.Is(err, errLocked) {
-		return done, askWork(g.ctx, cfg.Data, "/purge", c.purgeWork, progress, &done)
-	}
-	if err != nil {
-		return done, err
-	}
-	defer data.Close()
-	own, err := openOwnLake(g.ctx, data, streams)
-	if err != nil {
-		return done, err
-	}
-	defer own.close()
-	if err := own.lake.Flush(g.ctx); err != nil { // it tells which hours are closed
-		return done, err
-	}
-	salts, err := openSalts(cfg, time.Now)
-	if err != nil {
-		return done, err
-	}
-	logger := newLogger(io.Discard)
-	p := &purger{cfg: cfg, lake: own.lake, log: own.log, tmp: data.tmp(), logger: logger,
-		unsanitized: newSanitizer(cfg, streams, own.lake, salts, logger).unsanitized}
-	return p.do(g.ctx, c.purgeWork, progress)
+	err = inDataDir(cfg, func() error {
+		return askWork(g.ctx, cfg.Data, "/purge", c.purgeWork, progress, &done)
+	}, func(data *dataDir) error {
+		own, s, err := openOwnSanitizer(g.ctx, cfg, data, streams)
+		if err != nil {
+			return err
+		}
+		defer own.close()
+		if err := own.lake.Flush(g.ctx); err != nil { // it tells which hours are closed
+			return err
+		}
+		p := &purger{cfg: cfg, lake: own.lake, log: own.log, tmp: data.tmp(), logger: s.logger, unsanitized: s.unsanitized}
+		done, err = p.do(g.ctx, c.purgeWork, progress)
+		return err
+	})
+	return done, err
 }
 
 func (h *house) servePurge(w http.ResponseWriter, r *http.Request) {

@@ -93,28 +93,21 @@ func (c *sanitizeCmd) Run(g *globals) error {
 }
 
 func (c *sanitizeCmd) work(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done sanitized, err error) {
-	data, err := openDataDir(cfg.Data)
-	if errors.Is(err, errLocked) {
-		return done, askWork(g.ctx, cfg.Data, "/sanitize", c.sanitizeWork, progress, &done)
-	}
-	if err != nil {
-		return done, err
-	}
-	defer data.Close()
-	own, err := openOwnLake(g.ctx, data, streams)
-	if err != nil {
-		return done, err
-	}
-	defer own.close()
-	if err := errors.Join(own.lake.Flush(g.ctx), own.lake.Compact(g.ctx)); err != nil {
-		return done, err
-	}
-	salts, err := openSalts(cfg, time.Now)
-	if err != nil {
-		return done, err
-	}
-	s := newSanitizer(cfg, streams, own.lake, salts, newLogger(io.Discard))
-	return s.do(g.ctx, cfg, c.sanitizeWork, progress)
+	err = inDataDir(cfg, func() error {
+		return askWork(g.ctx, cfg.Data, "/sanitize", c.sanitizeWork, progress, &done)
+	}, func(data *dataDir) error {
+		own, s, err := openOwnSanitizer(g.ctx, cfg, data, streams)
+		if err != nil {
+			return err
+		}
+		defer own.close()
+		if err := errors.Join(own.lake.Flush(g.ctx), own.lake.Compact(g.ctx)); err != nil {
+			return err
+		}
+		done, err = s.do(g.ctx, cfg, c.sanitizeWork, progress)
+		return err
+	})
+	return done, err
 }
 
 // do is the work of the command, in whichever process has the data folder.

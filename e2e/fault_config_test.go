@@ -77,7 +77,7 @@ func TestMistakesBeforeTheStart(t *testing.T) {
 		{"WrongValue", "flush: {every: never}", "", []string{"serve"}, 1, "brine.yaml:1: flush.every: "},
 		{"NotLoopback", "private: {addr: '0.0.0.0:8081'}", "", []string{"serve"}, 1, "brine.yaml:1: private.addr: "},
 		{"NotYAML", "public: [", "", []string{"serve"}, 1, "brine.yaml:1: not YAML: "},
-		{"NoSuchSchema", "\nstreams: {app: {schema: /no/such}}", "", []string{"serve"}, 1, "brine.yaml:2: streams.app: no schema /no/such"},
+		{"NoSuchSchema", "\nstreams: {app: {schema: /no/such}}", "", []string{"serve"}, 1, "brine.yaml:2: streams.app.schema: no schema /no/such"},
 		{"Schema", "", "$schema: [", []string{"serve"}, 1, "schemas/app.yaml:1: "},
 		{"Status", "publik: {}", "", []string{"status"}, 1, "brine.yaml:1: publik: unknown key"},
 		{"Import", "publik: {}", "", []string{"import", "interaction"}, 1, "brine.yaml:1: publik: unknown key"},

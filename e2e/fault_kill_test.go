@@ -64,12 +64,15 @@ type ledger struct {
 	stream   string
 	mu       sync.Mutex
 	acked    map[string]bool
-	open     []string // sent, and the answer never came or said no: they may be stored or not
-	refusals int      // answers of 503, each with Retry-After
-	odd      []reply  // answers that should not be
+	open     []string          // sent, and the answer never came or said no: they may be stored or not
+	blobs    map[string]string // as they were first sent: a resend has the same time, also when 10 minutes have passed between
+	refusals int               // answers of 503, each with Retry-After
+	odd      []reply           // answers that should not be
 }
 
-func newLedger(stream string) *ledger { return &ledger{stream: stream, acked: map[string]bool{}} }
+func newLedger(stream string) *ledger {
+	return &ledger{stream: stream, acked: map[string]bool{}, blobs: map[string]string{}}
+}
 
 // check reads all events back.
 func (l *ledger) check(t *testing.T, b *brine) {
@@ -120,14 +123,17 @@ func (l *ledger) note(ids []string, r reply, err error) {
 	l.open = append(l.open, ids...)
 }
 
-// resend gives an event that was sent without success, now and again.
-func (l *ledger) resend() (id string, ok bool) {
+// next gives a new event or, now and again, one that was sent without success.
+func (l *ledger) next() (id, sent string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) == 0 || rand.N(4) > 0 {
-		return "", false
+	if len(l.open) > 0 && rand.N(4) == 0 {
+		id = l.open[rand.N(len(l.open))]
+		return id, l.blobs[id]
 	}
-	return l.open[rand.N(len(l.open))], true
+	id = newID()
+	l.blobs[id] = blob(id)
+	return id, l.blobs[id]
 }
 
 // send lets so many browsers send one to three events at a time until stopped, some of them
@@ -141,11 +147,8 @@ func (b *brine) send(browsers int, l *ledger) (stop func()) {
 			for ctx.Err() == nil {
 				var ids, blobs []string
 				for range 1 + rand.N(3) {
-					id, again := l.resend()
-					if !again {
-						id = newID()
-					}
-					ids, blobs = append(ids, id), append(blobs, blob(id))
+					id, sent := l.next()
+					ids, blobs = append(ids, id), append(blobs, sent)
 				}
 				r, err := s.send(blobs...)
 				l.note(ids, r, err)

@@ -45,6 +45,24 @@ func TestAppEvent(t *testing.T) {
 	})
 }
 
+// The events of a stream without installs bear none, also where another stream has made one.
+func TestAppEventWithoutInstall(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	evaluate[string](page, sendEvent)
+	install := evaluate[string](page, `brine.installId()`)
+	door.look(func() { door.streams = strings.Replace(door.streams, `"unit":"app_install_id",`, "", 1) })
+	if got := evaluate[string](page, sendEvent); got != "stored" {
+		t.Fatalf("the event is %s", got)
+	}
+	door.look(func() {
+		if text, _ := json.Marshal(door.events[1]); strings.Contains(string(text), install) || strings.Contains(string(text), "undefined") {
+			t.Errorf("the event is %s", text)
+		}
+	})
+}
+
 // An app event waits for a server that is down, under the id it has.
 func TestAppEventWaits(t *testing.T) {
 	door := openDoor(t)

@@ -119,6 +119,24 @@ func TestOptOutHoldsWithoutTheServer(t *testing.T) {
 	})
 }
 
+// A no that the server could not take is told again, without the cookie of a session.
+func TestOptOutIsToldLater(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+	door.answer(503)
+	evaluate[bool](page, `brine.optOut()`)
+	door.answer(200)
+	poll(t, "the no to be told", func() bool { return page.waiting() == 0 })
+	door.look(func() {
+		if last := door.choices[len(door.choices)-1]; len(door.choices) < 2 || !strings.Contains(last, `"opted_out":true`) {
+			t.Errorf("the server was told %q", door.choices)
+		}
+	})
+	if stored := page.stored(); slices.Contains(stored, "cookie brine_session") {
+		t.Errorf("in the browser there is %q", stored)
+	}
+}
+
 // Where the server asks first, the first dialog after the yes is recorded.
 func TestOptInAfterAYes(t *testing.T) {
 	door := openDoor(t)

@@ -133,37 +133,32 @@ func TestStorageThatFails(t *testing.T) {
 	}
 }
 
-// Two tabs that find the same blob waiting send it once, with Web Locks and without.
+// Two tabs that find the same blob waiting send it once.
 func TestTwoTabsSendOnce(t *testing.T) {
-	for name, locks := range map[string]string{"locks": ``, "lease": `Object.defineProperty(navigator, "locks", {})`} {
-		t.Run(name, func(t *testing.T) {
-			door := openDoor(t)
-			first := newPage(t)
-			first.before(locks)
-			first.open(door.URL + "/blank")
-			door.answer(http.StatusServiceUnavailable)
-			evaluate[string](first, `brine.interaction().finish()`)
-			first.open(door.URL + "/blank")
-			failed := len(door.posts())
+	door := openDoor(t)
+	first := openPage(t, door.URL+"/blank")
+	door.answer(http.StatusServiceUnavailable)
+	evaluate[string](first, `brine.interaction().finish()`)
+	first.open(door.URL + "/blank")
+	failed := len(door.posts())
 
-			door.answer(http.StatusOK)
-			release := door.hold(t)
-			first.begin()
-			door.waitForPosts(t, failed+1)
-			second := newTab(t, first.ctx)
-			second.before(locks)
-			second.open(door.URL + "/blank")
-			second.begin()
-			if got := evaluate[string](second, `dialog.event("b"), new Promise((done) => setTimeout(() => done("waited"), 500))`); got != "waited" {
-				t.Fatal(got)
-			}
-			release()
-			poll(t, "nothing to wait", func() bool { return second.waiting() == 0 })
-			if n := len(door.posts()); n != failed+1 {
-				t.Errorf("the blob was sent %d times", n-failed)
-			}
-		})
+	door.answer(http.StatusOK)
+	release := door.hold(t)
+	first.begin()
+	door.waitForPosts(t, failed+1)
+	second := first.anotherTab(door.URL + "/blank")
+	second.begin()
+	if got := evaluate[string](second, `dialog.event("b"), new Promise((done) => setTimeout(() => done("waited"), 500))`); got != "waited" {
+		t.Fatal(got)
 	}
+	release()
+	poll(t, "nothing to wait", func() bool { return second.waiting() == 0 })
+	if n := len(door.posts()); n != failed+1 {
+		t.Errorf("the blob was sent %d times", n-failed)
+	}
+	poll(t, "no lease to be left", func() bool {
+		return !slices.ContainsFunc(second.stored(), func(key string) bool { return strings.HasPrefix(key, "brine.lease.") })
+	})
 }
 
 // Whoever closes the page in the middle of a dialog is counted with what there was.
@@ -195,8 +190,10 @@ func TestPageClosedWhileServerIsDown(t *testing.T) {
 	door.waitForPosts(t, 1)
 	door.answer(http.StatusOK)
 	page.open(door.URL + "/blank")
-	page.begin()
-	poll(t, "nothing to wait", func() bool { return page.waiting() == 0 })
+	poll(t, "nothing to wait", func() bool {
+		evaluate[any](page, `brine.interaction() && null`)
+		return page.waiting() == 0
+	})
 	// Browsers repeat a request by themselves whose connection was closed: one id makes it one blob.
 	stored := door.stored()
 	for _, b := range stored {

@@ -369,7 +369,7 @@ func TestStreamList(t *testing.T) {
 	if w.Code != 200 || w.Body.String() != want {
 		t.Errorf("%d\n%s, want\n%s", w.Code, w.Body, want)
 	}
-	if w.Header().Get("Access-Control-Allow-Origin") != "https://app.example.org" || len(w.Header()["Set-Cookie"]) > 0 || w.Header().Get("Cache-Control") != "no-store" {
+	if w.Header().Get("Access-Control-Allow-Origin") != "https://app.example.org" || len(w.Header()["Set-Cookie"]) > 0 || w.Header().Get("Cache-Control") != "max-age=300" {
 		t.Errorf("headers %v", w.Header())
 	}
 	preflight := httptest.NewRequest("OPTIONS", "/v1/events", nil)

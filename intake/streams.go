@@ -39,6 +39,10 @@ type streamInfo struct {
 	CollectUntil string  `json:"collect_until"`  // the last day, or never
 }
 
+// forMinutes lets apps ask again only after 5 minutes. Meanwhile the door judges by the rate in force, and by the epoch
+// before for much longer.
+var forMinutes = []string{"max-age=300"}
+
 // streamList answers with the streams of apps. It sets no cookie and reads none.
 func (s *Server) streamList(w http.ResponseWriter, _ *http.Request) {
 	now := s.Now()
@@ -56,6 +60,6 @@ func (s *Server) streamList(w http.ResponseWriter, _ *http.Request) {
 	if err != nil {
 		panic(err) // rates are checked to be finite
 	}
-	w.Header()["Cache-Control"] = noStore
+	w.Header()["Cache-Control"] = forMinutes
 	s.answer(w, http.StatusOK, body)
 }

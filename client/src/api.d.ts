@@ -19,7 +19,7 @@ export function resume(options?: Options): Dialog;
 
 /**
  * Says no for this browser: what is being recorded and what waits is deleted at once, and so is the install id.
- * True when the server has set its cookie too; where it could not, the no still holds on pages of this origin.
+ * True when the server has set its cookie too; where it could not, the no holds on pages of this origin and is told again.
  */
 export function optOut(): Promise<boolean>;
 

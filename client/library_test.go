@@ -117,6 +117,27 @@ func TestFinishedDialogIsOver(t *testing.T) {
 	}
 }
 
+// What a page should not give is never thrown back at it: options that cannot be read record nothing, as one of them may be a no.
+func TestOptionsThatCannotBeRead(t *testing.T) {
+	door := openDoor(t)
+	page := openPage(t, door.URL+"/blank")
+
+	got := evaluate[string](page, `(async () => {
+		localStorage["brine.waiting.x"] = '"not of this library"';
+		const dialogs = [
+			brine.interaction({ get when() { throw new Error("a page's own") } }),
+			brine.interaction(new Proxy({}, { ownKeys() { throw new Error("a page's own") } })),
+			...["a", "b"].map(brine.interaction),
+			brine.resume(),
+		];
+		delete localStorage["brine.waiting.x"];
+		return (await Promise.all(dialogs.map((dialog) => dialog.finish()))).join();
+	})()`)
+	if got != "off,off,stored,stored,stored" || len(door.stored()) != 3 {
+		t.Errorf("the dialogs are %s, and %d blobs were stored", got, len(door.stored()))
+	}
+}
+
 // The module has the same surface as the script.
 func TestModule(t *testing.T) {
 	door := openDoor(t)

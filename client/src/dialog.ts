@@ -25,7 +25,8 @@ export const resume = (options?: Options): Dialog =>
 /** Begins to record one use of a dialog. */
 export const interaction = (given?: Options, left?: Waiting): Dialog => {
   let start = now();
-  const options: Options = { ...given };
+  /** Undefined where they cannot be read: then nobody knows what they forbid. */
+  const options = attempt((): Options => ({ ...given }));
   const { width, height } = screen;
   const fields: Fields = { screen_size: { width, height } };
   const listeners = new AbortController();
@@ -38,14 +39,13 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
   let outcome: Promise<Outcome> | undefined;
 
   /** The page may have come to a path that must not be measured, and the person may have said no meanwhile. */
-  const allowed = (): boolean | undefined => permitted() && (!options.when || attempt(options.when));
+  const allowed = (): boolean | undefined => permitted() && options && (!options.when || attempt(options.when));
 
   const heard = (work: () => void): void => {
     if (!outcome && /ing/.test(state)) attempt(work);
   };
 
-  const note = (name: string, at: number, ...duration: [number?]): void =>
-    heard(() => add(entries, name, passed(start, at), ...duration));
+  const note = (name: string, ...times: [offset: number, duration?: number]): void => heard(() => add(entries, name, ...times));
 
   /** Nothing is recorded from here on. */
   const close = (last: Dialog["state"]): void => {
@@ -97,7 +97,7 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     return sent ?? "off";
   };
 
-  setUp(options);
+  setUp(options!);
   tell(fields, { language: document.documentElement.lang || navigator.language, ...options });
   const asked = allowed() ? refresh() : close("off");
   /** Throws the dice, once: a dialog is recorded whole or not at all. */
@@ -111,21 +111,22 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     if (continued) entries.unshift(CONTINUATION);
     begin(share);
   });
-  if (left && asked) {
+  // Another script of the page may have written into its storage.
+  if (left) heard(() => {
     remove(left[0]);
     ({ event_stream: entries, ...head } = left[4].data);
     start = left[5]!;
     state = "recording";
-  }
+  });
   for (const type of ["pagehide", "visibilitychange", CHANGED]) addEventListener(type, leave, listeners);
 
   return {
     get state() {
       return state;
     },
-    event: (name) => note(name, now()),
+    event: (name) => note(name, passed(start)),
     time: (name, from = now()) => () => {
-      if (from) note(name, from, passed(from));
+      if (from) note(name, passed(start, from), passed(from));
       from = 0;
     },
     set: (given) => heard(() => tell(fields, given)),

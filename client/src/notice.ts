@@ -12,7 +12,7 @@ export const notice = (
   attempt(() => {
     element.insertAdjacentHTML("beforeend", html);
     const box = element.lastElementChild!.querySelector("input")!;
-    box.onchange = () => (tellChoice(!box.checked));
+    box.onchange = () => tellChoice(!box.checked);
     const draw = (): void => {
       box.checked = permitted();
       box.disabled = settled() as boolean;

@@ -39,7 +39,7 @@ const (
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
-	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas = c.Data, c.Public, c.Private, ""
+	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist = c.Data, c.Public, c.Private, "", ""
 	for name, addr := range map[string]string{"public": c.Public, "private": c.Private} {
 		if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
 			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)

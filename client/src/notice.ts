@@ -7,7 +7,7 @@ import { page } from "./page";
 /** The notice in an element: text, link and switch, without styles of its own. */
 export const notice = (
   element: Element,
-  html = `<p class=brine-notice>Steps in this dialog are recorded to improve it, not who you are. <a href="${page.endpoint}/privacy" target=_blank>Details</a> <label><input type=checkbox> Record</label>`,
+  html = `<p class=brine-notice>Steps, not who you are, are recorded to improve this. <a href="${page.endpoint}/privacy" target=_blank>Details</a> <label><input type=checkbox> Record</label>`,
 ): unknown =>
   attempt(() => {
     element.insertAdjacentHTML("beforeend", html);

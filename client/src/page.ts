@@ -7,6 +7,5 @@ export const page: Pick<Options, "debug" | "optedOut"> & { endpoint: string } = 
 /** Takes the options that dialogs and apps have in common. A page has one server. */
 export const setUp = (options: Options): unknown =>
   attempt(() => {
-    Object.assign(page, options);
-    page.endpoint = (page.endpoint || "").replace(/\/$/, "");
+    Object.assign(page, options, { endpoint: (options.endpoint || page.endpoint).replace(/\/$/, "") });
   });

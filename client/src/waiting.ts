@@ -65,7 +65,7 @@ export const drop = (): void => {
 
 /** Whether one more blob may be sent within the hour. */
 export const admit = (): boolean => {
-  const recent = (load(SENT) ?? []).filter((at: number) => serverTime() - at < HOUR_OF_SLOTS);
+  const recent = [load(SENT)].flat().filter((at: number) => serverTime() - at < HOUR_OF_SLOTS);
   const few = !recent[MOST_AN_HOUR - 1];
   if (few) save(SENT, [...recent, serverTime()]);
   else drop();

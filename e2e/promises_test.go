@@ -43,7 +43,15 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 
 	"cookie_session": sessionCookieIsNarrow,
 	"cookie_optout":  noIsRememberedFor,
-	"waiting":        oldestThatIsTaken,
+
+	"storage_choice":  choiceIsStored,
+	"waiting":         waitsNoLonger,
+	"storage_lease":   leaseWhileSending,
+	"storage_sent":    lastHoursSends,
+	"storage_dropped": lossesAreCounted,
+	"storage_next":    wordForTheNext,
+	"storage_install": installUntilForgotten,
+	"storage_no":      noEmptiesStorage,
 
 	"kept_log":        logIsEmptied,
 	"kept_raw":        goesInTime("app_session", "raw"),
@@ -259,16 +267,6 @@ func noIsRememberedFor(t *testing.T, v *visit, text string) {
 	fmt.Sscan(number.FindString(text), &days)
 	if !slices.Contains(cookie, fmt.Sprintf("brine_optout=1; Path=/; Max-Age=%d; SameSite=Lax", days*86400)) {
 		t.Errorf("%q, and it says %s", cookie, text)
-	}
-}
-
-func oldestThatIsTaken(t *testing.T, v *visit, text string) {
-	var days int
-	fmt.Sscan(number.FindString(text), &days)
-	for age, want := range map[int]int{days - 1: 200, days + 1: 400} {
-		if status := v.post(t, fmt.Sprintf(visitBlob, time.Now().AddDate(0, 0, -age).UnixMilli())); status != want {
-			t.Errorf("of %d days ago: %d", age, status)
-		}
 	}
 }
 

@@ -189,7 +189,7 @@ func (w *writer) precision() {
 // The times that clients go by.
 const (
 	optOutHours  = 34_560_000 / 3600 // of the opt-out cookie
-	waitingHours = 7 * 24            // the oldest interaction that is taken
+	waitingHours = 6 * 24            // of what waits in the browser, LONGEST_WAIT of client/src
 	logHours     = 26                // the oldest entry of the log
 )
 
@@ -197,7 +197,22 @@ func (w *writer) browser() {
 	w.section("browser")
 	w.say("cookie_session")
 	w.say("cookie_optout", "time", w.l.time(optOutHours))
-	w.say("waiting", "time", w.l.time(waitingHours))
+	w.storage()
+}
+
+// storage says what the browser library keeps, under each key that client/src names.
+func (w *writer) storage() {
+	longest := w.l.time(waitingHours)
+	w.say("storage_choice")
+	w.say("waiting", "time", longest)
+	w.say("storage_lease")
+	w.say("storage_sent", "slot", w.slot())
+	w.say("storage_dropped")
+	w.say("storage_next", "slot", w.slot(), "time", longest)
+	if w.hasUnits() {
+		w.say("storage_install")
+	}
+	w.say("storage_no")
 }
 
 func (w *writer) kept() {

@@ -92,7 +92,7 @@ func TestPolicyCommand(t *testing.T) {
 	}{
 		{"policy", exitOK, []string{"# What is collected here", "- Example Foundation runs this collection", "| language | The language that the dialog was shown in",
 			"Do Not Track (DNT) does not count here", "You take part only if you say yes"}},
-		{"policy", exitOK, []string{"- A reduced copy of records is made", "| only in which range it lies, of those that begin at 0; 1; 2; 3; 5; 10 |", "for 90 days. Then it is deleted."}},
+		{"policy", exitOK, []string{"- A reduced copy of records is made", "| only in which range it lies, of those that begin at 0; 1; 2; 3; 5; 10 |", "for 90 days, and then deleted."}},
 		{"policy --config less.yaml --diff brine.yaml", exitOK, []string{"  before: dialog: ", "; In the reduced copy: kept as it is)\n  after: dialog: ", "; In the reduced copy: nothing)\n"}},
 		{"policy --config worse.yaml", exitFailed, []string{"typo.yaml:1: interaction.languag: no schema of this stream has it (did you mean language?)"}},
 		{"policy --lang de", exitOK, []string{"# Was hier erhoben wird", "| language | Die Sprache, in der der Dialog gezeigt wurde"}},

@@ -47,10 +47,16 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-func rounds(t testing.TB) int {
+// rounds is how often brine is killed under load.
+func rounds(t testing.TB) int { return roundsOr(t, 20) }
+
+// jobRounds is how often one of the jobs is killed: BRINE_ROUNDS, like 20, makes it more.
+func jobRounds(t testing.TB) int { return roundsOr(t, 8) }
+
+func roundsOr(t testing.TB, usual int) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
-		return 20
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -115,13 +115,13 @@ func TestStartWithBrokenSalts(t *testing.T) {
 	}
 }
 
-// Two `brine salt rotate` are killed at random beside a serving brine, 20 rounds of half a day
+// Two `brine salt rotate` are killed at random beside a serving brine, in rounds of half a day
 // each: whatever they leave, the next one puts in order, and no salt that is there changes.
 func TestSaltRotationKilled(t *testing.T) {
 	b := startBrine(t, "salts: {period: 12h, grace: 12h}")
 	b.mustInForce()
 	now, keys := time.Now().UTC(), map[string]string{}
-	for range rounds(t) {
+	for range jobRounds(t) {
 		now = now.Add(12 * time.Hour)
 		args := []string{"salt", "rotate", "--config", b.config, "--now", now.Format(time.RFC3339)}
 		var killed []*exec.Cmd

@@ -41,8 +41,8 @@ func testFullDisk(t *testing.T, folder, configYAML string) {
 		began := time.Now()
 		s := b.session()
 		b.eventually(5*time.Second, "events are stored again", func() bool {
-			id := newID()
-			r, err := s.send(blob(id))
+			id, sent := said.fresh()
+			r, err := s.send(sent)
 			said.note([]string{id}, r, err)
 			return err == nil && r.status == http.StatusOK && b.ready()
 		})
@@ -60,8 +60,8 @@ func testFullDisk(t *testing.T, folder, configYAML string) {
 // refuses sends an event and says whether it was refused as one that could not be stored.
 func (b *brine) refuses(t *testing.T, said *ledger) bool {
 	t.Helper()
-	id := newID()
-	r := b.session().post(t, blob(id))
+	id, sent := said.fresh()
+	r := b.session().post(t, sent)
 	said.note([]string{id}, r, nil)
 	return r.status == http.StatusServiceUnavailable && r.header.Get("Retry-After") != ""
 }

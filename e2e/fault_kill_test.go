@@ -132,11 +132,19 @@ func (l *ledger) note(ids []string, r reply, err error) {
 // next gives a new event or, now and again, one that was sent without success.
 func (l *ledger) next() (id, sent string) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.open) > 0 && rand.N(4) == 0 {
-		id = l.open[rand.N(len(l.open))]
-		return id, l.blobs[id]
+	if len(l.open) == 0 || rand.N(4) > 0 {
+		l.mu.Unlock()
+		return l.fresh()
 	}
+	defer l.mu.Unlock()
+	id = l.open[rand.N(len(l.open))]
+	return id, l.blobs[id]
+}
+
+// fresh gives a new event.
+func (l *ledger) fresh() (id, sent string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	id = newID()
 	l.blobs[id] = blob(id)
 	return id, l.blobs[id]

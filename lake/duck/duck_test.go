@@ -209,6 +209,27 @@ func TestAFeedIsUsedAgain(t *testing.T) {
 	}
 }
 
+// A feed that held very many rows lets go of their memory, and is used again.
+func TestAFeedIsUsedAgainAfterMany(t *testing.T) {
+	cols := allKinds()[:5]
+	feed := duck.NewFeed(cols, false)
+	for range 128<<10 + 1 { // more than it keeps memory for
+		if err := feed.Add(event.Key{}, []byte(`{"bool":true}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const row = `{"int":5,"text":"after"}`
+	feed.Reset()
+	if err := feed.Add(event.Key{}, []byte(row)); err != nil {
+		t.Fatal(err)
+	}
+	b := mustOpen(t)
+	b.write(feed)
+	if got := b.fetch(cols); !slices.Equal(got, []string{row}) {
+		t.Errorf("got %s, want %s", got, row)
+	}
+}
+
 func TestManyChunks(t *testing.T) {
 	source := simulate.NewSource(7)
 	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}

@@ -53,8 +53,9 @@ const keptRows = 128 << 10
 // Reset takes the rows away. The memory that they had is used again.
 func (f *Feed) Reset() {
 	f.rows, f.refused = 0, false
+	release := f.nodes[0].room > keptRows // of all columns or of none: they grow together
 	for _, n := range f.nodes {
-		n.reset(f.nodes[0].room > keptRows)
+		n.reset(release)
 	}
 }
 

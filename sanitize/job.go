@@ -28,6 +28,8 @@ type Job struct {
 	Logger *slog.Logger                             // default: nothing is logged
 	Plain  bool                                     // files without compression, for tests that search their bytes
 
+	working sync.RWMutex // by who does an hour, from asking for the plans to the file's rename
+
 	mu     sync.Mutex
 	failed map[Hour]error // at the last try
 }
@@ -73,12 +75,8 @@ func (j *Job) rewriter() (*lake.Rewriter, error) {
 
 // Run sanitizes the hours that are asked for and are not done. An hour that cannot be done does
 // not keep others from it; each is told in the report. The error is of what stops them all.
-func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
-	plans, err := j.Plans()
-	if err != nil {
-		return Report{}, err
-	}
-	work := &work{job: j, plans: plans, request: q, report: Report{Refused: []Denial{}}}
+func (j *Job) Run(ctx context.Context, q Request) (_ Report, err error) {
+	work := &work{job: j, request: q, report: Report{Refused: []Denial{}}}
 	if work.hours, err = work.wanted(ctx); err != nil || len(work.hours) == 0 {
 		return work.report, err
 	}
@@ -101,7 +99,6 @@ const workers = 2
 // work is one run of the job, shared by its workers.
 type work struct {
 	job     *Job
-	plans   map[string]*Plan
 	request Request
 	hours   []Hour
 
@@ -133,7 +130,7 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	run := &run{job: w.job, r: r, plans: w.plans, work: w}
+	run := &run{job: w.job, r: r, work: w}
 	for h, more := w.take(); more; h, more = w.take() {
 		err := run.held(ctx, h)
 		if ctx.Err() != nil {
@@ -158,7 +155,7 @@ func (w *work) doLarge(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	run := &run{job: w.job, r: r, plans: w.plans, work: w}
+	run := &run{job: w.job, r: r, work: w}
 	for _, h := range w.large {
 		err := run.held(ctx, h)
 		if ctx.Err() != nil {
@@ -175,8 +172,13 @@ func (w *work) setAside(h Hour) {
 	w.large = append(w.large, h)
 }
 
-// held does an hour once nobody else has it.
-func (u *run) held(ctx context.Context, h Hour) error {
+// held does an hour once nobody else has it, by the plans that are in force then: a run may take hours.
+func (u *run) held(ctx context.Context, h Hour) (err error) {
+	u.job.working.RLock()
+	defer u.job.working.RUnlock()
+	if u.plans, err = u.job.Plans(); err != nil {
+		return err
+	}
 	return u.r.Hour(ctx, h.Stream, h.Start, func(held *lake.Hour) error { return u.hour(ctx, held) })
 }
 

@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -362,5 +364,92 @@ func TestJobLargeHour(t *testing.T) {
 	h.list = strings.Replace(jobList, "screen: keep", "screen: drop", 1)
 	if got := h.run(Request{Stale: true}); len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, "Out of Memory") {
 		t.Errorf("too large for both: %+v", got)
+	}
+}
+
+// A part of an import that comes after its hour was sanitized is sanitized without anybody asking for it.
+func TestJobImportGoesOn(t *testing.T) {
+	h := newHouse(t)
+	h.pass(time.Hour)
+	hour := jobStart.Truncate(time.Hour)
+	table, err := h.lake.Table(lake.Raw, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const part = 200_000 // events of an import that are stored at a time
+	rows := func(yield func(event.Key, []byte) bool) {
+		for i := range part + 1 {
+			if i == part { // the first part is stored, and the job runs before the next one is
+				h.run(Request{})
+			}
+			sent := fmt.Sprintf(`{"dt":%q,"install":"alice","screen":"home","secret":"s"}`, hour.Format(time.RFC3339))
+			row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID, AnyAge: true})
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			if !yield(key, row) {
+				return
+			}
+		}
+	}
+	if _, err := h.lake.Import(context.Background(), table, strings.Repeat("ab", 32), rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.lake.Compact(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	h.run(Request{})
+	var kept int64
+	plans, err := h.job.Plans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err = h.lake.Count(context.Background(), lake.Query{Table: Table(plans["app"]), From: hour.UnixMilli(), To: hour.Add(time.Hour).UnixMilli()}); err != nil || kept != part+1 {
+		t.Errorf("%d of %d events are sanitized, %v", kept, part+1, err)
+	}
+}
+
+// An allowlist that changes while a run goes on counts from the next hour, and tightening waits for the hour in hand: nothing that was
+// taken off the list is written after it.
+func TestTightenDuringARun(t *testing.T) {
+	h := newHouse(t)
+	h.send("alice")
+	h.pass(time.Hour)
+	h.send("bob")
+	h.pass(time.Hour)
+	salts := h.job.Salts
+	inHand, goOn := make(chan bool, 2), make(chan bool)
+	h.job.Salts = func(hour time.Time) (*salt.Salt, error) { // asked for once an hour has its plan
+		inHand <- true
+		<-goOn
+		return salts(hour)
+	}
+	plans := h.job.Plans
+	var list sync.Mutex
+	h.job.Plans = func() (map[string]*Plan, error) { list.Lock(); defer list.Unlock(); return plans() }
+	ran := make(chan error)
+	go func() { _, err := h.job.Run(context.Background(), Request{}); ran <- err }()
+	<-inHand
+	list.Lock()
+	h.list = "app:\n  dt: {floor: 1h}\n  install: hash\n"
+	list.Unlock()
+	tightened := make(chan error)
+	go func() { _, err := h.job.Tighten(context.Background(), false, nil); tightened <- err }()
+	for h.job.working.TryRLock() { // until it waits
+		h.job.working.RUnlock()
+		runtime.Gosched()
+	}
+	close(goOn)
+	if err := errors.Join(<-tightened, <-ran); err != nil {
+		t.Fatal(err)
+	}
+	rows := h.sanitized()
+	for _, row := range rows {
+		if row["screen"] != nil {
+			t.Errorf("a row is %v", row)
+		}
+	}
+	if len(rows) == 0 {
+		t.Error("nothing was sanitized")
 	}
 }

@@ -78,6 +78,13 @@ func current(m Meta, plan *Plan, raw []lake.File) bool {
 	return m.Allowlist == plan.Digest() && slices.Equal(m.Inputs, inputsOf(raw))
 }
 
+// lacks says whether raw files hold more than the file was made of: an import goes on in hours that are closed.
+func (m Meta) lacks(raw []lake.File) bool {
+	return len(m.Inputs) > 0 && slices.ContainsFunc(raw, func(f lake.File) bool {
+		return !slices.ContainsFunc(m.Inputs, func(in RawRange) bool { return in.First <= f.First && f.Last <= in.Last })
+	})
+}
+
 // bySource groups the files of an hour by where their events came from.
 func bySource(files []lake.File) iter.Seq2[string, []lake.File] {
 	groups := map[string][]lake.File{}

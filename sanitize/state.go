@@ -14,9 +14,9 @@ type State string
 
 // The states of an hour.
 const (
-	Waiting State = "waiting"   // closed, and to be sanitized
+	Waiting State = "waiting"   // closed, and holds raw events that are not sanitized
 	Done    State = "sanitized" // as the allowlist says today
-	Stale   State = "stale"     // the allowlist or the raw events differ from what it was made of
+	Stale   State = "stale"     // the allowlist differs from what it was made by, or raw events have gone
 )
 
 // HourState is an hour with what is known of it.
@@ -150,7 +150,7 @@ func (u *run) state(stream string, start time.Time, raw, done []lake.File, metas
 	for source, files := range bySource(raw) {
 		meta, made := madeFrom(done, metas, source)
 		switch {
-		case !made && plan.Listed:
+		case plan.Listed && (!made || meta.lacks(files)):
 			waits = true
 		case made && !current(meta, plan, files):
 			stale = true

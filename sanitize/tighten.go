@@ -32,7 +32,9 @@ type TakenFrom struct {
 // It needs neither raw events nor salts, and widens nothing. With dry it only says what it would do.
 func (j *Job) Tighten(ctx context.Context, dry bool, progress func(done, of int)) (Tightened, error) {
 	report := Tightened{Taken: []TakenFrom{}, Refused: []Denial{}}
+	j.working.Lock() // waits for the hours that are being done: nothing by other plans comes after this
 	plans, err := j.Plans()
+	j.working.Unlock()
 	if err != nil {
 		return report, err
 	}

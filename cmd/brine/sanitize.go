@@ -115,17 +115,17 @@ func (s *sanitizer) do(ctx context.Context, cfg *config.Config, w sanitizeWork, 
 	if err := s.Err(); err != nil {
 		return done, fmt.Errorf("the allowlist is broken; brine check tells more:\n%w", err)
 	}
-	job, err := s.at(cfg, w.Now)
-	if err != nil {
-		return done, err
-	}
 	done.DryRun = w.DryRun
-	if w.Tighten {
-		tightened, err := job.Tighten(ctx, w.DryRun, progress)
+	if w.Tighten { // no salt is asked for, so it is the same at any time
+		tightened, err := s.job.Tighten(ctx, w.DryRun, progress)
 		done.Tightened = &tightened
 		if err == nil && !w.DryRun && tightened.Files > 0 {
 			done.Receipt, err = writeReceipt(cfg.Data, "tighten", time.Now(), tightened)
 		}
+		return done, err
+	}
+	job, err := s.at(cfg, w.Now)
+	if err != nil {
 		return done, err
 	}
 	q := sanitize.Request{From: w.From, To: w.To, Stream: w.Stream, Stale: w.Stale, Backfill: w.Backfill, Progress: progress}

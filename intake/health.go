@@ -9,6 +9,7 @@ import (
 
 // heartbeat tells whether events can be stored now: 200, or 503. Why they cannot names folders and
 // settings, which is nothing for the public: the operator finds it in the log and in brine status.
+// What else is out of order is a warning: events are taken as ever.
 func (s *Server) heartbeat(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	if s.Ready() != nil {
@@ -19,10 +20,13 @@ func (s *Server) heartbeat(w http.ResponseWriter, _ *http.Request) {
 		}))
 		return
 	}
-	s.answer(w, http.StatusOK, mustJSON(map[string]any{
-		"success": true, "status": "ok",
-		"checks": map[string]string{"storage": "ok"},
-	}))
+	status, checks := "ok", map[string]string{"storage": "ok"}
+	for name, check := range s.Checks {
+		if checks[name] = "ok"; check() != nil {
+			status, checks[name] = "warn", "error"
+		}
+	}
+	s.answer(w, http.StatusOK, mustJSON(map[string]any{"success": true, "status": status, "checks": checks}))
 }
 
 // alive tells a load balancer that the process answers.

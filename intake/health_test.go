@@ -9,13 +9,21 @@ import (
 )
 
 func TestHeartbeat(t *testing.T) {
-	var down error
-	d := openDoor(t, func(s *intake.Server) { s.Ready = func() error { return down } })
+	var down, broken error
+	d := openDoor(t, func(s *intake.Server) {
+		s.Ready = func() error { return down }
+		s.Checks = map[string]func() error{"allowlist": func() error { return broken }, "salts": func() error { return nil }}
+	})
 	if w := d.do(httptest.NewRequest("GET", "/__heartbeat__", nil)); w.Code != 200 || !decode(t, w.Body).Success {
 		t.Error("status", w.Code)
 	}
-	down = errDisk
+	broken = errDisk
 	w := d.do(httptest.NewRequest("GET", "/__heartbeat__", nil))
+	if got := w.Body.String(); w.Code != 200 || got != `{"checks":{"allowlist":"error","salts":"ok","storage":"ok"},"status":"warn","success":true}` {
+		t.Errorf("with a broken allowlist: %d %s", w.Code, got)
+	}
+	down = errDisk
+	w = d.do(httptest.NewRequest("GET", "/__heartbeat__", nil))
 	if a := decode(t, w.Body); w.Code != 503 || a.Reason != "events cannot be stored now" || w.Header().Get("Retry-After") == "" {
 		t.Errorf("%d %+v", w.Code, a)
 	}

@@ -37,6 +37,10 @@ type Server struct {
 	// clients. It is asked for each request, so it must be quick. Default: always ready.
 	Ready func() error
 
+	// Checks tell what else is out of order, by the name that the heartbeat has for it: never more than whether. They must be
+	// quick. Default: none.
+	Checks map[string]func() error
+
 	// Sampling knows the sample rates; that of the stream "interaction" at 0 is the kill switch. Required.
 	Sampling *Sampling
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"brine/client"
@@ -44,6 +45,7 @@ type house struct {
 	doors     []*door
 	stop      []func() error // in the order of starting
 	demo      bool
+	broken    atomic.Pointer[error] // what is wrong with the config file since it changed
 }
 
 // houseOptions are what serve and demo differ in.
@@ -110,7 +112,7 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Checks: h.checks(), Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		Consent: string(h.cfg.Consent), Privacy: pages,
@@ -124,6 +126,19 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.onClose(h.intake.Close)
+	return nil
+}
+
+// checks are what the heartbeat tells of beside the storage.
+func (h *house) checks() map[string]func() error {
+	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "salts": h.rotator.Err}
+}
+
+// configErr is what is wrong with the config file, nil when it could be read as it stands.
+func (h *house) configErr() error {
+	if err := h.broken.Load(); err != nil {
+		return *err
+	}
 	return nil
 }
 

@@ -73,6 +73,7 @@ func closeWith(h *house, err error) error {
 // watchConfig takes on sample rates and the allowlist when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
 	return h.cfg.Watch(func(next *config.Config) {
+		h.broken.Store(nil)
 		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
 		}
@@ -85,6 +86,7 @@ func (h *house) watchConfig() (stop func(), err error) {
 		}
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
 	}, func(err error) {
+		h.broken.Store(&err)
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})
 }

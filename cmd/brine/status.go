@@ -40,6 +40,7 @@ type status struct {
 	Serving    bool             `json:"serving"` // a brine serves from the data folder
 	Ready      bool             `json:"ready"`   // events can be stored
 	Reason     string           `json:"reason,omitempty"`
+	Config     string           `json:"config,omitempty"`      // what is wrong with its file since it changed: the one before is in force
 	CompleteTo *time.Time       `json:"complete_to,omitempty"` // what was acknowledged before can be read
 	Waiting    uint64           `json:"waiting"`               // entries of the log that are not in the lake yet
 	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start
@@ -90,6 +91,9 @@ func (h *house) status(ctx context.Context) status {
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	if err := h.configErr(); err != nil {
+		st.Config = err.Error()
+	}
 	if t := h.lake.CompleteTo(); !t.IsZero() {
 		st.CompleteTo = &t
 	}
@@ -136,6 +140,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 		state = "NOT STORING: " + s.Reason
 	}
 	fmt.Fprintf(g.stdout, "%s\n\n", state)
+	if s.Config != "" {
+		fmt.Fprintf(g.stdout, "THE CONFIG IS BROKEN, the one before stays in force: %s\n\n", s.Config)
+	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DATASET\tSTREAM\tEVENTS\tSIZE\tFILES\tOLDEST\tNEWEST")
 	for _, h := range s.Held {

@@ -17,7 +17,7 @@ import (
 const settle = 50 * time.Millisecond
 
 // Watch calls changed with the new config when the content of the file or of the allowlist that it
-// names changes, and on every SIGHUP. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
+// names changes, on every SIGHUP, and once at the start where there is an allowlist. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
 // Both are called from one goroutine; stop ends it and waits for it.
 //
 // An error means that the folder of a file cannot be watched.
@@ -28,8 +28,9 @@ func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), 
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	now := contents{c.content, read(c.Allowlist)}
-	w := &watch{path: c.path, allowlist: c.Allowlist, settled: now, applied: now, changed: changed, broken: broken}
+	// What the allowlist said when it was read is not known here: where there is one, changed is called once.
+	w := &watch{path: c.path, allowlist: c.Allowlist, settled: contents{c.content, read(c.Allowlist)}, applied: contents{config: c.content},
+		changed: changed, broken: broken}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

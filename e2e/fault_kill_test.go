@@ -47,16 +47,11 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// rounds is how often brine is killed under load.
-func rounds(t testing.TB) int { return roundsOr(t, 20) }
-
-// jobRounds is how often one of the jobs is killed: BRINE_ROUNDS, like 20, makes it more.
-func jobRounds(t testing.TB) int { return roundsOr(t, 8) }
-
-func roundsOr(t testing.TB, usual int) int {
+// rounds is how often brine or one of its commands is killed: 20 times, or as BRINE_ROUNDS says.
+func rounds(t testing.TB) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
-		return usual
+		return 20
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

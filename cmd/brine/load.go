@@ -30,6 +30,19 @@ func (f dataFlag) load() (*config.Config, *event.Registry, error) {
 	return cfg, registry, err
 }
 
+// loadExisting is load for commands on a data folder that has to be there, with the streams.
+func (f dataFlag) loadExisting() (*config.Config, map[string]*event.Stream, error) {
+	cfg, registry, err := f.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	streams, err := openStreams(cfg, registry)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cfg, streams, mustExist(cfg.Data)
+}
+
 // path is the config file to read, "" for none.
 func (f configFlag) path() string {
 	const usual = "brine.yaml"

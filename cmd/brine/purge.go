@@ -50,15 +50,8 @@ type purged struct {
 
 // Run purges, or has the brine that serves do it.
 func (c *purgeCmd) Run(g *globals) error {
-	cfg, registry, err := c.load()
+	cfg, streams, err := c.loadExisting()
 	if err != nil {
-		return err
-	}
-	streams, err := openStreams(cfg, registry)
-	if err != nil {
-		return err
-	}
-	if err := mustExist(cfg.Data); err != nil {
 		return err
 	}
 	bar := showCount(g, "purging")

@@ -61,19 +61,12 @@ func (c *sanitizeCmd) Run(g *globals) error {
 	if c.Tighten && (c.Stale || c.Backfill || c.Stream != "" || !c.From.IsZero() || !c.To.IsZero()) {
 		return errors.New("--tighten is for all that is sanitized: give it no other wish than --dry-run")
 	}
-	cfg, registry, err := c.load()
-	if err != nil {
-		return err
-	}
-	streams, err := openStreams(cfg, registry)
+	cfg, streams, err := c.loadExisting()
 	if err != nil {
 		return err
 	}
 	if _, ok := streams[c.Stream]; c.Stream != "" && !ok {
 		return errUnknownStream(c.Stream, cfg)
-	}
-	if err := mustExist(cfg.Data); err != nil {
-		return err
 	}
 	bar := showCount(g, "sanitizing")
 	done, err := c.work(g, cfg, streams, bar.show)

@@ -54,15 +54,8 @@ type status struct {
 
 // Run prints the status of the brine that serves, or of the folder where none does.
 func (c *statusCmd) Run(g *globals) error {
-	cfg, registry, err := c.load()
+	cfg, streams, err := c.loadExisting()
 	if err != nil {
-		return err
-	}
-	streams, err := openStreams(cfg, registry)
-	if err != nil {
-		return err
-	}
-	if err := mustExist(cfg.Data); err != nil {
 		return err
 	}
 	var st status

@@ -20,7 +20,7 @@ test: test-needs ## install what the tests need, and run them all
 	client/node_modules/.bin/tsc -p client
 	go vet ./...
 	@go test -count=1 -v -run '^TestLibraryIsSmall$$' ./client/build | grep gzipped
-	go test -race -count=1 -timeout 20m ./...
+	go test -race -count=1 -timeout 20m ./e2e ./... # the longest first
 
 lint: ## check format, code and go.mod
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }

@@ -25,7 +25,7 @@ func TestKilledWhileErasing(t *testing.T) {
 	b.start()
 	said := newLedger("app_session")
 	var installs []string
-	for round := range rounds(t) {
+	for round := range jobRounds(t) {
 		install := newID()
 		installs = append(installs, install)
 		b.sendOf(install, 5)

@@ -47,11 +47,16 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// rounds is how often brine or one of its commands is killed: 20 times, or as BRINE_ROUNDS says.
-func rounds(t testing.TB) int {
+// rounds is how often brine is killed under load: 20 times, or as BRINE_ROUNDS says.
+func rounds(t testing.TB) int { return roundsOr(t, 20) }
+
+// jobRounds is how often a job is killed: 8 times, or as BRINE_ROUNDS says.
+func jobRounds(t testing.TB) int { return roundsOr(t, 8) }
+
+func roundsOr(t testing.TB, usual int) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
-		return 20
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -21,8 +21,8 @@ func TestPurgeKilled(t *testing.T) {
 	all := b.readAtRest()
 	var now time.Time
 	interrupted := 0
-	for round := range rounds(t) {
-		now = time.Now().Add(raw - days*24*time.Hour + time.Duration(round+1)*days*24*time.Hour/time.Duration(rounds(t)+2))
+	for round := range jobRounds(t) {
+		now = time.Now().Add(raw - days*24*time.Hour + time.Duration(round+1)*days*24*time.Hour/time.Duration(jobRounds(t)+2))
 		killed := exec.Command(binary, "purge", "--yes", "--config", b.config, "--now", now.UTC().Format(time.RFC3339))
 		serves := round%4 == 1
 		if serves {
@@ -52,7 +52,7 @@ func TestPurgeKilled(t *testing.T) {
 		}
 		b.wantSince(all, b.readAtRest(), now.Add(-raw), false)
 	}
-	t.Logf("%d of %d purges were cut off", interrupted, rounds(t))
+	t.Logf("%d of %d purges were cut off", interrupted, jobRounds(t))
 	if out, errs, code := b.command(nil, "purge", "--yes", "--now", now.UTC().Format(time.RFC3339)); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}

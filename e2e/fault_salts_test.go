@@ -121,7 +121,7 @@ func TestSaltRotationKilled(t *testing.T) {
 	b := startBrine(t, "salts: {period: 12h, grace: 12h}")
 	b.mustInForce()
 	now, keys := time.Now().UTC(), map[string]string{}
-	for range rounds(t) {
+	for range jobRounds(t) {
 		now = now.Add(12 * time.Hour)
 		args := []string{"salt", "rotate", "--config", b.config, "--now", now.Format(time.RFC3339)}
 		var killed []*exec.Cmd

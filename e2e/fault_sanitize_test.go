@@ -18,7 +18,7 @@ func TestSanitizeKilled(t *testing.T) {
 	b.importClosed()
 	raw := b.rowsByHour("raw")
 	b.killRounds(func(round int) []string {
-		if round == rounds(t)/2 { // all is to be made anew
+		if round == jobRounds(t)/2 { // all is to be made anew
 			b.allow("interaction: {timestamp: keep, event_stream: keep, language: keep}")
 		}
 		return []string{"sanitize", "--stale"}
@@ -44,7 +44,7 @@ func TestTightenKilled(t *testing.T) {
 	raw := b.rowsByHour("raw")
 	fields := []string{"timestamp: keep", "event_stream: keep", "language: keep", "release: keep", "dialog: keep", "new_account: keep", "email_type: keep"}
 	b.killRounds(func(round int) []string {
-		keep := fields[:max(2, len(fields)-round*len(fields)/rounds(t))]
+		keep := fields[:max(2, len(fields)-round*len(fields)/jobRounds(t))]
 		b.allow("interaction: {" + strings.Join(keep, ", ") + "}")
 		return []string{"sanitize", "--tighten"}
 	}, func() {
@@ -82,7 +82,7 @@ func (b *brine) importClosed() {
 func (b *brine) killRounds(command func(round int) []string, look func()) {
 	b.tb.Helper()
 	interrupted := 0
-	for round := range rounds(b.tb) {
+	for round := range jobRounds(b.tb) {
 		killed := exec.Command(binary, append(command(round), "--config", b.config)...)
 		serves := round%4 == 3
 		if serves {
@@ -102,7 +102,7 @@ func (b *brine) killRounds(command func(round int) []string, look func()) {
 		}
 		look()
 	}
-	b.tb.Logf("%d of %d runs were cut off", interrupted, rounds(b.tb))
+	b.tb.Logf("%d of %d runs were cut off", interrupted, jobRounds(b.tb))
 }
 
 // allow writes the allowlist.

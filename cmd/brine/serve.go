@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -32,6 +34,7 @@ func (c *serveCmd) Run(g *globals) error {
 		return err
 	}
 	began := time.Now()
+	spareThread()
 	logger := newLogger(g.stderr)
 	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{acceptClock: c.AcceptClock})
 	if err != nil {
@@ -50,6 +53,15 @@ func (c *serveCmd) Run(g *globals) error {
 	stopWatch()
 	logger.Info("stopped")
 	return closeWith(h, err)
+}
+
+// spareThread lets one more thread run Go than there are cores: the one that waits for the disk would else
+// keep a core from the requests. bench -only door, 2 cores: 5 to 8 % more requests than with 2, no more
+// with 4. GOMAXPROCS in the environment wins.
+func spareThread() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.NumCPU() + 1)
+	}
 }
 
 // newLogger writes lines for people. Their times are whole seconds of the log's own clock: what

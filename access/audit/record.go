@@ -1,0 +1,48 @@
+// Package audit is the record of who did what: append-only lines of JSON, each with the hash of the one
+// before, so that a change, a gap or a cut is found.
+//
+// It imports nothing of the house. Records come in through [Log.Append], which returns when they are durable; they go
+// out through [Log.Read] and, checked, through [Verify]. A record names people, routes, datasets and ranges of
+// time. It never holds an event, an id of one, an install id, an address, a token or a password.
+package audit
+
+import "time"
+
+// Action is what was done.
+type Action string
+
+// The actions.
+const (
+	ReadBegin Action = "read-begin" // durable before the first row leaves; joined with its end by Read
+	ReadEnd   Action = "read-end"
+	Login     Action = "login"
+	Logout    Action = "logout"
+	Refused   Action = "refused" // a login, a token or a route
+	Token     Action = "token"   // made or revoked
+	User      Action = "user"    // added, changed or removed
+	Erasure   Action = "erasure"
+	Salt      Action = "salt"
+	Purge     Action = "purge"
+	Config    Action = "config"
+	Command   Action = "command" // on the machine, by an OS user
+)
+
+// Record is one thing that was done. What does not apply is left out.
+type Record struct {
+	Number  uint64    `json:"number"` // 1, 2, 3, … set by [Log.Append]
+	Time    time.Time `json:"time"`   // UTC, whole seconds; set by [Log.Append] where zero
+	Action  Action    `json:"action"`
+	Who     string    `json:"who"`             // a person of the directory, "os:" and a user of the machine, or "brine" itself
+	Via     string    `json:"via,omitempty"`   // session, token and the number of its note's list, or socket
+	Route   string    `json:"route,omitempty"` // the pattern, like GET /api/v1/events/{stream}, or the command, like brine read
+	Dataset string    `json:"dataset,omitempty"`
+	Stream  string    `json:"stream,omitempty"`
+	From    time.Time `json:"from,omitzero"` // of event time, inclusive
+	To      time.Time `json:"to,omitzero"`   // exclusive
+	Purpose string    `json:"purpose,omitempty"`
+	Read    uint64    `json:"read,omitempty"`    // of a ReadEnd: the number of its beginning
+	Rows    *int64    `json:"rows,omitempty"`    // of a ReadEnd
+	Outcome string    `json:"outcome,omitempty"` // ok, cut, failed, or why it was refused
+	Note    string    `json:"note,omitempty"`    // what was done, in words
+	Before  string    `json:"before"`            // SHA-256 of the line before, lower-case hex; set by [Log.Append]
+}

@@ -19,11 +19,12 @@ import (
 
 // Server is the private door. Lake and Temp must be set.
 type Server struct {
-	Lake   *lake.Lake
-	Temp   string           // a folder that the lake's DuckDB may write, for Parquet on its way out
-	Status func() any       // what GET /api/v1/status answers; nil: no such route
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default: nothing is logged
+	Lake    *lake.Lake
+	Temp    string           // a folder that the lake's DuckDB may write, for Parquet on its way out
+	Status  func() any       // what GET /api/v1/status answers; nil: no such route
+	AnyHost bool             // requests may name another host than this machine: the door has TLS
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default: nothing is logged
 }
 
 // Handler is the door's routes.
@@ -47,6 +48,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("/", s.answer(s.unknown))
+	if s.AnyHost {
+		return patient(mux)
+	}
 	return patient(loopbackOnly(mux))
 }
 
@@ -126,7 +130,7 @@ func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
 			writeJSON(w, http.StatusForbidden, map[string]any{"success": false,
-				"reason": "this door answers on 127.0.0.1, [::1] or localhost only, until access control is set up"})
+				"reason": "without TLS this door answers on 127.0.0.1, [::1] or localhost only: set private.tls"})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -73,6 +73,8 @@ func (c *checkCmd) check() (report, error) {
 	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
 		return report{}, err
 	}
+	r.checkTLS(cfg)
+	r.Warnings.Sort()
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
 }

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"time"
 
+	"brine/client"
 	"brine/config"
+	"brine/door"
 	"brine/event"
 	"brine/simulate"
 )
@@ -66,11 +69,17 @@ func (c *demoCmd) Run(g *globals) error {
 	return closeWith(h, err)
 }
 
-func onLoopback(door, addr string) error {
+func onLoopback(name, addr string) error {
 	if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
-		return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", door, addr)
+		return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
 	}
 	return nil
+}
+
+// demoPage is the page with the dialog. It takes everything from its own origin, and sends there alone.
+func demoPage() http.Handler {
+	return door.Pages(http.FileServerFS(client.Demo()),
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
 const demoText = `

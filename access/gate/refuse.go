@@ -27,7 +27,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, p Person, e *Error
 		w.Header().Set("Retry-After", strconv.Itoa(e.retry))
 	}
 	if e.Status == http.StatusUnauthorized && g.settingUp() {
-		e = &Error{Status: e.Status, Reason: "access is not set up yet: GET /login says how"}
+		e = &Error{Status: e.Status, Reason: howToSetUp}
 	}
 	switch {
 	case !WantsHTML(r):

@@ -17,7 +17,7 @@ import (
 	"brine/lake"
 )
 
-// Server is the private door. Lake and Temp must be set, and for [Server.Handler] also Gate and Begin.
+// Server is the private door. Lake and Temp must be set, and for [Server.Open] also Gate and Begin.
 type Server struct {
 	Lake   *lake.Lake
 	Temp   string           // a folder that the lake's DuckDB may write, for Parquet on its way out
@@ -33,20 +33,22 @@ type Server struct {
 	Audit   func(f audit.Filter, cursor string, limit int) (audit.Page, error) // nil: no such route
 	Erase   func(body []byte) (receipt any, err error)                         // of {"unit": …}; errors that the reader is to see are [Error]; nil: no such route
 	Receipt func(number string) (receipt any, err error)                       // of an erasure; set with Erase
+
+	handler http.Handler
 }
 
-// Handler is the door with its gate.
-func (s *Server) Handler() (http.Handler, error) {
+// Open puts the gate before the routes. The error says what is missing.
+func (s *Server) Open() error {
 	if s.Begin == nil {
-		return nil, errors.New("the private door has nowhere to record reads")
+		return errors.New("the private door has nowhere to record reads")
 	}
-	routes := s.Routes()
-	h, err := s.Gate.Handler(routes, s.fail)
-	if err != nil {
-		return nil, err
-	}
-	return patient(h), nil
+	h, err := s.Gate.Handler(s.Routes(), s.fail)
+	s.handler = patient(h)
+	return err
 }
+
+// Handler is the open door.
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Routes are the door's, and who may use each. The gate has some more of its own.
 func (s *Server) Routes() []gate.Route {

@@ -94,11 +94,11 @@ func (h *house) openDoor() http.Handler {
 		h.tb.Fatal(err)
 	}
 	h.token, _ = g.Invite("tester", access.RolesOf(access.Raw, access.Privacy), 24*time.Hour)
-	handler, err := (&console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin}).Handler()
-	if err != nil {
+	s := &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin}
+	if err := s.Open(); err != nil {
 		h.tb.Fatal(err)
 	}
-	return handler
+	return s.Handler()
 }
 
 // identified is a request of the tester.

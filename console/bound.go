@@ -54,7 +54,11 @@ type patientWriter struct {
 // extend sets the deadline anew. A writer that is no connection has none.
 func (p *patientWriter) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(writePatience)) }
 
+// rest lets the next rows take their time: over HTTP/2 a deadline that passes ends the answer, though nothing is being written.
+func (p *patientWriter) rest() { _ = p.control.SetWriteDeadline(time.Time{}) }
+
 func (p *patientWriter) Write(b []byte) (n int, err error) {
+	defer p.rest()
 	for {
 		p.extend()
 		m, err := p.ResponseWriter.Write(b[n:min(n+writeBuffer, len(b))])

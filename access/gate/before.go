@@ -5,15 +5,15 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"brine/door"
 )
 
-// security are the headers of every answer: nothing is loaded but styles of this door, nothing runs, nothing frames it, forms go nowhere
-// else, and nobody keeps a copy.
+// security are the headers of every answer beside those of [door.SetPageHeaders]: nothing is loaded but styles of this door, nothing
+// runs, nothing frames it, forms go nowhere else, and nobody keeps a copy.
 var security = map[string]string{
-	"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-	"X-Content-Type-Options":  "nosniff",
-	"X-Frame-Options":         "DENY",
-	"Referrer-Policy":         "same-origin",
+	"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"Referrer-Policy":         "same-origin", // with no-referrer old browsers send Origin: null with a form
 	"Cache-Control":           "no-store",
 }
 
@@ -21,6 +21,7 @@ var security = map[string]string{
 func (g *Gate) before(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		door.SetPageHeaders(w.Header(), r)
 		for name, value := range security {
 			w.Header().Set(name, value)
 		}

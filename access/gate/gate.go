@@ -1,7 +1,7 @@
 // Package gate is the one place that every request of the private door passes: who asks, whether they may, and on what it is
 // written down.
 //
-// It imports access, access/audit and access/tokens. Requests come in with a session's cookie or a token; what goes on to a
+// It imports access, access/audit, access/tokens and door. Requests come in with a session's cookie or a token; what goes on to a
 // route's handler is a [Person] who has the role that the route declares, asked of the directory anew. A route
 // that declares none makes no handler. Everything else is refused here, with a reason.
 package gate

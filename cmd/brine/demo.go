@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"time"
 
+	"brine/client"
 	"brine/config"
+	"brine/door"
 	"brine/event"
 	"brine/simulate"
 )
@@ -41,11 +44,6 @@ const (
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
 	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist = c.Data, c.Public, c.Private, "", ""
-	for name, addr := range map[string]string{"public": c.Public, "private": c.Private} {
-		if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
-			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
-		}
-	}
 	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {
@@ -71,6 +69,19 @@ func (c *demoCmd) Run(g *globals) error {
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
 	return closeWith(h, err)
+}
+
+func onLoopback(name, addr string) error {
+	if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
+	}
+	return nil
+}
+
+// demoPage is the page with the dialog. It takes everything from its own origin, and sends there alone.
+func demoPage() http.Handler {
+	return door.Pages(http.FileServerFS(client.Demo()),
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
 const demoText = `

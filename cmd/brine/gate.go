@@ -16,6 +16,7 @@ import (
 	"brine/access/tokens"
 	"brine/config"
 	"brine/console"
+	"brine/door"
 	"brine/erasure"
 	"brine/intake"
 )
@@ -37,7 +38,8 @@ func (h *house) openConsole(status func() any) (err error) {
 	if h.audit, err = openAudit(h.cfg.Data, h.logger); err != nil {
 		return err
 	}
-	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger}
+	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger,
+		TLS: h.cfg.Private.TLS.On(), Client: door.Proxies(h.cfg.Private.TrustedProxies).ClientAddr}
 	if h.gate.Directory, h.gate.Empty, err = openDirectory(h.cfg); err != nil {
 		return err
 	}
@@ -124,7 +126,12 @@ func (h *house) invite(name string, lasts time.Duration) setup {
 }
 
 // privateURL is how this machine reaches the private door.
-func (h *house) privateURL() string { return "http://" + h.cfg.Private.Addr }
+func (h *house) privateURL() string {
+	if h.cfg.Private.TLS.On() {
+		return "https://" + h.cfg.Private.Addr
+	}
+	return "http://" + h.cfg.Private.Addr
+}
 
 func (s setup) String() string {
 	return fmt.Sprintf(`Nobody can read yet: the private door knows no people. For one hour there are, with all roles,

@@ -125,7 +125,10 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 func (a *answer) err() error {
-	if a.status >= http.StatusBadRequest {
+	if a.status == http.StatusBadRequest {
+		return wrongUse{errors.New(reasonOf(a.reason))}
+	}
+	if a.status > http.StatusBadRequest {
 		return errors.New(reasonOf(a.reason))
 	}
 	return nil

@@ -4,6 +4,11 @@
 // It imports nothing of the house. Records come in through [Log.Append], which returns when they are durable; they go
 // out through [Log.Read] and, checked, through [Verify]. A record names people, routes, datasets and ranges of
 // time. It never holds an event, an id of one, an install id, an address, a token or a password.
+//
+// The folder holds a file a day, like 2026-11-25.ndjson, and head, which says what the last record is of which
+// somebody was told that it is kept. An append writes lines, syncs, writes head, syncs, and only then returns: a crash leaves
+// lines that head does not know yet, which the next append takes on where they are whole, and cuts off where they are not.
+// Whoever rewrites all files and head leaves no trace: note the head elsewhere now and again.
 package audit
 
 import "time"
@@ -25,6 +30,8 @@ const (
 	Purge     Action = "purge"
 	Config    Action = "config"
 	Command   Action = "command" // on the machine, by an OS user
+	Start     Action = "start"   // of a serving brine: what one before it was reading is cut
+	Audit     Action = "audit"   // what befell the audit itself; where Outcome is failed, [Verify] finds it
 )
 
 // Record is one thing that was done. What does not apply is left out.
@@ -44,5 +51,6 @@ type Record struct {
 	Rows    *int64    `json:"rows,omitempty"`    // of a ReadEnd
 	Outcome string    `json:"outcome,omitempty"` // ok, cut, failed, or why it was refused
 	Note    string    `json:"note,omitempty"`    // what was done, in words
+	Anchor  string    `json:"anchor,omitempty"`  // of a Purge of the audit: the number and hash of the last record that went; see [Anchor]
 	Before  string    `json:"before"`            // SHA-256 of the line before, lower-case hex; set by [Log.Append]
 }

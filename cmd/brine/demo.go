@@ -36,7 +36,8 @@ Example:
 const (
 	demoDays   = 7
 	demoPerDay = 3000
-	demoPause  = 2 * time.Second // mean time between two simulated users
+	demoTime   = 365 * 24 * time.Hour // of its guest: as long as it runs
+	demoPause  = 2 * time.Second      // mean time between two simulated users
 )
 
 // Run shows the demo until it is interrupted.
@@ -62,7 +63,8 @@ func (c *demoCmd) Run(g *globals) error {
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
 	err = h.serve(g.ctx, func() {
-		fmt.Fprintf(g.stdout, demoText, c.Public, c.Private, c.Private, c.Data)
+		guest := h.invite("demo", demoTime)
+		fmt.Fprintf(g.stdout, demoText, c.Public, guest.Link, guest.Token, c.Private, c.Private, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
@@ -86,8 +88,11 @@ const demoText = `
 Brine is running.
 
   Click through a sign-in dialog     http://%s/demo/
-  See what it stored (5 s later)     curl http://%s/wsapi/interaction_data/last
-  Read all of it as a stream         curl -H 'Accept: application/x-ndjson' http://%s/api/v1/events/interaction
+  Look at it, signed in (once)       %s
+
+  On a command line                  T='Authorization: Bearer %s'
+  See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
+  Read all of it as a stream         curl -H "$T" -H 'X-Purpose: demo' -H 'Accept: application/x-ndjson' 'http://%s/api/v1/events/interaction?dataset=raw'
   How things stand                   bin/brine status --data %s
 
 A few simulated users sign in every few seconds. Kill this process as hard as you like

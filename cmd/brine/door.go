@@ -71,7 +71,7 @@ func (h *house) publicDoor() *entrance {
 
 // privateDoor is the door of readers. A read lasts as long as its client goes on taking rows (see package console).
 func (h *house) privateDoor() *entrance {
-	d := newEntrance("private", h.cfg.Private.Addr, newServer(door.Pages(h.console.Handler(), ""))).counted()
+	d := newEntrance("private", h.cfg.Private.Addr, newServer(h.console.Handler())).counted()
 	d.tls, d.most = h.certificates["private"], h.cfg.Private.MaxConnections
 	return d
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"brine/access/audit"
+	"brine/access/gate"
 	"brine/client"
 	"brine/config"
 	"brine/console"
@@ -40,6 +42,8 @@ type house struct {
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
 	intake    *intake.Server
+	audit     *audit.Log
+	gate      *gate.Gate
 	console   *console.Server
 	policy    *publishedPolicy
 	doors     []*entrance
@@ -99,8 +103,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openIntake(); err != nil {
 		return err
 	}
-	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, AnyHost: h.cfg.Private.TLS.On(), Status: func() any { return h.status(ctx) }}
-	return nil
+	return h.openConsole(func() any { return h.status(ctx) })
 }
 
 func (h *house) openIntake() error {

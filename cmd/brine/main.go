@@ -36,6 +36,7 @@ type cli struct {
 	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
 	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
+	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens of scripts."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -78,7 +78,7 @@ func (c *readCmd) Run(g *globals) (err error) {
 		}
 	}()
 	out := &answer{out: g.stdout, header: http.Header{}, status: http.StatusOK}
-	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Handler().ServeHTTP(out, c.request(g))
+	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Local().ServeHTTP(out, c.request(g))
 	return out.err()
 }
 

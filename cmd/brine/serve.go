@@ -49,6 +49,7 @@ func (c *serveCmd) Run(g *globals) error {
 	}
 	err = h.serve(g.ctx, func() {
 		logger.Info("ready", "public", cfg.Public.Addr, "private", cfg.Private.Addr, "after", time.Since(began).Round(time.Millisecond))
+		h.tellSetup(g)
 	})
 	stopWatch()
 	logger.Info("stopped")

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ type line struct {
 	roles access.Roles
 	hash  hash
 	raw   string // what was read, "" for a line that is to be written anew
-	fault error  // why nobody gets in by it
+	fault *Fault // why nobody gets in by it
 }
 
 func (l line) String() string {
@@ -46,9 +47,9 @@ func (f *File) read() ([]line, error) {
 	}
 	var lines []line
 	for i, text := range strings.Split(strings.TrimSuffix(content, "\n"), "\n") {
-		l := parseLine(text)
-		if l.fault != nil {
-			l.fault = fmt.Errorf("%s:%d: %w", f.path, i+1, l.fault)
+		l, err := parseLine(text)
+		if err != nil {
+			l.fault = &Fault{f.path, i + 1, err.Error()}
 		}
 		lines = append(lines, l)
 	}
@@ -100,26 +101,25 @@ func (f *File) checkInfo(info fs.FileInfo) error {
 	return nil
 }
 
-// parseLine reads a line. Its fault names what is wrong, and nothing of the hash.
-func parseLine(text string) line {
+// parseLine reads a line. Its error says nothing of the hash.
+func parseLine(text string) (line, error) {
 	l := line{raw: text}
 	if strings.TrimSpace(text) == "" || strings.HasPrefix(text, "#") {
-		return l
+		return l, nil
 	}
 	name, rest, _ := strings.Cut(text, ":")
 	if !nameForm.MatchString(name) {
-		l.fault = errors.New("no line of the form name:roles:hash, or its name is none (brine user list shows who is in order)")
-		return l
+		return l, errors.New("no line of the form name:roles:hash, or its name is none (brine user list shows who is in order)")
 	}
 	l.name = name
 	roles, hash, _ := strings.Cut(rest, ":")
 	var rolesErr, hashErr error
 	l.roles, rolesErr = parseRoles(roles)
 	l.hash, hashErr = parseHash(hash)
-	if err := errors.Join(rolesErr, hashErr); err != nil {
-		l.fault = fmt.Errorf("%s: %w (remove %s with brine user remove, and add it anew)", name, err, name)
+	if err := cmp.Or(rolesErr, hashErr); err != nil {
+		return l, fmt.Errorf("%s: %w (remove %s with brine user remove, and add it anew)", name, err, name)
 	}
-	return l
+	return l, nil
 }
 
 func parseRoles(text string) (set access.Roles, err error) {
@@ -141,12 +141,15 @@ func (f *File) refuseTwins(lines []line) {
 		switch {
 		case l.name == "":
 		case twin:
-			lines[i].fault = fmt.Errorf("%s:%d: %s is in line %d too (remove it with brine user remove, and add it anew)", f.path, i+1, l.name, j+1)
-			lines[j].fault = fmt.Errorf("%s:%d: %s is in line %d too (remove it with brine user remove, and add it anew)", f.path, j+1, l.name, i+1)
+			lines[i].fault, lines[j].fault = f.twin(l.name, i, j), f.twin(l.name, j, i)
 		default:
 			first[l.name] = i
 		}
 	}
+}
+
+func (f *File) twin(name string, at, other int) *Fault {
+	return &Fault{f.path, at + 1, fmt.Sprintf("%s is in line %d too (remove it with brine user remove, and add it anew)", name, other+1)}
 }
 
 // change replaces the file by what becomes of its lines, while no other command can.

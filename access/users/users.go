@@ -32,6 +32,9 @@ func New(path string) *File {
 	return &File{path: path, busy: make(chan struct{}, hashesAtOnce)}
 }
 
+// Path is where the file is.
+func (f *File) Path() string { return f.path }
+
 // User is a person in the file.
 type User struct {
 	Name  string
@@ -91,8 +94,17 @@ func (f *File) find(name string) (line, error) {
 // fold is how a name is spelled in the file.
 func fold(name string) string { return strings.ToLower(name) }
 
-// List is all people whose lines are in order, and what is wrong with the other lines, each by file and line.
-func (f *File) List() (all []User, faults []error, err error) {
+// Fault is a line by which nobody gets in.
+type Fault struct {
+	File string
+	Line int // from 1
+	What string
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.What) }
+
+// List is all people whose lines are in order, and what is wrong with the other lines.
+func (f *File) List() (all []User, faults []*Fault, err error) {
 	lines, err := f.read()
 	for _, l := range lines {
 		switch {

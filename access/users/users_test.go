@@ -313,11 +313,11 @@ func FuzzLine(f *testing.F) {
 	f.Add("# comment")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := parseLine(text)
+		l, err := parseLine(text)
 		if l.String() != text {
 			t.Errorf("%q became %q", text, l)
 		}
-		if l.fault == nil && l.name != "" && (l.roles == 0 || len(l.hash.key) != keyLength || l.hash.memory > maxMemory) {
+		if err == nil && l.name != "" && (l.roles == 0 || len(l.hash.key) != keyLength || l.hash.memory > maxMemory) {
 			t.Errorf("%q is in order", text)
 		}
 	})

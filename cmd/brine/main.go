@@ -34,6 +34,7 @@ type cli struct {
 	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
 	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
+	User     userCmd     `cmd:"" help:"Say who may read, where there is no LDAP."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -183,7 +183,7 @@ func (f *File) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the users file: %w", err)
 	}
-	if err := giveToOwner(name); err != nil {
+	if err := errors.Join(giveToOwner(name), hourTime(name)); err != nil {
 		lock.Close()
 		return nil, err
 	}
@@ -215,13 +215,24 @@ func (f *File) replace(content string) error {
 		return err
 	}
 	_, err = file.WriteString(content)
-	if err := errors.Join(err, file.Chmod(0o600), giveToOwner(aside), file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(err, file.Chmod(0o600), giveToOwner(aside), hourTime(aside), file.Sync(), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
 	if err := os.Rename(aside, f.path); err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
-	return syncFolder(filepath.Dir(f.path))
+	folder := filepath.Dir(f.path)
+	return errors.Join(hourTime(folder), syncFolder(folder))
+}
+
+// hourTime sets a file's time to its hour: nothing in a data folder but the log tells finer when something was.
+func hourTime(path string) error {
+	hour := time.Now().Truncate(time.Hour)
+	err := os.Chtimes(path, hour, hour)
+	if errors.Is(err, fs.ErrPermission) { // the folder may be somebody else's
+		return nil
+	}
+	return err
 }
 
 // giveToOwner hands what root has made to the owner of the folder around it: a server that is not root must be able to read it.

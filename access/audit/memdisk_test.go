@@ -125,6 +125,9 @@ func (d *memDisk) write(path string, offset int64, content []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, err := d.before("write", filepath.Base(path), content)
+	if err != nil && n == 0 {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
 	if err != nil {
 		content = content[:n]
 	}

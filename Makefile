@@ -65,6 +65,7 @@ test-needs:
 	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)
 	$(call need,puppet,puppet-agent)
 	$(call need,systemd-analyze,systemd)
+	$(call need,slapd /usr/sbin/slapd,slapd)
 
 # TypeScript checks the client's types, Terser makes what go generate writes short; make build does without npm.
 client/node_modules/.package-lock.json: client/package-lock.json

@@ -31,6 +31,9 @@ const (
 	maxFlushBytes = Bytes(1e9) // it is held in memory while it is written
 )
 
+// maxConnections is as many as a process may have files open, by far.
+const maxConnections = 1_000_000
+
 // check finds what each key's type cannot tell. It opens nothing and makes nothing.
 func (c *Config) check(d *decoder) {
 	c.checkData(d)
@@ -101,9 +104,13 @@ func (c *Config) checkSchemas(d *decoder) {
 func (c *Config) checkDoors(d *decoder) {
 	public, publicOK := checkAddr(d, "public.addr", c.Public.Addr)
 	private, privateOK := checkAddr(d, "private.addr", c.Private.Addr)
-	if privateOK && !isLoopback(private.host) {
-		d.mistake("private.addr", "use 127.0.0.1:"+private.port,
-			"%s is not loopback, and this version has no access control yet, so readers must be on this machine", c.Private.Addr)
+	checkTLS(d, "public.tls", c.Public.TLS)
+	checkTLS(d, "private.tls", c.Private.TLS)
+	checkConnections(d, "public.max_connections", c.Public.MaxConnections)
+	checkConnections(d, "private.max_connections", c.Private.MaxConnections)
+	if privateOK && !isLoopback(private.host) && !c.Private.TLS.On() {
+		d.mistake("private.addr", "set private.tls: {cert, key}, or use 127.0.0.1:"+private.port,
+			"%s is not loopback, and without TLS passwords and events can be read on the way", c.Private.Addr)
 		return
 	}
 	if publicOK && privateOK && public.meets(private) {
@@ -112,6 +119,26 @@ func (c *Config) checkDoors(d *decoder) {
 			blame, other = other, blame
 		}
 		d.mistake(blame, "give it a port of its own", "%s has this address too", other)
+	}
+}
+
+// checkTLS finds what is wrong with the names of a certificate's files. What is in them is for whoever opens them.
+func checkTLS(d *decoder, path string, t TLS) {
+	for _, f := range []struct{ key, file, other, otherFile string }{{"cert", t.Cert, "key", t.Key}, {"key", t.Key, "cert", t.Cert}} {
+		switch {
+		case f.file == "" && f.otherFile != "":
+			d.mistake(join(path, f.other), "set "+join(path, f.key)+" too, or neither", "a certificate and its key belong together")
+		case isFolder(f.file):
+			d.mistake(join(path, f.key), "name a file of PEM in it", "%s is a folder", f.file)
+		case f.file != "" && !isFile(f.file):
+			d.mistake(join(path, f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
+		}
+	}
+}
+
+func checkConnections(d *decoder, path string, n int) {
+	if n < 1 || n > maxConnections {
+		d.mistake(path, "each holds a file descriptor and some 20 kB", "expected 1 to %d", maxConnections)
 	}
 }
 

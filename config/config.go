@@ -49,7 +49,18 @@ type Public struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
 	CSRFKeyFile    string         `yaml:"csrf_key_file"`   // key of the tokens; default "", see [Config.CSRFKeyPath]
 	RateLimit      RateLimit      `yaml:"rate_limit"`      // for each client address
+	TLS            TLS            `yaml:"tls"`             // default none: a proxy before the door speaks it
+	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 10000
 }
+
+// TLS names the files of a certificate and its key, both or neither.
+type TLS struct {
+	Cert string `yaml:"cert"` // PEM: the door's certificate, then those that link it to a root; default ""
+	Key  string `yaml:"key"`  // PEM, which its owner alone may read; default ""
+}
+
+// On is whether there is a certificate.
+func (t TLS) On() bool { return t.Cert != "" && t.Key != "" }
 
 // RateLimit is a token bucket.
 type RateLimit struct {
@@ -59,7 +70,10 @@ type RateLimit struct {
 
 // Private is the private door.
 type Private struct {
-	Addr string `yaml:"addr"` // host:port, loopback only; default 127.0.0.1:8081
+	Addr           string         `yaml:"addr"`            // host:port, on loopback unless there is TLS; default 127.0.0.1:8081
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
+	TLS            TLS            `yaml:"tls"`             // default none
+	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 500
 }
 
 // Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.
@@ -121,9 +135,9 @@ func Default() *Config {
 		Data: "data",
 		Public: Public{
 			Addr:      "127.0.0.1:8080",
-			RateLimit: RateLimit{PerSecond: 50, Burst: 200},
+			RateLimit: RateLimit{PerSecond: 50, Burst: 200}, MaxConnections: 10_000,
 		},
-		Private:   Private{Addr: "127.0.0.1:8081"},
+		Private:   Private{Addr: "127.0.0.1:8081", MaxConnections: 500},
 		Consent:   ConsentOptOut,
 		OptOut:    OptOut{DNT: true},
 		Schemas:   defaultSchemas,
@@ -176,7 +190,7 @@ func (c *Config) complete(d *decoder) {
 		c.Streams[name] = s
 	}
 	folder := filepath.Dir(c.path)
-	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Salts.Dir, &c.Allowlist} {
+	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key, &c.Salts.Dir, &c.Allowlist} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

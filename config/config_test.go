@@ -40,7 +40,9 @@ public:
   trusted_proxies: [10.0.0.0/8, "::1"]
   csrf_key_file: /etc/brine/csrf.key
   rate_limit: {per_second: 2.5, burst: 10}
-private: {addr: "127.0.0.1:9000"}
+  tls: {cert: brine.yaml, key: brine.yaml}
+  max_connections: 20
+private: {addr: "0.0.0.0:9000", trusted_proxies: [10.0.0.7], tls: {cert: brine.yaml, key: brine.yaml}, max_connections: 10}
 policy: {operator: Example Foundation, contact: privacy@example.org}
 consent: opt-in
 opt_out: {dnt: false}
@@ -68,8 +70,10 @@ allow_keep_all: true
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			CSRFKeyFile:    "/etc/brine/csrf.key",
 			RateLimit:      RateLimit{PerSecond: 2.5, Burst: 10},
+			TLS:            TLS{path, path},
+			MaxConnections: 20,
 		},
-		Private: Private{Addr: "127.0.0.1:9000"},
+		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10},
 		Policy:  Policy{Operator: "Example Foundation", Contact: "privacy@example.org"},
 		Consent: ConsentOptIn,
 		Schemas: filepath.Join(folder, "schemas"),

@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/signal"
@@ -16,8 +18,8 @@ import (
 // settle is how long a file must stay the same before it is read: an editor may write it in parts.
 const settle = 50 * time.Millisecond
 
-// Watch calls changed with the new config when the content of the file or of the allowlist that it
-// names changes, on every SIGHUP, and once at the start where there is an allowlist. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
+// Watch calls changed with the new config when the content of the file, or of the allowlist or the certificates that it
+// names, changes, on every SIGHUP, and once at the start where there is one of those. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
 // Both are called from one goroutine; stop ends it and waits for it.
 //
 // An error means that the folder of a file cannot be watched.
@@ -29,8 +31,8 @@ func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	// What the allowlist said when it was read is not known here: where there is one, changed is called once.
-	w := &watch{path: c.path, allowlist: c.Allowlist, settled: contents{c.content, read(c.Allowlist)}, applied: contents{config: c.content},
-		changed: changed, broken: broken}
+	w := &watch{path: c.path, allowlist: c.Allowlist, pairs: c.pairs(), settled: contents{c.content, read(c.Allowlist), hashOf(c.pairs())},
+		applied: contents{config: c.content}, changed: changed, broken: broken}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -48,7 +50,7 @@ func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch the config file: %w", err)
 	}
-	for _, file := range []string{c.path, c.Allowlist} {
+	for _, file := range append([]string{c.path, c.Allowlist}, c.pairs()...) {
 		if file == "" {
 			continue
 		}
@@ -64,17 +66,43 @@ func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
 type watch struct {
 	path      string
 	allowlist string
+	pairs     []string // files of certificates and keys
 	settled   contents // as read last
 	applied   contents // as given last to changed or broken
 	changed   func(*Config)
 	broken    func(error)
 }
 
-// contents are those of the files that are watched; nil where there is none.
-type contents struct{ config, allowlist []byte }
+// contents are those of the files that are watched; nil where there is none. Of certificates and keys it is their hash.
+type contents struct{ config, allowlist, pairs []byte }
 
 func (c contents) equal(o contents) bool {
-	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist)
+	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist) && bytes.Equal(c.pairs, o.pairs)
+}
+
+// pairs are the files of certificates and keys.
+func (c *Config) pairs() (files []string) {
+	for _, t := range []TLS{c.Public.TLS, c.Private.TLS} {
+		if t.On() {
+			files = append(files, t.Cert, t.Key)
+		}
+	}
+	return files
+}
+
+// hashOf is a hash over files that may not be there; nil for no files.
+func hashOf(files []string) []byte {
+	if len(files) == 0 {
+		return nil
+	}
+	h := sha256.New()
+	for _, f := range files {
+		content := read(f)
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(content))))
+		h.Write(content)
+		clear(content) // it may be a key
+	}
+	return h.Sum(nil)
 }
 
 // read is the content of a file that may not be there.
@@ -122,7 +150,7 @@ func (w *watch) read() (now contents, err error) {
 	if w.path != "" {
 		now.config, err = os.ReadFile(w.path)
 	}
-	now.allowlist = read(w.allowlist)
+	now.allowlist, now.pairs = read(w.allowlist), hashOf(w.pairs)
 	return now, err
 }
 

@@ -3,6 +3,8 @@ package console
 import (
 	"net/http"
 	"time"
+
+	"brine/access/gate"
 )
 
 // What a read may hold of the machine.
@@ -12,15 +14,12 @@ const (
 	writePatience = 60 * time.Second // for a client to take a buffer
 )
 
-// handler is a route that may fail.
-type handler = func(http.ResponseWriter, *http.Request) error
+// places lets only so many reads run at once.
+type places chan struct{}
 
-// gate lets only so many through at once.
-type gate chan struct{}
-
-// bound makes a route that waits at the gate, and is refused where it waits too long.
-func (g gate) bound(next handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
+// bound makes a route that waits for a place, and is refused where it waits too long.
+func (g places) bound(next gate.Handler) gate.Handler {
+	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 		timeout := time.NewTimer(waitForRead)
 		defer timeout.Stop()
 		select {
@@ -29,10 +28,10 @@ func (g gate) bound(next handler) handler {
 			return r.Context().Err()
 		case <-timeout.C:
 			w.Header().Set("Retry-After", "2")
-			return &Error{http.StatusServiceUnavailable, "too many reads at once: try again when one has ended"}
+			return refusal(http.StatusServiceUnavailable, "too many reads at once: try again when one has ended")
 		}
 		defer func() { <-g }()
-		return next(w, r)
+		return next(w, r, p)
 	}
 }
 
@@ -55,7 +54,11 @@ type patientWriter struct {
 // extend sets the deadline anew. A writer that is no connection has none.
 func (p *patientWriter) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(writePatience)) }
 
+// rest lets the next rows take their time: over HTTP/2 a deadline that passes ends the answer, though nothing is being written.
+func (p *patientWriter) rest() { _ = p.control.SetWriteDeadline(time.Time{}) }
+
 func (p *patientWriter) Write(b []byte) (n int, err error) {
+	defer p.rest()
 	for {
 		p.extend()
 		m, err := p.ResponseWriter.Write(b[n:min(n+writeBuffer, len(b))])

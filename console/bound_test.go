@@ -8,19 +8,21 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"brine/access/gate"
 )
 
 // One read more than may run at once waits, and is told to come again where none ends in time.
 func TestReadsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		end := make(chan struct{})
-		read := make(gate, maxReads).bound(func(http.ResponseWriter, *http.Request) error {
+		read := make(places, maxReads).bound(func(http.ResponseWriter, *http.Request, gate.Person) error {
 			<-end
 			return nil
 		})
 		try := func() (w *httptest.ResponseRecorder, err error) {
 			w = httptest.NewRecorder()
-			return w, read(w, httptest.NewRequest("GET", "/", nil))
+			return w, read(w, httptest.NewRequest("GET", "/", nil), gate.Person{})
 		}
 		for range maxReads {
 			go try()

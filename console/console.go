@@ -1,88 +1,126 @@
 // Package console is the private door: the read API over what the lake holds.
 //
-// It imports event and lake. Requests of analysts come in; rows go out as NDJSON, pages of JSON,
-// CSV or Parquet. It changes nothing. Until access control lands it serves loopback only.
+// It imports event, lake, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
+// out as NDJSON, pages of JSON, CSV or Parquet, between two records of the audit. It changes nothing itself: an erasure is handed on.
 package console
 
 import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
+	"brine/access"
+	"brine/access/audit"
+	"brine/access/gate"
 	"brine/lake"
 )
 
-// Server is the private door. Lake and Temp must be set.
+// Server is the private door. Lake and Temp must be set, and for [Server.Open] also Gate and Begin.
 type Server struct {
 	Lake   *lake.Lake
 	Temp   string           // a folder that the lake's DuckDB may write, for Parquet on its way out
 	Status func() any       // what GET /api/v1/status answers; nil: no such route
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default: nothing is logged
+
+	Gate *gate.Gate // open
+
+	// Begin makes the beginning of a read durable, before its first row leaves. End is called once, with how many rows left.
+	Begin func(audit.Record) (end func(rows int64, outcome string) error, err error)
+
+	Audit   func(f audit.Filter, cursor string, limit int) (audit.Page, error) // nil: no such route
+	Erase   func(body []byte) (receipt any, err error)                         // of {"unit": …}; errors that the reader is to see are [Error]; nil: no such route
+	Receipt func(number string) (receipt any, err error)                       // of an erasure; set with Erase
+
+	handler http.Handler
 }
 
-// Handler is the door's routes.
-func (s *Server) Handler() http.Handler {
+// Open puts the gate before the routes. The error says what is missing.
+func (s *Server) Open() error {
+	if s.Begin == nil {
+		return errors.New("the private door has nowhere to record reads")
+	}
+	h, err := s.Gate.Handler(s.Routes(), s.fail)
+	s.handler = patient(h)
+	return err
+}
+
+// Handler is the open door.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Routes are the door's, and who may use each. The gate has some more of its own.
+func (s *Server) Routes() []gate.Route {
+	s.defaults()
+	reads := make(places, maxReads)
+	routes := []gate.Route{
+		{Pattern: "GET /{$}", Need: gate.AnyRole, Handle: s.index},
+		{Pattern: eventsRoute, Need: access.Analyst, Also: needOfDataset, Handle: reads.bound(s.events)},
+		{Pattern: "GET /wsapi/interaction_data", Need: access.Raw, Handle: reads.bound(s.couchRows)},
+		{Pattern: "GET /wsapi/interaction_data/count", Need: access.Raw, Handle: reads.bound(s.couchCount)},
+		{Pattern: "GET /wsapi/interaction_data/last", Need: access.Raw, Handle: reads.bound(s.couchLast)},
+	}
+	if s.Status != nil {
+		routes = append(routes, gate.Route{Pattern: "GET /api/v1/status", Need: access.Viewer, Handle: s.status})
+	}
+	if s.Audit != nil {
+		routes = append(routes, gate.Route{Pattern: "GET /api/v1/audit", Need: access.Privacy, Handle: reads.bound(s.audit)})
+	}
+	if s.Erase != nil {
+		routes = append(routes,
+			gate.Route{Pattern: "POST /api/v1/erasures", Need: access.Privacy, Handle: s.erase},
+			gate.Route{Pattern: "GET /api/v1/erasures/{receipt}", Need: access.Privacy, Handle: s.receipt})
+	}
+	return routes
+}
+
+const eventsRoute = "GET /api/v1/events/{stream}"
+
+// Local answers [Server.Routes]' read of events to who has the data folder, without the gate and without a record: for a command on
+// the machine, which makes its own.
+func (s *Server) Local() http.Handler {
+	s.defaults()
+	mux := http.NewServeMux()
+	mux.HandleFunc(eventsRoute, func(w http.ResponseWriter, r *http.Request) {
+		if err := s.events(w, r, gate.Person{}); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+	return mux
+}
+
+func (s *Server) defaults() {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	reads := make(gate, maxReads)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/events/{stream}", s.answer(reads.bound(s.events)))
-	mux.HandleFunc("GET /wsapi/interaction_data", s.answer(reads.bound(s.couchRows)))
-	mux.HandleFunc("GET /wsapi/interaction_data/count", s.answer(reads.bound(s.couchCount)))
-	mux.HandleFunc("GET /wsapi/interaction_data/last", s.answer(reads.bound(s.couchLast)))
-	if s.Status != nil {
-		mux.HandleFunc("GET /api/v1/status", s.answer(func(w http.ResponseWriter, _ *http.Request) error {
-			return writeJSON(w, http.StatusOK, s.Status())
-		}))
-	}
-	mux.HandleFunc("GET /{$}", s.index)
-	mux.HandleFunc("/", s.answer(s.unknown))
-	return patient(loopbackOnly(mux))
 }
 
 // Error is an answer that is no success. Its reason says what to do.
-type Error struct {
-	Status int
-	Reason string
-}
+type Error = gate.Error
 
-func (e *Error) Error() string { return e.Reason }
+func refusal(status int, reason string) error { return &Error{Status: status, Reason: reason} }
 
-func badRequest(reason string) error { return &Error{http.StatusBadRequest, reason} }
+func badRequest(reason string) error { return refusal(http.StatusBadRequest, reason) }
 
-// answer turns an error into its JSON answer. What is no [Error] is told in the log alone.
-func (s *Server) answer(handle handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		err := handle(w, r)
-		if err == nil {
-			return
-		}
-		if r.Context().Err() != nil {
-			panic(http.ErrAbortHandler) // the client is gone, or Brine stops: never a clean end
-		}
-		var e *Error
-		if !errors.As(err, &e) {
-			s.Logger.Error("a read failed", "route", r.Pattern, "err", err)
-			e = &Error{http.StatusServiceUnavailable, "the read failed: try again, or look in Brine's log for why"}
-			w.Header().Set("Retry-After", "5")
-		}
-		if errors.Is(err, errBroken) {
-			panic(http.ErrAbortHandler) // rows were sent: only a cut connection tells that some are missing
-		}
-		writeJSON(w, e.Status, map[string]any{"success": false, "reason": e.Reason})
+// fail turns an error into its JSON answer. What is no [Error] is told in the log alone.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // the client is gone, or Brine stops: never a clean end
 	}
+	var e *Error
+	if !errors.As(err, &e) {
+		s.Logger.Error("a read failed", "route", r.Pattern, "err", err)
+		e = &Error{Status: http.StatusServiceUnavailable, Reason: "the read failed: try again, or look in Brine's log for why"}
+		w.Header().Set("Retry-After", "5")
+	}
+	if errors.Is(err, errBroken) {
+		panic(http.ErrAbortHandler) // rows were sent: only a cut connection tells that some are missing
+	}
+	writeJSON(w, e.Status, map[string]any{"success": false, "reason": e.Reason})
 }
 
 // errBroken marks an error after the first row was sent.
@@ -94,49 +132,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-func (s *Server) unknown(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return &Error{http.StatusMethodNotAllowed, "this door only reads: use GET"}
-	}
-	return &Error{http.StatusNotFound, "no such route; GET / lists them"}
-}
-
-const indexText = `Brine, the private door. It reads.
-
-  GET /api/v1/events/{stream}?dataset=raw&from=&to=   from inclusive, to exclusive: RFC 3339 or ms
-      Accept: application/x-ndjson                    all of it, streamed; neither limit nor cursor
-      Accept: application/json                        pages: &limit=1000&cursor=
-      Accept: text/csv
-      Accept: application/vnd.apache.parquet
-  GET /wsapi/interaction_data?start=&end=             rows as {id, key, value}, ms, both inclusive
-  GET /wsapi/interaction_data/count
-  GET /wsapi/interaction_data/last
-  GET /api/v1/status
-`
-
-func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write([]byte(indexText))
-}
-
-// loopbackOnly refuses names that are not this machine's own, so that no web page reaches the
-// door through a name that it made point here.
-func loopbackOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isLoopback(r.Host) {
-			writeJSON(w, http.StatusForbidden, map[string]any{"success": false,
-				"reason": "this door answers on 127.0.0.1, [::1] or localhost only, until access control is set up"})
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func isLoopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
+func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
+	return writeJSON(w, http.StatusOK, s.Status())
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"brine/access/gate"
 	"brine/lake"
 )
 
 // The original read API: rows as CouchDB gave them, {"id", "key": timestamp, "value": event}.
 
 func (s *Server) couchQuery(r *http.Request) (q lake.Query, err error) {
-	values, err := parameters(r, "start", "end")
+	values, err := parameters(r, "start", "end", gate.PurposeParameter)
 	if err != nil {
 		return q, err
 	}
@@ -46,7 +47,7 @@ func appendCouchRow(dst []byte, rows *lake.Rows, i int) []byte {
 	return append(rows.AppendJSON(dst, i), '}')
 }
 
-func (s *Server) couchRows(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) couchRows(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	q, err := s.couchQuery(r)
 	if err != nil {
 		return err
@@ -56,8 +57,12 @@ func (s *Server) couchRows(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	return s.read(r, p, q, func(rows *int64) error { return s.sendCouchRows(w, r, q, rows) })
+}
+
+func (s *Server) sendCouchRows(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	first := true
-	err = s.stream(&prefixed{w, []byte{'['}}, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
+	err := s.stream(&prefixed{w, []byte{'['}}, r, q, sent, func(dst []byte, rows *lake.Rows, i int) []byte {
 		if !first {
 			dst = append(dst, ',', '\n')
 		}
@@ -71,29 +76,35 @@ func (s *Server) couchRows(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-func (s *Server) couchCount(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) couchCount(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	q, err := s.couchQuery(r)
 	if err != nil {
 		return err
 	}
-	n, err := s.Lake.Count(r.Context(), q)
-	if err != nil {
-		return err
-	}
-	s.completeTo(w)
-	return writeJSON(w, http.StatusOK, n)
+	return s.read(r, p, q, func(*int64) error { // no row leaves
+		n, err := s.Lake.Count(r.Context(), q)
+		if err != nil {
+			return err
+		}
+		s.completeTo(w)
+		return writeJSON(w, http.StatusOK, n)
+	})
 }
 
 // couchLast answers the newest row, or null where there is none.
-func (s *Server) couchLast(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) couchLast(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	q, err := s.couchQuery(r)
 	if err != nil {
 		return err
 	}
 	q.Descend, q.Limit = true, 1
+	return s.read(r, p, q, func(sent *int64) error { return s.sendCouchLast(w, r, q, sent) })
+}
+
+func (s *Server) sendCouchLast(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	row := []byte("null")
-	err = s.Lake.Scan(r.Context(), q, func(rows *lake.Rows) error {
-		row = appendCouchRow(nil, rows, 0)
+	err := s.Lake.Scan(r.Context(), q, func(rows *lake.Rows) error {
+		row, *sent = appendCouchRow(nil, rows, 0), 1
 		return nil
 	})
 	if err != nil {

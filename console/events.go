@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"brine/access/gate"
 	"brine/event"
 	"brine/lake"
 )
@@ -20,7 +21,7 @@ import (
 type format struct {
 	mediaType string
 	paged     bool
-	write     func(*Server, http.ResponseWriter, *http.Request, lake.Query) error
+	write     func(s *Server, w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error
 }
 
 var formats = []format{
@@ -30,7 +31,7 @@ var formats = []format{
 	{"application/vnd.apache.parquet", false, (*Server).writeParquet},
 }
 
-func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) events(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	q, err := s.query(r)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Vary", "Accept")
 	f := chooseFormat(strings.Join(r.Header.Values("Accept"), ","))
 	if f == nil {
-		return &Error{http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet"}
+		return refusal(http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet")
 	}
 	if values := r.URL.Query(); !f.paged && (values.Get("limit") != "" || values.Get("cursor") != "") {
 		return badRequest("limit and cursor are for pages: Accept: application/json")
@@ -48,7 +49,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return f.write(s, w, r, q)
+	return s.read(r, p, q, func(sent *int64) error { return f.write(s, w, r, q, sent) })
 }
 
 // completeTo says how far the answer is complete: what was acknowledged later may be missing.
@@ -61,48 +62,52 @@ func (s *Server) completeTo(w http.ResponseWriter) {
 // writeBuffer is how many bytes are gathered before they are sent.
 const writeBuffer = 256 << 10
 
-// stream sends rows as they are read.
-func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, appendRow func(dst []byte, rows *lake.Rows, i int) []byte) error {
+// stream sends rows as they are read, and counts in rows those that may have left.
+func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, sent *int64, appendRow func(dst []byte, rows *lake.Rows, i int) []byte) error {
 	buf := make([]byte, 0, writeBuffer+64<<10)
-	sent := false
+	gathered := int64(0)
+	send := func() error {
+		*sent += gathered
+		_, err := w.Write(buf)
+		buf, gathered = buf[:0], 0
+		return err
+	}
 	err := s.Lake.Scan(r.Context(), q, func(rows *lake.Rows) error {
 		for i := range rows.Len() {
 			buf = appendRow(buf, rows, i)
-			if len(buf) < writeBuffer {
+			if gathered++; len(buf) < writeBuffer {
 				continue
 			}
-			sent = true
-			if _, err := w.Write(buf); err != nil {
+			if err := send(); err != nil {
 				return err
 			}
-			buf = buf[:0]
 		}
 		return nil
 	})
-	if err != nil && sent {
+	if err != nil && *sent > 0 {
 		return errors.Join(errBroken, err)
 	}
 	if err == nil {
-		_, err = w.Write(buf)
+		err = send()
 	}
 	return err
 }
 
-func (s *Server) writeNDJSON(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+func (s *Server) writeNDJSON(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	q.Limit = 0
-	return s.stream(w, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
+	return s.stream(w, r, q, sent, func(dst []byte, rows *lake.Rows, i int) []byte {
 		return append(rows.AppendJSON(dst, i), '\n')
 	})
 }
 
-func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	q.Limit = 0
 	header := make([]string, len(q.Table.Columns))
 	for i, col := range q.Table.Columns {
 		header[i] = col.Name
 	}
 	head := strings.Join(header, ",") + "\r\n"
-	return s.stream(&prefixed{w, []byte(head)}, r, q, func(dst []byte, rows *lake.Rows, i int) []byte {
+	return s.stream(&prefixed{w, []byte(head)}, r, q, sent, func(dst []byte, rows *lake.Rows, i int) []byte {
 		return rows.AppendCSV(dst, i)
 	})
 }
@@ -124,7 +129,7 @@ func (p *prefixed) Write(b []byte) (int, error) {
 }
 
 // writePage answers {"events":[…],"next":"…"}; next is missing on the last page.
-func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	limit := q.Limit
 	q.Limit++ // one more tells whether there is a next page
 	page := []byte(`{"events":[`)
@@ -150,15 +155,17 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query)
 	if n > limit {
 		page = fmt.Appendf(page, `,"next":"%s"`, formatCursor(last))
 	}
+	*sent = int64(min(n, limit))
 	_, err = w.Write(append(page, '}', '\n'))
 	return err
 }
 
 // writeParquet makes the file first, as its footer stands at its end.
-func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Query) error {
+func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	path := filepath.Join(s.Temp, uuid.NewString()+".parquet")
 	defer os.Remove(path)
-	if err := s.Lake.Export(r.Context(), q, path); err != nil {
+	rows, err := s.Lake.Export(r.Context(), q, path)
+	if err != nil {
 		return err
 	}
 	f, err := os.Open(path)
@@ -167,6 +174,7 @@ func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Que
 	}
 	defer f.Close()
 	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Table.Stream+`.parquet"`)
+	*sent = rows
 	if _, err := io.Copy(w, f); err != nil {
 		return errors.Join(errBroken, err)
 	}

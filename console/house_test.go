@@ -4,18 +4,24 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"brine/access"
+	"brine/access/audit"
+	"brine/access/gate"
 	"brine/console"
 	"brine/event"
 	"brine/eventlog"
@@ -31,7 +37,10 @@ type house struct {
 	temp  string
 	log   *eventlog.Log
 	lake  *lake.Lake
+	door  http.Handler
 	url   string
+	token string // of somebody with all roles
+	audit *records
 	users *simulate.Source
 	kind  *event.Stream
 }
@@ -48,7 +57,7 @@ var testStart = time.Date(2026, 11, 21, 13, 7, 30, 0, time.UTC)
 func openHouse(tb testing.TB) *house {
 	tb.Helper()
 	dir := tb.TempDir()
-	h := &house{tb: tb, dir: dir, clock: &clock{}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
+	h := &house{audit: &records{}, tb: tb, dir: dir, clock: &clock{}, temp: filepath.Join(dir, "tmp"), users: simulate.NewSource(1), kind: event.InteractionStream()}
 	ctx := context.Background()
 	err := os.Mkdir(h.temp, 0o700)
 	if err != nil {
@@ -71,14 +80,59 @@ func (h *house) openLake() {
 	}
 	h.tb.Cleanup(l.Close)
 	h.lake = l
-	server := httptest.NewServer(h.handler())
+	h.door = h.openDoor()
+	server := httptest.NewServer(h.door)
 	h.tb.Cleanup(server.Close)
 	h.url = server.URL
 }
 
-// handler is the door without a server.
-func (h *house) handler() http.Handler {
-	return (&console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall}).Handler()
+// openDoor is the door without a server. Its gate lets a tester in, whose token is in h.token.
+func (h *house) openDoor() http.Handler {
+	h.tb.Helper()
+	g := &gate.Gate{Audit: h.audit, Now: h.clock.Wall}
+	if err := g.Open(); err != nil {
+		h.tb.Fatal(err)
+	}
+	h.token, _ = g.Invite("tester", access.RolesOf(access.Raw, access.Privacy), 24*time.Hour)
+	s := &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin}
+	if err := s.Open(); err != nil {
+		h.tb.Fatal(err)
+	}
+	return s.Handler()
+}
+
+// identified is a request of the tester.
+func (h *house) identified(req *http.Request) *http.Request {
+	req.Header.Set("Authorization", "Bearer "+h.token)
+	req.Header.Set("X-Purpose", "tests of the console")
+	return req
+}
+
+// records is an audit in memory.
+type records struct {
+	mu     sync.Mutex
+	all    []audit.Record
+	broken bool // refuses what is to be recorded
+}
+
+func (a *records) Append(r audit.Record) (number uint64, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.broken {
+		return 0, errors.New("no space left on device")
+	}
+	r.Number = uint64(len(a.all) + 1)
+	a.all = append(a.all, r)
+	return r.Number, nil
+}
+
+func (a *records) begin(r audit.Record) (end func(rows int64, outcome string) error, err error) {
+	r.Action = audit.ReadBegin
+	number, err := a.Append(r)
+	return func(rows int64, outcome string) error {
+		_, err := a.Append(audit.Record{Action: audit.ReadEnd, Who: r.Who, Read: number, Rows: &rows, Outcome: outcome})
+		return err
+	}, err
 }
 
 func tables() []lake.Table {
@@ -149,14 +203,14 @@ func query(parameters ...string) string {
 
 func (h *house) do(method, accept, target string) answer {
 	h.tb.Helper()
-	req, err := http.NewRequest(method, h.url+target, nil)
+	req, err := http.NewRequest(method, h.url+ofRaw(target), nil)
 	if err != nil {
 		h.tb.Fatal(err)
 	}
 	if accept != "" {
 		req.Header.Set("Accept", accept)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(h.identified(req))
 	if err != nil {
 		h.tb.Fatal(err)
 	}
@@ -166,6 +220,18 @@ func (h *house) do(method, accept, target string) answer {
 		h.tb.Fatal(err)
 	}
 	return answer{res, body}
+}
+
+// ofRaw lets a read of events that names no dataset be one of raw.
+func ofRaw(target string) string {
+	if !strings.HasPrefix(target, interactions) || strings.Contains(target, "dataset=") {
+		return target
+	}
+	path, query, more := strings.Cut(target, "?")
+	if more {
+		query = "&" + query
+	}
+	return path + "?dataset=raw" + query
 }
 
 // want checks the status and the media type.

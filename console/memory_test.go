@@ -69,7 +69,7 @@ func (h *house) storeHistory(n int) {
 		h.tb.Fatal(err)
 	}
 	few := filepath.Join(h.temp, "few.parquet")
-	if err := h.lake.Export(ctx, lake.Query{Table: t, To: math.MaxInt64}, few); err != nil {
+	if _, err := h.lake.Export(ctx, lake.Query{Table: t, To: math.MaxInt64}, few); err != nil {
 		h.tb.Fatal(err)
 	}
 	h.multiply(few, copies)
@@ -146,12 +146,12 @@ type drained struct {
 // drain reads an answer to its end, and looks at the memory every few megabytes.
 func (h *house) drain(accept, path string) (d drained) {
 	h.tb.Helper()
-	req, err := http.NewRequest("GET", h.url+path, nil)
+	req, err := http.NewRequest("GET", h.url+ofRaw(path), nil)
 	if err != nil {
 		h.tb.Fatal(err)
 	}
 	req.Header.Set("Accept", accept)
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(h.identified(req))
 	if err != nil {
 		h.tb.Fatal(err)
 	}

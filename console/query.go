@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"brine/access"
+	"brine/access/gate"
 	"brine/event"
 	"brine/lake"
 )
@@ -22,16 +24,12 @@ const (
 
 // query reads what a request asks for.
 func (s *Server) query(r *http.Request) (q lake.Query, err error) {
-	values, err := parameters(r, "dataset", "from", "to", "limit", "cursor")
+	values, err := parameters(r, "dataset", "from", "to", "limit", "cursor", gate.PurposeParameter)
 	if err != nil {
 		return q, err
 	}
-	dataset := values.Get("dataset")
-	if dataset == "" {
-		dataset = lake.Raw
-	}
-	if q.Table, err = s.Lake.Table(dataset, r.PathValue("stream")); err != nil {
-		return q, &Error{http.StatusNotFound, "no such stream in this dataset; datasets are raw, sanitized, rejected and quarantine"}
+	if q.Table, err = s.Lake.Table(dataset(values), r.PathValue("stream")); err != nil {
+		return q, refusal(http.StatusNotFound, "no such stream in this dataset; datasets are sanitized, raw, rejected and quarantine")
 	}
 	if q.From, err = parseTime(values, "from", math.MinInt64); err != nil {
 		return q, err
@@ -51,6 +49,22 @@ func (s *Server) query(r *http.Request) (q lake.Query, err error) {
 		}
 	}
 	return q, nil
+}
+
+// dataset is what a query asks for.
+func dataset(values url.Values) string {
+	if name := values.Get("dataset"); name != "" {
+		return name
+	}
+	return lake.Sanitized
+}
+
+// needOfDataset is the role that a read of events needs: all but what was sanitized needs raw, whatever it is called.
+func needOfDataset(r *http.Request) access.Role {
+	if dataset(r.URL.Query()) == lake.Sanitized {
+		return access.Analyst
+	}
+	return access.Raw
 }
 
 // parameters reads the query string strictly: an unknown or repeated name is refused.

@@ -41,7 +41,7 @@ func TestRefusals(t *testing.T) {
 		{interactions + "?=5", 400, "unknown query parameter"},
 		{interactions + "?from=%zz", 400, "malformed"},
 		{interactions + "?a;b", 400, "malformed"},
-		{interactions + "?dataset=sanitised", 404, "datasets are raw"},
+		{interactions + "?dataset=sanitised", 404, "datasets are sanitized"},
 		{interactions + "?dataset=quarantine", 404, "no such stream in this dataset"},
 		{"/api/v1/events/clicks", 404, "no such stream"},
 		{"/api/v1/events/" + strings.Repeat("x", 4000), 404, "no such stream"},
@@ -81,12 +81,13 @@ func TestPagesAreJSON(t *testing.T) {
 func TestOnlyReads(t *testing.T) {
 	h := openHouse(t)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {
-		for _, path := range []string{"/", interactions, couch, couch + "/last", "/nowhere"} {
+		for _, path := range []string{"/", interactions, couch, couch + "/last"} {
 			a := h.do(method, "", path).want(t, http.StatusMethodNotAllowed, asJSON)
 			if a.reason(t); a.Header.Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s allows %q", method, path, a.Header.Get("Allow"))
 			}
 		}
+		h.do(method, "", "/nowhere").want(t, http.StatusNotFound, asJSON)
 	}
 	for _, mediaType := range []string{asNDJSON, asJSON, asCSV, asParquet} {
 		h.do("HEAD", mediaType, interactions).want(t, http.StatusOK, mediaType)
@@ -98,19 +99,20 @@ func TestOnlyReads(t *testing.T) {
 // A web page that makes its own name point to this machine reads nothing.
 func TestForeignHostIsRefused(t *testing.T) {
 	h := openHouse(t)
+	handler := h.door
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8081": 200, "127.0.0.1:8081": 200, "127.9.9.9": 200, "[::1]:8081": 200, "::1": 200,
 		"": 403, "evil.example": 403, "evil.example:8081": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
 		"10.0.0.1": 403, "0.0.0.0": 403, "[fe80::1]": 403, "127.0.0.1@evil.example": 403,
 	} {
 		for _, path := range []string{"/", couch, interactions} {
-			req, err := http.NewRequest("GET", h.url+path, nil)
+			req, err := http.NewRequest("GET", h.url+ofRaw(path), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			rec := httptest.NewRecorder()
 			req.Host = host
-			h.handler().ServeHTTP(rec, req)
+			handler.ServeHTTP(rec, h.identified(req))
 			if rec.Code != want {
 				t.Errorf("Host: %s is answered %d, want %d", host, rec.Code, want)
 			}
@@ -124,7 +126,7 @@ func FuzzQuery(f *testing.F) {
 	for slot := range 3 {
 		h.come(20, testStart.Add(-time.Duration(slot)*20*time.Minute))
 	}
-	handler := h.handler()
+	handler := h.door
 	cursor := h.get(asJSON, interactions, "limit", "10").page(f).Next
 	now := strconv.FormatInt(ms(testStart), 10)
 	f.Add(uint8(0), "raw", now, "", "7", cursor)
@@ -136,6 +138,9 @@ func FuzzQuery(f *testing.F) {
 	accepts := []string{asJSON, asNDJSON, asCSV, asParquet, "", couch, couch + "/count", couch + "/last"}
 	f.Fuzz(func(t *testing.T, format uint8, dataset, from, to, limit, cursor string) {
 		accept := accepts[int(format)%len(accepts)]
+		if dataset == "" {
+			dataset = "raw"
+		}
 		values, path := url.Values{"dataset": {dataset}, "from": {from}, "to": {to}, "limit": {limit}, "cursor": {cursor}}, interactions
 		if strings.HasPrefix(accept, couch) {
 			values, path, accept = url.Values{"start": {from}, "end": {to}}, accept, ""
@@ -144,7 +149,7 @@ func FuzzQuery(f *testing.F) {
 		req.Host, req.URL.RawQuery = "localhost", values.Encode()
 		req.Header.Set("Accept", accept)
 		rec := httptest.NewRecorder()
-		handler.ServeHTTP(rec, req)
+		handler.ServeHTTP(rec, h.identified(req))
 		switch a := (answer{rec.Result(), rec.Body.Bytes()}); a.StatusCode {
 		case http.StatusOK:
 			if accept == asNDJSON {

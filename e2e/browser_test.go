@@ -146,7 +146,7 @@ func (d demo) start() {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	d.cmd, d.exited = cmd, exited
+	d.cmd, d.exited, d.bearer = cmd, exited, ""
 	d.eventually(time.Minute, "the demo is ready", func() bool {
 		if d.hasExited() {
 			d.tb.Fatal("brine demo ended before it was ready")
@@ -177,7 +177,7 @@ func (i interaction) names() (names []string) {
 func (d demo) read() []byte {
 	d.tb.Helper()
 	from := time.Now().Add(-time.Hour).UnixMilli()
-	return d.get(fmt.Sprintf("/api/v1/events/interaction?from=%d", from), "application/x-ndjson")
+	return d.get(fmt.Sprintf("/api/v1/events/interaction?dataset=raw&from=%d", from), "application/x-ndjson")
 }
 
 // waitForRow waits until the row of an id can be read: simulated users send theirs all the time.

@@ -308,12 +308,12 @@ func (s *secrets) readBadly(t *testing.T, b *brine) {
 		}
 		req.Header.Set("Cookie", who)
 		req.Header.Set("User-Agent", who)
-		res, err := plain.Do(req)
+		res, err := plain.Do(b.identify(req))
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode/100 != 4 {
+		if res.StatusCode/100 != 4 || res.StatusCode == http.StatusUnauthorized {
 			t.Errorf("%s is answered %s", path, res.Status)
 		}
 	}

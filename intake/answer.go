@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"brine/door"
 )
 
 // retryAfter is when a client may come again after a 503, in seconds.
@@ -47,7 +49,9 @@ type blobError struct {
 
 func (s *Server) answer(w http.ResponseWriter, status int, body []byte) {
 	s.stats.answered(status)
-	w.Header()["Content-Type"] = typeJSON
+	h := w.Header()
+	h["Content-Type"] = typeJSON
+	door.NoSniff(h)
 	w.WriteHeader(status)
 	w.Write(body)
 }

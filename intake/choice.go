@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 	"time"
+
+	"brine/door"
 )
 
 // optOutLife is how long a no is remembered: 400 days, the longest that browsers keep a cookie.
@@ -45,6 +47,7 @@ func (s *Server) privacy(w http.ResponseWriter, r *http.Request) { s.page(w, r, 
 // page is limited as events are, since writing one takes as long as many of those. A choice is not: a no is never too much.
 func (s *Server) page(w http.ResponseWriter, r *http.Request, v Visitor) {
 	if !s.limited(w, r, s.Now()) {
+		door.SetPageHeaders(w.Header(), r)
 		s.Privacy(w, r, v)
 	}
 }
@@ -164,11 +167,11 @@ func (s *Server) chooseByJSON(w http.ResponseWriter, r *http.Request) {
 
 // choose sets the cookie of a no, and takes the session's away; or it clears the cookie of a no.
 func (s *Server) choose(w http.ResponseWriter, r *http.Request, optedOut bool) {
-	no := &http.Cookie{Name: optOutCookie, Path: "/", MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: s.overTLS(r)}
+	no := &http.Cookie{Name: optOutCookie, Path: "/", MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: s.TrustedProxies.OverTLS(r)}
 	if optedOut {
 		no.Value, no.MaxAge = "1", int(optOutLife.Seconds())
 		http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: sessionPath, MaxAge: -1,
-			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.overTLS(r)})
+			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.TrustedProxies.OverTLS(r)})
 	}
 	http.SetCookie(w, no)
 }

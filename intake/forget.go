@@ -32,7 +32,7 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request) {
 		s.refuseBody(w, err)
 		return
 	}
-	unit, err := readUnit(body)
+	unit, err := ReadUnit(body)
 	switch {
 	case err != nil:
 		s.refuse(w, http.StatusBadRequest, err.Error())
@@ -54,8 +54,8 @@ func (s *Server) cannotForget(w http.ResponseWriter) {
 
 var errForget = errors.New(`send {"unit": install id}, a string or an integer, and nothing else`)
 
-// readUnit reads {"unit": install id}. An id that is an integer is its decimal text.
-func readUnit(body []byte) (string, error) {
+// ReadUnit reads {"unit": install id}. An id that is an integer is its decimal text.
+func ReadUnit(body []byte) (string, error) {
 	var asked struct {
 		Unit any `json:"unit"`
 	}

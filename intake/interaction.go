@@ -60,7 +60,7 @@ func (s *Server) limited(w http.ResponseWriter, r *http.Request, now time.Time) 
 	if s.limiter == nil {
 		return false
 	}
-	wait := s.limiter.allow(s.clientAddr(r), now)
+	wait := s.limiter.allow(s.TrustedProxies.ClientAddr(r), now)
 	if wait > 0 {
 		s.tooMany(w, wait)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
+
+	"brine/door"
 )
 
 // library serves the browser library, to pages of any origin: it holds no secret and reads no cookie.
@@ -18,7 +20,7 @@ func (s *Server) library(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "public, max-age=3600")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
+	door.NoSniff(h)
 	h.Set("SourceMap", "/brine.js.map")
 	if strings.Contains(r.Header.Get("If-None-Match"), s.libraryID) {
 		s.stats.answered(http.StatusNotModified)

@@ -1,6 +1,6 @@
 // Package intake is the public door: an [http.Handler] that browsers send their events to.
 //
-// It imports the event package and nothing else of the house. Requests come in; groups of
+// It imports event and door, and nothing else of the house. Requests come in; groups of
 // records in Brine's own encoding go out, through [Server.Append], which cmd/brine sets to the
 // event log. An answer of success is given only when Append has returned, so it means stored.
 // Nothing that tells who a client is goes further than the request: no address, user agent
@@ -13,10 +13,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
+	"brine/door"
 	"brine/event"
 )
 
@@ -60,7 +60,7 @@ type Server struct {
 	Origins []string
 
 	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
-	TrustedProxies []netip.Prefix
+	TrustedProxies door.Proxies
 
 	// DNT tells whether "DNT: 1" opts out, as "Sec-GPC: 1" and the cookie always do.
 	DNT bool

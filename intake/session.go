@@ -61,7 +61,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) string {
 		Path:     sessionPath,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
-		Secure:   s.overTLS(r),
+		Secure:   s.TrustedProxies.OverTLS(r),
 	})
 	return session
 }

@@ -217,8 +217,13 @@ func (l *Lake) countIn(ctx context.Context, conn *duck.Conn, q Query, files []*F
 	if len(files) == 0 {
 		return 0, nil
 	}
-	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s >= %d AND %[2]s < %[4]d",
+	return number(ctx, conn, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s >= %d AND %[2]s < %[4]d",
 		l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To))
+}
+
+// number runs a query whose answer is one number: of a COPY it is that of the rows.
+func number(ctx context.Context, conn *duck.Conn, sql string) (n int64, err error) {
+	rows, err := conn.Query(ctx, sql)
 	if err != nil {
 		return 0, err
 	}
@@ -229,19 +234,19 @@ func (l *Lake) countIn(ctx context.Context, conn *duck.Conn, q Query, files []*F
 	return n, rows.Err()
 }
 
-// Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder.
-func (l *Lake) Export(ctx context.Context, q Query, path string) error {
+// Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder, and tells how many rows it holds.
+func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, err error) {
 	conn, done, err := l.readConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer done()
 	ctx, ended := l.reading(ctx)
 	defer ended()
 	if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
-		return err
+		return 0, err
 	}
-	return l.again(ctx, conn, func() ([]*File, error) {
+	err = l.again(ctx, conn, func() ([]*File, error) {
 		files, err := l.withFooters(ctx, conn, q.Table)
 		if err != nil {
 			return files, err
@@ -251,6 +256,8 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) error {
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
 				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}
-		return files, conn.Exec(ctx, quick.copyTo(source, path))
+		rows, err = number(ctx, conn, quick.copyTo(source, path))
+		return files, err
 	})
+	return rows, err
 }

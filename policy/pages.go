@@ -41,7 +41,7 @@ var (
 	page = template.Must(template.New("page").Parse(pageText))
 )
 
-// security are the headers of every page: nothing is loaded, run or framed, and the form goes nowhere else.
+// security are the headers of every page beside those that the public door sets: nothing is loaded, run or framed, and the form goes nowhere else.
 var security = map[string]string{
 	"Content-Security-Policy": "default-src 'none'; style-src '" + hash(style) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 	"X-Content-Type-Options":  "nosniff",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"brine/config"
 	"brine/event"
 	"brine/sanitize"
@@ -71,6 +73,8 @@ func (c *checkCmd) check() (report, error) {
 	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
 		return report{}, err
 	}
+	r.checkTLS(cfg)
+	r.Warnings.Sort()
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
 }
@@ -94,7 +98,7 @@ func (c *checkCmd) print(g *globals, r report) error {
 		return json.NewEncoder(g.stdout).Encode(r)
 	}
 	if r.OK {
-		fmt.Fprintf(g.stdout, "config ok: %d streams, %d schemas\n", r.Streams, r.Schemas)
+		fmt.Fprintf(g.stdout, "config ok: %s, %s\n", english.Plural(r.Streams, "stream", ""), english.Plural(r.Schemas, "schema", ""))
 	} else {
 		fmt.Fprintln(g.stdout, r.Mistakes)
 	}

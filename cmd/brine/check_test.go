@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		code  int
 		says  string
 	}{
-		{"NoFile", nil, exitOK, "config ok: 1 streams, 1 schemas\n"},
+		{"NoFile", nil, exitOK, "config ok: 1 stream, 1 schema\n"},
 		{"OK", map[string]string{
 			"brine.yaml":           "streams: {app: {schema: /app/session}}",
 			"schemas/session.yaml": appSchema,

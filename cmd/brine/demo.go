@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"time"
 
+	"brine/client"
 	"brine/config"
+	"brine/door"
 	"brine/event"
 	"brine/simulate"
 )
@@ -33,18 +36,14 @@ Example:
 const (
 	demoDays   = 7
 	demoPerDay = 3000
-	demoPause  = 2 * time.Second // mean time between two simulated users
+	demoTime   = 365 * 24 * time.Hour // of its guest: as long as it runs
+	demoPause  = 2 * time.Second      // mean time between two simulated users
 )
 
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
 	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist = c.Data, c.Public, c.Private, "", ""
-	for name, addr := range map[string]string{"public": c.Public, "private": c.Private} {
-		if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
-			return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
-		}
-	}
 	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {
@@ -64,19 +63,36 @@ func (c *demoCmd) Run(g *globals) error {
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
 	err = h.serve(g.ctx, func() {
-		fmt.Fprintf(g.stdout, demoText, c.Public, c.Private, c.Private, c.Data)
+		guest := h.invite("demo", demoTime)
+		fmt.Fprintf(g.stdout, demoText, c.Public, guest.Link, guest.Token, c.Private, c.Private, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
 	return closeWith(h, err)
 }
 
+func onLoopback(name, addr string) error {
+	if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("--%s %s: the demo opens its doors on loopback only, like 127.0.0.1:8080", name, addr)
+	}
+	return nil
+}
+
+// demoPage is the page with the dialog. It takes everything from its own origin, and sends there alone.
+func demoPage() http.Handler {
+	return door.Pages(http.FileServerFS(client.Demo()),
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+}
+
 const demoText = `
 Brine is running.
 
   Click through a sign-in dialog     http://%s/demo/
-  See what it stored (5 s later)     curl http://%s/wsapi/interaction_data/last
-  Read all of it as a stream         curl -H 'Accept: application/x-ndjson' http://%s/api/v1/events/interaction
+  Look at it, signed in (once)       %s
+
+  On a command line                  T='Authorization: Bearer %s'
+  See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
+  Read all of it as a stream         curl -H "$T" -H 'X-Purpose: demo' -H 'Accept: application/x-ndjson' 'http://%s/api/v1/events/interaction?dataset=raw'
   How things stand                   bin/brine status --data %s
 
 A few simulated users sign in every few seconds. Kill this process as hard as you like

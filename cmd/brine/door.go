@@ -9,27 +9,33 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
+
+	"brine/door"
 )
 
-// door is one listener and what answers on it.
-type door struct {
+// entrance is a door: one listener and what answers on it.
+type entrance struct {
 	name     string
 	addr     string
+	tls      *door.Certificate // nil: it speaks none
+	most     int               // connections at once
 	listener net.Listener
 	server   *http.Server
 	requests inFlight
 	cancel   context.CancelFunc // ends the contexts of its requests
 }
 
-// newDoor makes a door that is not open yet.
-func newDoor(name, addr string, server *http.Server) *door {
+// newEntrance makes a door that is not open yet.
+func newEntrance(name, addr string, server *http.Server) *entrance {
 	ctx, cancel := context.WithCancel(context.Background())
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
-	return &door{name: name, addr: addr, server: server, cancel: cancel}
+	return &entrance{name: name, addr: addr, server: server, cancel: cancel}
 }
 
 // counted lets the door's close wait until its handlers have returned, for those that use the lake.
-func (d *door) counted() *door {
+func (d *entrance) counted() *entrance {
 	d.server.Handler = d.requests.count(d.server.Handler)
 	return d
 }
@@ -37,16 +43,13 @@ func (d *door) counted() *door {
 // openDoors listens everywhere before anything is served or made. The doors are closed with the house.
 func (h *house) openDoors() (err error) {
 	h.onClose(h.closeListeners)
-	for _, d := range []*door{
-		newDoor("public", h.cfg.Public.Addr, newServer(h.intake.Handler())),
-		newDoor("private", h.cfg.Private.Addr, newServer(h.console.Handler())).counted(),
-	} {
-		if d.listener, err = net.Listen("tcp", d.addr); err != nil {
+	for _, d := range []*entrance{h.publicDoor(), h.privateDoor()} {
+		if err := d.listen(); err != nil {
 			return fmt.Errorf("open the %s door: %w (is another program on this address? change %s)", d.name, err, h.addrSetting(d.name))
 		}
 		h.doors = append(h.doors, d)
 	}
-	d := newDoor("socket", "", &http.Server{Handler: h.socketHandler()}).counted()
+	d := newEntrance("socket", "", &http.Server{Handler: h.socketHandler()}).counted()
 	if d.listener, err = h.data.listen(); err != nil {
 		return err
 	}
@@ -54,12 +57,44 @@ func (h *house) openDoors() (err error) {
 	return nil
 }
 
-// addrSetting is where a door's address is set.
-func (h *house) addrSetting(door string) string {
-	if h.demo {
-		return "--" + door
+// publicPatience is how long a client of the public door may take to receive an answer.
+const publicPatience = time.Minute
+
+// publicDoor is the door of browsers and apps. Its answers are short, so they have a deadline.
+func (h *house) publicDoor() *entrance {
+	server := newServer(h.intake.Handler())
+	server.WriteTimeout = publicPatience
+	d := newEntrance("public", h.cfg.Public.Addr, server)
+	d.tls, d.most = h.certificates["public"], h.cfg.Public.MaxConnections
+	return d
+}
+
+// privateDoor is the door of readers. A read lasts as long as its client goes on taking rows (see package console).
+func (h *house) privateDoor() *entrance {
+	d := newEntrance("private", h.cfg.Private.Addr, newServer(h.console.Handler())).counted()
+	d.tls, d.most = h.certificates["private"], h.cfg.Private.MaxConnections
+	return d
+}
+
+// listen takes the door's address. One connection more than the door may have waits in the system's queue.
+func (d *entrance) listen() (err error) {
+	d.listener, err = net.Listen("tcp", d.addr)
+	if err != nil {
+		return err
 	}
-	return door + ".addr"
+	d.listener = netutil.LimitListener(d.listener, d.most)
+	if d.tls != nil {
+		d.server.TLSConfig = d.tls.TLS()
+	}
+	return nil
+}
+
+// addrSetting is where a door's address is set.
+func (h *house) addrSetting(name string) string {
+	if h.demo {
+		return "--" + name
+	}
+	return name + ".addr"
 }
 
 // closeListeners frees what was listened on and never served; those of a server are closed already.
@@ -71,17 +106,20 @@ func (h *house) closeListeners() error {
 	return nil
 }
 
-// newServer bounds how long a request may take to arrive. An answer is not bounded: those of the
-// public door fit into a socket's buffer, and a read may last. Headers and body share one
-// deadline, so that it is set once for each request.
+// newServer bounds how long a request may take to arrive, and how much its headers may hold. Headers and body share one
+// deadline, so that it is set once for each request; a TLS handshake has as long.
 func newServer(handler http.Handler) *http.Server {
 	const arrival = 20 * time.Second
 	return &http.Server{Handler: handler, ReadHeaderTimeout: arrival, ReadTimeout: arrival, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)} // net/http's lines hold client addresses
 }
 
-func (d *door) serve() error {
-	if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+func (d *entrance) serve() error {
+	serve := d.server.Serve
+	if d.tls != nil {
+		serve = func(l net.Listener) error { return d.server.ServeTLS(l, "", "") }
+	}
+	if err := serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the %s door: %w", d.name, err)
 	}
 	return nil
@@ -91,7 +129,7 @@ func (d *door) serve() error {
 const doorGrace = 5 * time.Second
 
 // close returns when nothing works for this door any more: what has not ended within the grace is cut off.
-func (d *door) close() (err error) {
+func (d *entrance) close() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), doorGrace)
 	defer cancel()
 	if d.server.Shutdown(ctx) != nil {

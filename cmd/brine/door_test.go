@@ -21,7 +21,7 @@ import (
 // A handler whose connection was closed is waited for, and its context has ended.
 func TestDoorWaitsForItsHandlers(t *testing.T) {
 	began, returned := make(chan bool), false
-	d := newDoor("private", "", &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	d := newEntrance("private", "", &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		began <- true
 		<-r.Context().Done()
 		returned = true

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"brine/access/audit"
+	"brine/access/gate"
 	"brine/client"
 	"brine/config"
 	"brine/console"
@@ -40,12 +42,16 @@ type house struct {
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
 	intake    *intake.Server
+	audit     *audit.Log
+	gate      *gate.Gate
 	console   *console.Server
 	policy    *publishedPolicy
-	doors     []*door
-	stop      []func() error // in the order of starting
-	demo      bool
-	broken    atomic.Pointer[error] // what is wrong with the config file since it changed
+	doors     []*entrance
+
+	certificates certificates
+	stop         []func() error // in the order of starting
+	demo         bool
+	broken       atomic.Pointer[error] // what is wrong with the config file since it changed
 }
 
 // houseOptions are what serve and demo differ in.
@@ -66,6 +72,9 @@ func openHouse(ctx context.Context, cfg *config.Config, registry *event.Registry
 
 func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptions) (err error) {
 	if h.streams, err = openStreams(h.cfg, registry); err != nil {
+		return err
+	}
+	if h.certificates, err = openCertificates(h.cfg); err != nil {
 		return err
 	}
 	if h.data, err = openDataDir(h.cfg.Data); err != nil {
@@ -94,8 +103,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openIntake(); err != nil {
 		return err
 	}
-	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: func() any { return h.status(ctx) }}
-	return nil
+	return h.openConsole(func() any { return h.status(ctx) })
 }
 
 func (h *house) openIntake() error {
@@ -120,7 +128,7 @@ func (h *house) openIntake() error {
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
 	if h.demo {
-		h.intake.Demo = http.StripPrefix("/demo", http.FileServerFS(client.Demo()))
+		h.intake.Demo = http.StripPrefix("/demo", demoPage())
 	}
 	if err := h.intake.Open(); err != nil {
 		return err
@@ -131,7 +139,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "salts": h.rotator.Err}
+	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "salts": h.rotator.Err, "tls": h.certificates.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.

@@ -12,8 +12,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -34,6 +36,7 @@ type cli struct {
 	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
 	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
+	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens of scripts."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
@@ -77,31 +80,48 @@ func run(args []string, g *globals) int {
 		return exitFailed
 	default:
 		fmt.Fprintln(g.stderr, "brine:", err)
+		if errors.As(err, new(wrongUse)) {
+			return exitUsage
+		}
 		return exitFailed
 	}
 }
 
-// parse reads the command line. It is done with it after --help and after a mistake, which it tells.
+// parse reads the command line. It is done with it after --help and after a mistake, which it tells. No command
+// at all is a mistake too, so that a script does not take it for a success; people get the help.
 func parse(args []string, g *globals) (command *kong.Context, code int, done bool) {
 	var flags cli
 	parser, err := kong.New(&flags,
 		kong.Name("brine"),
 		kong.Description("A KPI backend that forgets who the users were."),
 		kong.Vars{"languages": strings.Join(policy.Languages(), " or ")},
-		kong.Writers(g.stdout, g.stderr),
+		kong.Writers(helpTo(args, g), g.stderr),
+		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(timeFlag)),
 		kong.Exit(func(int) { done = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
 		panic(err) // the struct of a command has a wrong tag
 	}
+	if len(args) == 0 {
+		_, _ = parser.Parse([]string{"--help"})
+		return nil, exitUsage, true
+	}
 	command, err = parser.Parse(args)
 	if done { // by --help
 		return nil, exitOK, true
 	}
 	if err != nil {
-		fmt.Fprintf(g.stderr, "brine: %v\nTry brine --help.\n", err)
+		tellMistake(g.stderr, args, err)
 		return nil, exitUsage, true
 	}
 	return command, exitOK, false
+}
+
+// helpTo is where the help goes: where it was not asked for, beside what a script may read.
+func helpTo(args []string, g *globals) io.Writer {
+	if len(args) == 0 {
+		return g.stderr
+	}
+	return g.stdout
 }

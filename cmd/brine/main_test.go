@@ -22,7 +22,7 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{"", exitUsage, `expected one of`},
+		{"", exitUsage, `Commands:`},
 		{"chek", exitUsage, `did you mean "check"?`},
 		{"check --confg brine.yaml", exitUsage, `did you mean "--config"?`},
 		{"check brine.yaml", exitUsage, `unexpected argument`},
@@ -35,6 +35,47 @@ func TestUsage(t *testing.T) {
 		stdout, stderr, code := brine(t, strings.Fields(c.line)...)
 		if code != c.code || !strings.Contains(stdout+stderr, c.says) || (code == exitOK) != (stderr == "") {
 			t.Errorf("brine %s: exit code %d\n%s%s", c.line, code, stdout, stderr)
+		}
+	}
+}
+
+// What cannot be is wrong use, and the message says what can.
+func TestWrongUse(t *testing.T) {
+	inFolder(t, map[string]string{"data/lock": ""})
+	for line, says := range map[string]string{
+		"policy --lang fr":                                               "--lang fr: no such language (there are en, de)",
+		"policy --diff old.yaml --html":                                  "--diff prints text",
+		"demo --public 0.0.0.0:1":                                        "--public 0.0.0.0:1: the demo opens its doors on loopback only, like 127.0.0.1:8080",
+		"demo --private example.org:1":                                   "--private example.org:1: the demo",
+		"simulate --days=-1":                                             "--days=-1: give at least 1",
+		"simulate --per-day=0":                                           "--per-day=0: give at least 1",
+		"simulate --installs=-2":                                         "--installs=-2: give at least 0",
+		"simulate --end now":                                             `"now" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
+		"sanitize --tighten --backfill":                                  "--tighten is for all that is sanitized",
+		"sanitize --from yesterday":                                      `"yesterday" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
+		"purge --now=2026-11-21":                                         `"2026-11-21" is no time`,
+		"read interaction --from yesterday --data data":                  "from is neither milliseconds since the epoch nor a time like",
+		"read interaction --from 2 --to 1 --data data":                   "from is later than to",
+		"sanitize --from 2026-11-02T00:00:00Z --to 2026-11-01T00:00:00Z": "--from is not before --to",
+	} {
+		stdout, stderr, code := brine(t, strings.Fields(line)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, says) || strings.Contains(stderr, "parsing time") {
+			t.Errorf("brine %s: exit code %d\n%s%s", line, code, stdout, stderr)
+		}
+	}
+}
+
+// An install id that was given where it does not belong is not printed again, for a log keeps what a command prints.
+func TestEraseEchoesNoID(t *testing.T) {
+	const id = "2d1f9be0a71d4e0f8a3b6c5d7e9f1a2b"
+	for _, line := range []string{"erase " + id, "erase --unit=" + id, "erase --unit " + id, "erase --" + id, "erase -- " + id, "erase -x" + id,
+		"erase --json=" + id, "erase --data --" + id, "erase --receipt x" + id} {
+		stdout, stderr, code := brine(t, strings.Fields(line)...)
+		if code == exitOK || stdout != "" || stderr == "" || strings.Contains(stderr, id) {
+			t.Errorf("brine %s: exit code %d\n%s%s", line, code, stdout, stderr)
+		}
+		if !strings.Contains(line, "--receipt") && (code != exitUsage || !strings.Contains(stderr, "standard input")) {
+			t.Errorf("brine %s: exit code %d\n%s", line, code, stderr)
 		}
 	}
 }

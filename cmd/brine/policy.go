@@ -31,9 +31,9 @@ Examples:
 
 // Run prints.
 func (c *policyCmd) Run(g *globals) error {
-	l, ok := policy.InLanguage(c.Lang)
-	if !ok {
-		return fmt.Errorf("--lang %s: no such language (there are %s)", c.Lang, strings.Join(policy.Languages(), ", "))
+	l, err := c.language()
+	if err != nil {
+		return err
 	}
 	p, turn, err := configuredPolicy(c.path())
 	if err != nil {
@@ -59,6 +59,14 @@ func (c *policyCmd) Run(g *globals) error {
 	return err
 }
 
+func (c *policyCmd) language() (*policy.Language, error) {
+	l, ok := policy.InLanguage(c.Lang)
+	if !ok {
+		return nil, fmt.Errorf("--lang %s: no such language (there are %s)", c.Lang, strings.Join(policy.Languages(), ", "))
+	}
+	return l, nil
+}
+
 // configuredPolicy is the policy that a config file makes, and when its salts turn next.
 func configuredPolicy(path string) (p *policy.Policy, turn time.Time, err error) {
 	cfg, registry, err := load(path)
@@ -79,9 +87,6 @@ func configuredPolicy(path string) (p *policy.Policy, turn time.Time, err error)
 }
 
 func (c *policyCmd) diff(g *globals, p *policy.Policy, l *policy.Language) error {
-	if c.HTML {
-		return fmt.Errorf("--diff prints text, or with --json JSON")
-	}
 	old, _, err := configuredPolicy(c.Diff)
 	if err != nil {
 		return err

@@ -104,8 +104,8 @@ func TestPolicyCommand(t *testing.T) {
 		{"policy --diff brine.yaml --json", exitOK, []string{`{"changes":[]}`}},
 		{"policy --diff bad.yaml", exitFailed, []string{"bad.yaml:1: polici: unknown key (did you mean policy?)"}},
 		{"policy --diff nowhere.yaml", exitFailed, []string{"nowhere.yaml: no such file"}},
-		{"policy --diff old.yaml --html", exitFailed, []string{"--diff prints text"}},
-		{"policy --lang xx", exitFailed, []string{"--lang xx: no such language (there are en, de)"}},
+		{"policy --diff old.yaml --html", exitUsage, []string{"--diff prints text"}},
+		{"policy --lang xx", exitUsage, []string{"--lang xx: no such language (there are en, de)"}},
 		{"policy --json --html", exitUsage, []string{"can't be used together"}},
 	} {
 		stdout, stderr, code := brine(t, strings.Fields(c.line)...)

@@ -78,7 +78,7 @@ func (c *readCmd) Run(g *globals) (err error) {
 		}
 	}()
 	out := &answer{out: g.stdout, header: http.Header{}, status: http.StatusOK}
-	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Handler().ServeHTTP(out, c.request(g))
+	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Local().ServeHTTP(out, c.request(g))
 	return out.err()
 }
 
@@ -125,7 +125,10 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 func (a *answer) err() error {
-	if a.status >= http.StatusBadRequest {
+	if a.status == http.StatusBadRequest {
+		return wrongUse{errors.New(reasonOf(a.reason))}
+	}
+	if a.status > http.StatusBadRequest {
 		return errors.New(reasonOf(a.reason))
 	}
 	return nil

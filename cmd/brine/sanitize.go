@@ -58,9 +58,6 @@ type sanitized struct {
 
 // Run sanitizes, or has the brine that serves do it.
 func (c *sanitizeCmd) Run(g *globals) error {
-	if c.Tighten && (c.Stale || c.Backfill || c.Stream != "" || !c.From.IsZero() || !c.To.IsZero()) {
-		return errors.New("--tighten is for all that is sanitized: give it no other wish than --dry-run")
-	}
 	cfg, streams, err := c.loadExisting()
 	if err != nil {
 		return err

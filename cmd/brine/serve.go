@@ -21,7 +21,7 @@ type serveCmd struct {
 // Help is shown below the flags.
 func (*serveCmd) Help() string {
 	return `Opens the public door (events come in) and the private door (events are read), until SIGINT or SIGTERM.
-SIGHUP, or a change of the file or of the allowlist, reads sample rates and the allowlist anew.
+SIGHUP, or a change of one of their files, reads sample rates, the allowlist and certificates anew.
 
 Example:
   brine serve --config /etc/brine/brine.yaml`
@@ -49,6 +49,7 @@ func (c *serveCmd) Run(g *globals) error {
 	}
 	err = h.serve(g.ctx, func() {
 		logger.Info("ready", "public", cfg.Public.Addr, "private", cfg.Private.Addr, "after", time.Since(began).Round(time.Millisecond))
+		h.tellSetup(g)
 	})
 	stopWatch()
 	logger.Info("stopped")
@@ -86,6 +87,7 @@ func closeWith(h *house, err error) error {
 func (h *house) watchConfig() (stop func(), err error) {
 	return h.cfg.Watch(func(next *config.Config) {
 		h.broken.Store(nil)
+		h.renewCertificates()
 		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
 		}
@@ -99,6 +101,7 @@ func (h *house) watchConfig() (stop func(), err error) {
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
 	}, func(err error) {
 		h.broken.Store(&err)
+		h.renewCertificates()
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})
 }

@@ -1,4 +1,4 @@
-package intake
+package door
 
 import (
 	"net/http"
@@ -6,12 +6,15 @@ import (
 	"strings"
 )
 
-// clientAddr is the address that the rate limit goes by; it is neither kept nor logged.
+// Proxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count.
+type Proxies []netip.Prefix
+
+// ClientAddr is the address that limits go by; it is neither kept nor logged.
 // X-Forwarded-For counts only as far as trusted proxies wrote it: the client is its rightmost
 // address that is no trusted proxy. A peer without an address (a Unix socket) gives the zero Addr.
-func (s *Server) clientAddr(r *http.Request) netip.Addr {
+func (p Proxies) ClientAddr(r *http.Request) netip.Addr {
 	client := peerAddr(r)
-	if !s.trusts(client) {
+	if !p.trust(client) {
 		return client
 	}
 	lines := r.Header["X-Forwarded-For"]
@@ -24,7 +27,7 @@ func (s *Server) clientAddr(r *http.Request) netip.Addr {
 				return client
 			}
 			client = addr.Unmap().WithZone("")
-			if !s.trusts(client) {
+			if !p.trust(client) {
 				return client
 			}
 		}
@@ -32,17 +35,17 @@ func (s *Server) clientAddr(r *http.Request) netip.Addr {
 	return client
 }
 
-// overTLS tells whether the browser spoke TLS, to this door or to a trusted proxy before it.
-func (s *Server) overTLS(r *http.Request) bool {
+// OverTLS tells whether the browser spoke TLS, to this door or to a trusted proxy before it.
+func (p Proxies) OverTLS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return s.trusts(peerAddr(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return p.trust(peerAddr(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-func (s *Server) trusts(addr netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
-		if p.Contains(addr) {
+func (p Proxies) trust(addr netip.Addr) bool {
+	for _, network := range p {
+		if network.Contains(addr) {
 			return true
 		}
 	}

@@ -1,0 +1,116 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"brine/access"
+	"brine/access/tokens"
+)
+
+// identify says who asks, with the roles that they have now. A request that shows a token is judged by it alone.
+func (g *Gate) identify(w http.ResponseWriter, r *http.Request) (Person, error) {
+	if shown, ok := r.Header["Authorization"]; ok {
+		return g.byToken(r, shown)
+	}
+	return g.bySession(w, r)
+}
+
+const howToGetIn = "log in at /login, or send a token: Authorization: Bearer brine_…"
+
+func (g *Gate) bySession(w http.ResponseWriter, r *http.Request) (p Person, err error) {
+	cookie := g.cookie(r)
+	if cookie == "" {
+		return p, unauthorized("this door is for people with a role: " + howToGetIn)
+	}
+	name, ok := g.sessions.use(cookie)
+	if !ok {
+		g.dropCookie(w, g.sessionCookie())
+		return p, unauthorized("the session has ended: " + howToGetIn)
+	}
+	roles, err := g.roles(r.Context(), name)
+	if errors.Is(err, access.ErrDenied) {
+		g.sessions.end(cookie)
+		g.dropCookie(w, g.sessionCookie())
+		return p, unauthorized("the session has ended, because the directory gives this person no role: " + howToGetIn)
+	}
+	if err != nil {
+		return p, g.unavailable(err)
+	}
+	return Person{Name: name, Roles: roles, Via: "session", cookie: cookie}, nil
+}
+
+// byToken knows whoever a token is of. Every token that does not work gets the same answer.
+func (g *Gate) byToken(r *http.Request, shown []string) (p Person, err error) {
+	text, ok := bearer(shown)
+	if !ok {
+		return p, unauthorized("the Authorization header is not understood; send one: Bearer and a token")
+	}
+	if p, ok = g.guests.byToken(text); ok && g.settingUp() {
+		return p, nil
+	}
+	t, err := g.find(text)
+	if errors.Is(err, tokens.ErrUnknown) {
+		g.record(r, Person{}, err.Error())
+		return Person{}, unauthorized(err.Error() + ": brine token create makes one")
+	}
+	if err != nil {
+		g.say("the file of tokens cannot be read", err)
+		return Person{}, &Error{Status: http.StatusServiceUnavailable, Reason: "tokens cannot be checked now, so none works; Brine's log says why", retry: 10}
+	}
+	p = Person{Name: t.Owner, Via: "token " + strconv.Itoa(t.Number)}
+	roles, err := g.roles(r.Context(), t.Owner)
+	if errors.Is(err, access.ErrDenied) || err == nil && roles.And(t.Set()) == 0 {
+		g.record(r, p, "the owner has none of the token's roles")
+		return p, unauthorized("the owner of this token has none of its roles any more")
+	}
+	if err != nil {
+		return p, g.unavailable(err)
+	}
+	p.Roles = roles.And(t.Set())
+	return p, nil
+}
+
+func bearer(shown []string) (text string, ok bool) {
+	if len(shown) != 1 {
+		return "", false
+	}
+	scheme, text, _ := strings.Cut(shown[0], " ")
+	return strings.TrimSpace(text), strings.EqualFold(scheme, "Bearer")
+}
+
+func (g *Gate) find(text string) (tokens.Token, error) {
+	if g.Tokens == nil || g.settingUp() {
+		return tokens.Token{}, tokens.ErrUnknown
+	}
+	t, unnoted, err := g.Tokens.Find(text)
+	if unnoted != nil {
+		g.say("the day of a token's use could not be noted", unnoted)
+	}
+	return t, err
+}
+
+// roles asks who has which roles now. Of several errors only ErrDenied says that somebody has none.
+func (g *Gate) roles(ctx context.Context, name string) (access.Roles, error) {
+	if g.settingUp() {
+		return g.guests.roles(name)
+	}
+	roles, err := g.Directory.Roles(ctx, name)
+	if err == nil && roles == 0 {
+		err = access.ErrDenied
+	}
+	return roles, err
+}
+
+func unauthorized(reason string) error {
+	return &Error{Status: http.StatusUnauthorized, Reason: reason}
+}
+
+// unavailable is the answer where the directory does not answer. Nobody is let in meanwhile.
+func (g *Gate) unavailable(err error) error {
+	g.say("the directory does not answer, so nobody is let in", err)
+	return &Error{Status: http.StatusServiceUnavailable, Reason: "the directory does not answer, so nobody is let in: try again later, or tell whoever runs Brine", retry: 10}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"brine/config"
+	"brine/door"
+)
+
+// certificates are those of the doors that have one, by the door's name.
+type certificates map[string]*door.Certificate
+
+// openCertificates reads those that the config names. What is wrong with any comes at once, as [config.Mistakes].
+func openCertificates(cfg *config.Config) (certificates, error) {
+	all := certificates{}
+	var mistakes config.Mistakes
+	for name, t := range map[string]config.TLS{"public": cfg.Public.TLS, "private": cfg.Private.TLS} {
+		if !t.On() {
+			continue
+		}
+		c, err := door.OpenCertificate(t.Cert, t.Key)
+		var fault *door.Fault
+		if errors.As(err, &fault) {
+			mistakes = append(mistakes, tlsMistake(cfg, name, fault))
+			continue
+		}
+		all[name] = c
+	}
+	if len(mistakes) > 0 {
+		mistakes.Sort()
+		return all, mistakes
+	}
+	return all, nil
+}
+
+// tlsMistake puts what is wrong with a file at the key that names it.
+func tlsMistake(cfg *config.Config, name string, f *door.Fault) config.Mistake {
+	return cfg.Mistake(name+".tls."+f.Key, f.What, f.Fix)
+}
+
+// checkTLS finds what is wrong with the doors' certificates, and warns of those that expire soon.
+func (r *report) checkTLS(cfg *config.Config) {
+	all, err := openCertificates(cfg)
+	var mistakes config.Mistakes
+	if errors.As(err, &mistakes) {
+		r.Mistakes = append(r.Mistakes, mistakes...)
+	}
+	for name, c := range all {
+		if f := c.Warning(time.Now()); f != nil {
+			r.Warnings = append(r.Warnings, tlsMistake(cfg, name, f))
+		}
+	}
+}
+
+// Err is what is wrong with any, for the heartbeat.
+func (all certificates) Err() error {
+	for name, c := range all {
+		if err := c.Err(); err != nil {
+			return errors.New("the certificate of the " + name + " door: " + err.Error())
+		}
+	}
+	return nil
+}
+
+// renewCertificates takes on what the files hold now; a pair that is broken leaves the one before in force.
+func (h *house) renewCertificates() {
+	for name, c := range h.certificates {
+		switch changed, err := c.Reload(); {
+		case err != nil:
+			h.logger.Error("the certificate's files are broken: the certificate before stays in force", "door", name, "err", err)
+		case changed:
+			h.logger.Info("a new certificate is in force", "door", name, "expires", c.Expires().UTC().Format(time.DateOnly))
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"brine/access"
+	"brine/access/audit"
+	"brine/access/gate"
+	"brine/access/tokens"
+	"brine/config"
+	"brine/console"
+	"brine/door"
+	"brine/erasure"
+	"brine/intake"
+)
+
+// The names of what access keeps in a data folder.
+const (
+	auditFolder = "audit"
+	tokensFile  = "tokens"
+)
+
+// everyRole is what a guest has, whom the terminal invites.
+var everyRole = access.RolesOf(access.Raw, access.Privacy)
+
+// setupTime is how long a guest stays before access is set up.
+const setupTime = time.Hour
+
+// openConsole opens the private door, with its gate and the audit.
+func (h *house) openConsole(status func() any) (err error) {
+	if h.audit, err = openAudit(h.cfg.Data, h.logger); err != nil {
+		return err
+	}
+	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger,
+		TLS: h.cfg.Private.TLS.On(), Client: door.Proxies(h.cfg.Private.TrustedProxies).ClientAddr}
+	if h.gate.Directory, h.gate.Empty, err = openDirectory(h.cfg); err != nil {
+		return err
+	}
+	if err := h.gate.Open(); err != nil {
+		return err
+	}
+	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status,
+		Gate: h.gate, Begin: h.beginRead, Audit: h.audit.Page, Erase: h.eraseFor, Receipt: h.receiptFor}
+	return h.console.Open()
+}
+
+// openDirectory opens the directory that the config names. Nobody can be known yet where it gives none, or where empty says that nobody is in it.
+func openDirectory(cfg *config.Config) (directory access.Directory, empty func() bool, err error) {
+	return nil, nil, nil
+}
+
+func openAudit(dataDir string, logger *slog.Logger) (*audit.Log, error) {
+	return audit.Open(audit.Options{Dir: filepath.Join(dataDir, auditFolder), Logger: logger})
+}
+
+func (h *house) beginRead(r audit.Record) (end func(int64, string) error, err error) {
+	read, err := h.audit.BeginRead(r)
+	if err != nil {
+		return nil, err
+	}
+	return read.End, nil
+}
+
+func openTokens(dataDir string) *tokens.File {
+	return tokens.Open(filepath.Join(dataDir, tokensFile), time.Now)
+}
+
+// eraseFor takes a request to erase from the private door.
+func (h *house) eraseFor(body []byte) (any, error) {
+	unit, err := intake.ReadUnit(body)
+	if err != nil {
+		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
+	}
+	number, err := h.erasures.Accept(unit, false)
+	switch {
+	case errors.Is(err, erasure.ErrUnit):
+		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
+	case errors.Is(err, erasure.ErrFull):
+		return nil, &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
+	case err != nil:
+		return nil, err
+	}
+	return h.receiptFor(number)
+}
+
+func (h *house) receiptFor(number string) (any, error) {
+	receipt, err := h.erasures.Receipt(number)
+	if errors.Is(err, erasure.ErrNoReceipt) {
+		return nil, &gate.Error{Status: http.StatusNotFound, Reason: err.Error()}
+	}
+	return receipt, err
+}
+
+// setup is what lets whoever sits at the machine in, before access is set up.
+type setup struct {
+	Token   string    `json:"token"`
+	Link    string    `json:"link"`    // signs in once, within 10 minutes
+	Expires time.Time `json:"expires"` // of the token, and of what the link gives
+}
+
+// errSetUp is for who asks for a guest's token where people are known.
+var errSetUp = errors.New("access is set up: log in, or make a token with brine token create")
+
+func (h *house) setup() (s setup, err error) {
+	if !h.gate.SettingUp() {
+		return s, errSetUp
+	}
+	rec := audit.Record{Action: audit.Token, Who: "brine", Outcome: "ok", Note: "a token of setup, with all roles, for one hour"}
+	if _, err := h.audit.Append(rec); err != nil {
+		return s, err
+	}
+	return h.invite("setup", setupTime), nil
+}
+
+// invite lets a guest in. Its token and link are for the terminal: they are never logged.
+func (h *house) invite(name string, lasts time.Duration) setup {
+	token, path := h.gate.Invite(name, everyRole, lasts)
+	return setup{token, h.privateURL() + path, time.Now().Add(lasts).UTC().Truncate(time.Second)}
+}
+
+// privateURL is how this machine reaches the private door.
+func (h *house) privateURL() string {
+	if h.cfg.Private.TLS.On() {
+		return "https://" + h.cfg.Private.Addr
+	}
+	return "http://" + h.cfg.Private.Addr
+}
+
+func (s setup) String() string {
+	return fmt.Sprintf(`Nobody can read yet: the private door knows no people. For one hour there are, with all roles,
+  a link that signs in once, within 10 minutes   %s
+  a token                                        %s
+`, s.Link, s.Token)
+}
+
+// tellSetup says on a terminal how to get in where nobody is known yet. What is no terminal may be a log: there it says how to ask.
+func (h *house) tellSetup(g *globals) {
+	if !h.gate.SettingUp() {
+		return
+	}
+	if !isTerminal(g.stderr) {
+		h.logger.Warn("access is not set up, so nobody can read", "do", "set ldap, or brine user add; brine token setup gives a token that lasts an hour")
+		return
+	}
+	s, err := h.setup()
+	if err != nil {
+		h.logger.Error("no token of setup could be made", "err", err)
+		return
+	}
+	fmt.Fprint(g.stderr, s)
+}
+
+// osUser is who runs a command, as the audit has it.
+func osUser() string {
+	if name := strings.TrimSpace(os.Getenv("USER")); name != "" {
+		return "os:" + name
+	}
+	return fmt.Sprintf("os:%d", os.Getuid())
+}

@@ -1,0 +1,6 @@
+// Package door is what the public and the private door have in common: certificates that are read anew when their
+// files change, a client's address behind trusted proxies, and the headers that keep pages safe.
+//
+// It imports nothing of the house. Files of certificates and requests come in; settings of TLS, addresses, which are
+// neither kept nor logged, and headers go out.
+package door

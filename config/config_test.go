@@ -42,7 +42,17 @@ public:
   rate_limit: {per_second: 2.5, burst: 10}
   tls: {cert: brine.yaml, key: brine.yaml}
   max_connections: 20
-private: {addr: "0.0.0.0:9000", trusted_proxies: [10.0.0.7], tls: {cert: brine.yaml, key: brine.yaml}, max_connections: 10}
+private: {addr: "0.0.0.0:9000", trusted_proxies: [10.0.0.7], tls: {cert: brine.yaml, key: brine.yaml}, max_connections: 10, min_cell: 25}
+ldap:
+  urls: ["ldaps://ldap.example.org"]
+  ca_file: list.yaml
+  start_tls: false
+  bind_dn: cn=brine,dc=example,dc=org
+  bind_password_file: ./list.yaml
+  user_base: dc=example,dc=org
+  user_filter: (mail=%s)
+  group_base: ou=groups,dc=example,dc=org
+  roles: {viewer: [cn=v], analyst: [cn=a], raw: [cn=r], privacy: [cn=p, cn=q]}
 policy: {operator: Example Foundation, contact: privacy@example.org}
 consent: opt-in
 opt_out: {dnt: false}
@@ -73,7 +83,13 @@ allow_keep_all: true
 			TLS:            TLS{path, path},
 			MaxConnections: 20,
 		},
-		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10},
+		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10, MinCell: 25},
+		LDAP: LDAP{
+			URLs: []string{"ldaps://ldap.example.org"}, CAFile: filepath.Join(folder, "list.yaml"),
+			BindDN: "cn=brine,dc=example,dc=org", BindPasswordFile: filepath.Join(folder, "list.yaml"),
+			UserBase: "dc=example,dc=org", UserFilter: "(mail=%s)", GroupBase: "ou=groups,dc=example,dc=org",
+			Roles: Roles{Viewer: []string{"cn=v"}, Analyst: []string{"cn=a"}, Raw: []string{"cn=r"}, Privacy: []string{"cn=p", "cn=q"}},
+		},
 		Policy:  Policy{Operator: "Example Foundation", Contact: "privacy@example.org"},
 		Consent: ConsentOptIn,
 		Schemas: filepath.Join(folder, "schemas"),

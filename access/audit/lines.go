@@ -14,7 +14,7 @@ type lineReader struct {
 }
 
 func newLineReader(f file, from, to int64) *lineReader {
-	return &lineReader{bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), maxLine), from}
+	return &lineReader{bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), int(min(to-from, maxLine))), from}
 }
 
 // next gives a line without its line break, valid until the next call. whole is false for a last one that has none, and for

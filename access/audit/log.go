@@ -105,7 +105,7 @@ func (l *Log) checkModes() error {
 // without one.
 func (l *Log) readHeads() (heads, error) {
 	h, err := readHeads(l.o.disk, l.o.Dir)
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNoHead) {
 		return h, err
 	}
 	files, err := logFiles(l.o.disk, l.o.Dir)

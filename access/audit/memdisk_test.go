@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -93,7 +92,17 @@ func (d *memDisk) list(folder string) (all []info, err error) {
 	return all, nil
 }
 
-type openFile struct{ *bytes.Reader }
+// openFile reads a file of the disk as it is then.
+type openFile struct {
+	disk *memDisk
+	file *memFile
+}
+
+func (o openFile) ReadAt(b []byte, at int64) (int, error) {
+	o.disk.mu.Lock()
+	defer o.disk.mu.Unlock()
+	return bytes.NewReader(o.file.content).ReadAt(b, at)
+}
 
 func (openFile) Close() error { return nil }
 
@@ -104,7 +113,7 @@ func (d *memDisk) open(path string) (file, error) {
 	if f == nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ENOENT}
 	}
-	return openFile{bytes.NewReader(slices.Clone(f.content))}, nil
+	return openFile{d, f}, nil
 }
 
 func (d *memDisk) mkdir(path string) error {
@@ -116,6 +125,9 @@ func (d *memDisk) write(path string, offset int64, content []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, err := d.before("write", filepath.Base(path), content)
+	if err != nil && n == 0 {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
 	if err != nil {
 		content = content[:n]
 	}
@@ -134,7 +146,7 @@ func (d *memDisk) write(path string, offset int64, content []byte) error {
 	if _, err := d.before("sync", filepath.Base(path), nil); err != nil {
 		return &fs.PathError{Op: "sync", Path: path, Err: err}
 	}
-	f.synced = slices.Clone(f.content)
+	f.synced = append(f.synced[:min(int(offset), len(f.synced))], f.content[min(int(offset), len(f.synced)):]...)
 	return nil
 }
 
@@ -192,5 +204,3 @@ func (d *memDisk) log(t testing.TB, now *clock) *Log {
 	t.Helper()
 	return must(Open(Options{Dir: memDir, Now: now.now, disk: d}))
 }
-
-var _ io.Closer = openFile{}

@@ -203,7 +203,7 @@ func (c *checker) checkStart() {
 // checkHead finds a cut tail. A crash leaves records that head does not know, of one group, and of head one slot that is not whole.
 func (c *checker) checkHead(files []info) {
 	if c.noHead != nil {
-		if len(files) > 0 || !errors.Is(c.noHead, fs.ErrNotExist) {
+		if len(files) > 0 { // else nothing was recorded yet
 			c.find(headFile, 0, "head is missing or broken: whether the last records were cut off cannot be told")
 		}
 		return
@@ -216,7 +216,7 @@ func (c *checker) checkHead(files []info) {
 		c.find(headFile, 0, "records %d to %d are missing at the end", c.last.Number+1, c.head.Number)
 	case ahead > 2*maxGroup:
 		c.find(headFile, 0, "head is of record %d, %d before the last: no crash leaves so many", c.head.Number, ahead)
-	case c.head.torn && ahead == 0 && c.cut == "":
+	case c.head.torn && ahead == 0 && c.cut == "" && c.head.Number > 0: // else head was being made
 		c.find(headFile, 0, "one of its two lines was changed")
 	case ahead > 0:
 		c.v.Notes = append(c.v.Notes, fmt.Sprintf("the last records (%d) were written when their writer was stopped", ahead))

@@ -8,6 +8,7 @@ type Retention struct {
 	RawBeyond90Days bool     `yaml:"raw_beyond_90_days"` // raw and rejected may be kept longer than the promise says; default false
 	Sanitized       Limit    `yaml:"sanitized"`          // what the allowlist kept
 	Rejected        Limit    `yaml:"rejected"`           // the shape of what was refused
+	Audit           AgeLimit `yaml:"audit"`              // the record of who read what
 	Guard           float64  `yaml:"guard"`              // share of a dataset that a purge drops at once without --yes; default 0.2, 1 for no guard
 	MinFree         Bytes    `yaml:"min_free"`           // free disk under which the public door answers 503; default 1GB, 0 for no limit
 }
@@ -16,6 +17,11 @@ type Retention struct {
 type Limit struct {
 	MaxAge   time.Duration `yaml:"max_age"`   // full hours, 0 for ever; default 0, rejected 7d
 	MaxBytes Bytes         `yaml:"max_bytes"` // of its files, 0 for no limit; default 0
+}
+
+// AgeLimit is how long something is kept.
+type AgeLimit struct {
+	MaxAge time.Duration `yaml:"max_age"` // full hours, 0 for ever; default 365d
 }
 
 // RawLimit is how much of raw is kept.
@@ -28,12 +34,13 @@ type RawLimit struct {
 const (
 	day          = 24 * time.Hour
 	maxRawAge    = 90 * day // the promise
+	auditAge     = 365 * day
 	minAge       = day
 	defaultGuard = 0.2
 )
 
 func defaultRetention() Retention {
-	return Retention{Raw: RawLimit{MaxAge: maxRawAge}, Rejected: Limit{MaxAge: 7 * day}, Guard: defaultGuard, MinFree: 1e9}
+	return Retention{Raw: RawLimit{MaxAge: maxRawAge}, Rejected: Limit{MaxAge: 7 * day}, Audit: AgeLimit{auditAge}, Guard: defaultGuard, MinFree: 1e9}
 }
 
 func (c *Config) checkRetention(d *decoder) {
@@ -41,6 +48,7 @@ func (c *Config) checkRetention(d *decoder) {
 	r.checkPromised(d, "retention.raw.max_age", r.Raw.MaxAge)
 	r.checkPromised(d, "retention.rejected.max_age", r.Rejected.MaxAge)
 	checkAge(d, "retention.sanitized.max_age", r.Sanitized.MaxAge)
+	checkAge(d, "retention.audit.max_age", r.Audit.MaxAge)
 	if age := r.Sanitized.MaxAge; age != 0 && (r.Raw.MaxAge == 0 || age < r.Raw.MaxAge) {
 		d.mistake("retention.sanitized.max_age", "at least as long, or 0", "shorter than retention.raw.max_age: it would be made of raw again")
 	}

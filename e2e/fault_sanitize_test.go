@@ -123,7 +123,7 @@ func (b *brine) mustRun(args ...string) {
 // rowsByHour counts the interactions of a dataset, with nobody serving.
 func (b *brine) rowsByHour(dataset string) map[string]int {
 	b.tb.Helper()
-	out, stderr, code := b.command(nil, "read", "interaction", "--dataset", dataset)
+	out, stderr, code := b.command(nil, "read", "interaction", "--dataset", dataset, "--purpose", "a test")
 	if code != 0 || strings.Contains(stderr, "left out") {
 		b.tb.Fatalf("exit code %d\n%s", code, stderr)
 	}

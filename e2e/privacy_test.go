@@ -317,7 +317,7 @@ func (s *secrets) readBadly(t *testing.T, b *brine) {
 			t.Errorf("%s is answered %s", path, res.Status)
 		}
 	}
-	stdout, stderr, _ := b.command(nil, "read", "interaction", "--from", who)
+	stdout, stderr, _ := b.command(nil, "read", "interaction", "--from", who, "--purpose", "a test")
 	s.told = append(s.told, stdout+stderr...)
 }
 
@@ -427,7 +427,7 @@ func (b *brine) fineTimes() (names []string) {
 func (b *brine) checkWhatReads(s *secrets) {
 	b.tb.Helper()
 	read := func(dataset, stream string) []byte {
-		stdout, stderr, code := b.command(nil, "read", stream, "--dataset", dataset)
+		stdout, stderr, code := b.command(nil, "read", stream, "--dataset", dataset, "--purpose", "a test")
 		if code != 0 {
 			b.tb.Fatalf("exit code %d: %s", code, stderr)
 		}

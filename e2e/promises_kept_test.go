@@ -49,7 +49,7 @@ func (b *brine) must(t *testing.T, stdin string, args ...string) string {
 // held are the rows of a dataset.
 func (b *brine) held(t *testing.T, stream, dataset string) (all []event) {
 	t.Helper()
-	for line := range strings.Lines(b.must(t, "", "read", stream, "--dataset", dataset)) {
+	for line := range strings.Lines(b.must(t, "", "read", stream, "--dataset", dataset, "--purpose", "a test")) {
 		var e event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)

@@ -226,7 +226,7 @@ func appTimesAreKept(t *testing.T, v *visit, _ string) {
 func nothingTells(t *testing.T, v *visit, _ string) {
 	v.checkPrivacy(v.secrets)
 	for _, dataset := range []string{"raw", "rejected"} {
-		stdout, stderr, code := v.command(nil, "read", "interaction", "--dataset", dataset)
+		stdout, stderr, code := v.command(nil, "read", "interaction", "--dataset", dataset, "--purpose", "a test")
 		if code != 0 || stdout == "" {
 			t.Fatalf("%s: exit code %d %s", dataset, code, stderr)
 		}

@@ -45,6 +45,7 @@ type Options struct {
 	Salts    func(hour time.Time) (*salt.Salt, error)                       // of an hour; see [salt.Folder.For]
 	Redo     func(ctx context.Context, stream string, hour time.Time) error // sanitizes an hour anew from its raw events; default: it cannot be done
 	Now      func() time.Time                                               // default time.Now
+	Complete func(Receipt)                                                  // told of each receipt that is complete, once or, after a crash, again; default: nobody is
 	Logger   *slog.Logger                                                   // default: nothing is logged
 	Point    func(string)                                                   // called at each named step, so that tests can end the process there; default: nothing
 	Plain    bool                                                           // files without compression, for tests that search their bytes
@@ -270,6 +271,9 @@ func (e *Erasures) finish(r *request) error {
 	if !r.Quiet || len(receipt.Removed) > 0 {
 		if err := writeReceipt(e.o.Dir, e.o.Receipts, receipt, e.o.Now()); err != nil {
 			return fmt.Errorf("write the receipt of an erasure: %w", err)
+		}
+		if e.o.Complete != nil {
+			e.o.Complete(receipt)
 		}
 	}
 	e.o.Point("receipt-written")

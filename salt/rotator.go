@@ -15,6 +15,7 @@ const lookEvery = time.Minute
 type Rotator struct {
 	Folder *Folder
 	Logger *slog.Logger
+	Done   func([]Step) // told of what a turn did; default: nobody is
 	Hold   func() error // an error says why the clock must not be believed now; default nil, it always is
 
 	fault atomic.Pointer[error]
@@ -47,6 +48,9 @@ func (r *Rotator) Turn() {
 	steps, err := r.turn()
 	for _, step := range steps {
 		r.Logger.Info("salt", "done", step.Do, "salt", step.Salt, "fingerprint", step.Fingerprint)
+	}
+	if r.Done != nil && len(steps) > 0 {
+		r.Done(steps)
 	}
 	before := r.Err()
 	switch {

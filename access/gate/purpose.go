@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"unicode"
@@ -26,11 +27,19 @@ func purpose(r *http.Request) (string, error) {
 	if len(all) > 1 {
 		return "", badPurpose("give one purpose: the header X-Purpose or the parameter purpose")
 	}
-	text := strings.TrimSpace(all[0])
-	if len(text) < minPurpose || len(text) > maxPurpose || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", badPurpose("a purpose is one line of 3 to 200 bytes that can be printed (UTF-8)")
+	if err := CheckPurpose(all[0]); err != nil {
+		return "", badPurpose(err.Error())
 	}
-	return text, nil
+	return strings.TrimSpace(all[0]), nil
+}
+
+// CheckPurpose says what is wrong with a purpose.
+func CheckPurpose(text string) error {
+	text = strings.TrimSpace(text)
+	if len(text) < minPurpose || len(text) > maxPurpose || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return errors.New("a purpose is one line of 3 to 200 bytes that can be printed (UTF-8)")
+	}
+	return nil
 }
 
 func badPurpose(reason string) error { return &Error{Status: http.StatusBadRequest, Reason: reason} }

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
@@ -48,8 +49,10 @@ func (c *eraseCmd) Run(g *globals) error {
 	var receipt erasure.Receipt
 	if c.Receipt != "" {
 		receipt, err = erasure.ReadReceipt(filepath.Join(cfg.Data, erasuresFolder), filepath.Join(cfg.Data, receiptsFolder), c.Receipt)
-	} else {
-		receipt, err = c.erase(g, cfg, registry)
+	} else if receipt, err = c.erase(g, cfg, registry); err == nil {
+		if err := recordCommand(cfg, audit.Erasure, "brine erase", "receipt "+receipt.Number+": "+string(receipt.State)); err != nil {
+			fmt.Fprintf(g.stderr, "it is not in the audit: %v\n", err) // which must not keep anybody from being forgotten
+		}
 	}
 	if err != nil {
 		return err
@@ -146,7 +149,10 @@ func (c *eraseCmd) eraseIn(g *globals, cfg *config.Config, data *dataDir, stream
 		return receipt, err
 	}
 	defer func() { err = errors.Join(err, own.close()) }()
-	all, err := openErasures(cfg, own.log, s, s.logger)
+	if s.record, err = recorderOf(cfg); err != nil {
+		return receipt, err
+	}
+	all, err := openErasures(cfg, own.log, s, s.record, s.logger)
 	if err != nil {
 		return receipt, err
 	}

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,11 +34,8 @@ var everyRole = access.RolesOf(access.Raw, access.Privacy)
 // setupTime is how long a guest stays before access is set up.
 const setupTime = time.Hour
 
-// openConsole opens the private door, with its gate and the audit.
+// openConsole opens the private door, with its gate.
 func (h *house) openConsole(status func() any) (err error) {
-	if h.audit, err = openAudit(h.cfg.Data, h.logger); err != nil {
-		return err
-	}
 	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger,
 		TLS: h.cfg.Private.TLS.On(), Client: door.Proxies(h.cfg.Private.TrustedProxies).ClientAddr}
 	if h.gate.Directory, h.gate.Empty, err = openDirectory(h.cfg); err != nil {
@@ -182,12 +177,4 @@ func (h *house) tellSetup(g *globals) {
 		return
 	}
 	fmt.Fprint(g.stderr, s)
-}
-
-// osUser is who runs a command, as the audit has it.
-func osUser() string {
-	if name := strings.TrimSpace(os.Getenv("USER")); name != "" {
-		return "os:" + name
-	}
-	return fmt.Sprintf("os:%d", os.Getuid())
 }

@@ -81,6 +81,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.onClose(h.data.Close)
+	if h.audit, err = openAudit(h.cfg.Data, h.logger); err != nil {
+		return err
+	}
 	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: o.acceptClock, Logger: h.logger}); err != nil {
 		return err
 	}
@@ -96,8 +99,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
-	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger}
-	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, h.logger); err != nil {
+	h.sanitizer.record = recorderTo(h.audit)
+	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
+	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
 		return err
 	}
 	if err := h.openIntake(); err != nil {
@@ -187,6 +191,9 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
+	}
+	if err := recorderTo(h.audit).say(audit.Start, "", "Brine "+version+" serves"); err != nil {
+		h.logger.Error("the start is not in the audit", "err", err)
 	}
 	opened()
 	select {

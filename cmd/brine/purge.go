@@ -28,6 +28,7 @@ type purgeWork struct {
 	Now    time.Time `placeholder:"TIME" help:"Act as if it were then (RFC 3339). What is due by then goes for good." json:"now"`
 	DryRun bool      `help:"Only say what would go." json:"dry_run"`
 	Yes    bool      `help:"Drop it, however much it is at once." json:"yes"`
+	Who    string    `kong:"-" json:"who"` // who asks, for the audit; "" for Brine itself
 }
 
 // Help is shown below the flags.
@@ -45,7 +46,8 @@ Examples:
 // purged is what went, or would go.
 type purged struct {
 	lake.Purged
-	Receipt string `json:"receipt,omitempty"` // the file that says what went
+	Audit   []string `json:"audit,omitempty"`   // files of the audit that went, or would go
+	Receipt string   `json:"receipt,omitempty"` // the file that says what went
 }
 
 // Run purges, or has the brine that serves do it.
@@ -72,6 +74,7 @@ func (c *purgeCmd) Run(g *globals) error {
 }
 
 func (c *purgeCmd) work(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done purged, err error) {
+	c.Who = osUser()
 	err = inDataDir(cfg, func() error {
 		return askWork(g.ctx, cfg.Data, "/purge", c.purgeWork, progress, &done)
 	}, func(data *dataDir) error {
@@ -83,7 +86,11 @@ func (c *purgeCmd) work(g *globals, cfg *config.Config, streams map[string]*even
 		if err := own.lake.Flush(g.ctx); err != nil { // it tells which hours are closed
 			return err
 		}
-		p := &purger{cfg: cfg, lake: own.lake, log: own.log, tmp: data.tmp(), logger: s.logger, unsanitized: s.unsanitized}
+		log, err := openAudit(cfg.Data, nil)
+		if err != nil {
+			return err
+		}
+		p := &purger{cfg: cfg, lake: own.lake, log: own.log, tmp: data.tmp(), logger: s.logger, unsanitized: s.unsanitized, audit: log}
 		done, err = p.do(g.ctx, c.purgeWork, progress)
 		return err
 	})
@@ -108,6 +115,9 @@ func (d purged) print(out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, d.total())
+	for _, name := range d.Audit {
+		fmt.Fprintln(out, "of the audit:", name)
+	}
 	for _, problem := range d.problems(nil) {
 		fmt.Fprintln(out, problem)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/eventlog"
 	"brine/lake"
@@ -30,6 +31,7 @@ type purger struct {
 	tmp         string
 	unsanitized func(context.Context) (func(stream string, hour time.Time) bool, error)
 	logger      *slog.Logger
+	audit       *audit.Log // is purged too, and told of what went; nil: neither
 
 	one sync.Mutex // purge at a time
 
@@ -63,10 +65,13 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 	}
 	done.Purged, err = p.lake.Purge(ctx, lake.Purge{Retention: retention(p.cfg), Now: now, DryRun: w.DryRun, Yes: w.Yes,
 		Unsanitized: p.unsanitized, Progress: progress})
+	var auditErr error
+	done.Audit, auditErr = p.purgeAudit(now, w.DryRun)
+	err = errors.Join(err, auditErr)
 	if w.DryRun {
 		return done, err
 	}
-	err = errors.Join(err, removeOldSpill(p.tmp))
+	err = errors.Join(err, removeOldSpill(p.tmp), p.record(w.Who, done.Dropped))
 	if len(done.Dropped) > 0 {
 		var receiptErr error
 		done.Receipt, receiptErr = appendReceipt(p.cfg.Data, "purge", time.Now(), done.Dropped)
@@ -78,6 +83,21 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 		p.mu.Unlock()
 	}
 	return done, err
+}
+
+// purgeAudit removes what is too old of the audit, which records it by itself.
+func (p *purger) purgeAudit(now time.Time, dryRun bool) (files []string, err error) {
+	if p.audit == nil {
+		return nil, nil
+	}
+	return p.audit.Purge(now, p.cfg.Retention.Audit.MaxAge, dryRun)
+}
+
+func (p *purger) record(who string, dropped []lake.Dropped) error {
+	if p.audit == nil {
+		return nil
+	}
+	return recorderTo(p.audit).purged(who, dropped)
 }
 
 // spillLife is how long a file in tmp may lie unchanged: no query and no import takes so long over one.

@@ -9,7 +9,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"brine/access/audit"
+	"brine/access/gate"
 	"brine/console"
 	"brine/lake"
 )
@@ -24,14 +27,17 @@ type readCmd struct {
 	Format  string `default:"ndjson" enum:"ndjson,json,csv,parquet" help:"ndjson, json (one page), csv or parquet."`
 	Limit   string `help:"Events of a page of json."`
 	Cursor  string `help:"Where a page of json begins: the next of the page before."`
+	Purpose string `placeholder:"TEXT" help:"What it is for, which is recorded; needed for all but sanitized."`
 }
 
 // Help is shown below the flags.
 func (*readCmd) Help() string {
 	return `Prints events ordered by time and id, as they were sent. What was sent in the last seconds may not be there yet.
+Who reads, what and what for is recorded before the first event is printed: see brine audit.
 
-Example:
-  brine read interaction --from 2026-11-20T00:00:00Z --to 2026-11-21T00:00:00Z | jq .event_stream`
+Examples:
+  brine read interaction --dataset sanitized | jq .language
+  brine read interaction --purpose "ticket 123, why users stop at the code" --from 2026-11-20T00:00:00Z --to 2026-11-21T00:00:00Z | jq .event_stream`
 }
 
 var mediaTypes = map[string]string{
@@ -77,9 +83,36 @@ func (c *readCmd) Run(g *globals) (err error) {
 			err = cutShort(g.ctx, p)
 		}
 	}()
+	log, err := openAudit(cfg.Data, nil)
+	if err != nil {
+		return fmt.Errorf("a read that cannot be recorded is refused: %w", err)
+	}
 	out := &answer{out: g.stdout, header: http.Header{}, status: http.StatusOK}
-	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr)}).Local().ServeHTTP(out, c.request(g))
+	(&console.Server{Lake: l, Temp: temp, Logger: newLogger(g.stderr), Begin: c.begin(log)}).Local().ServeHTTP(out, c.request(g))
 	return out.err()
+}
+
+// begin makes the record of what is read. A read is refused where that cannot be written.
+func (c *readCmd) begin(log *audit.Log) func(audit.Record) (func(int64, string) error, error) {
+	return func(r audit.Record) (func(int64, string) error, error) {
+		r.Who, r.Via, r.Route, r.Purpose = osUser(), "", "brine read", strings.TrimSpace(c.Purpose)
+		read, err := log.BeginRead(r)
+		if err != nil {
+			return nil, err
+		}
+		return read.End, nil
+	}
+}
+
+// Validate refuses to read without a purpose what did not pass the allowlist.
+func (c *readCmd) Validate() error {
+	if c.Dataset == lake.Sanitized && c.Purpose == "" {
+		return nil
+	}
+	if err := gate.CheckPurpose(c.Purpose); err != nil {
+		return fmt.Errorf("--purpose: %w; it is recorded, like --purpose \"ticket 123, why users stop at the code\"", err)
+	}
+	return nil
 }
 
 // cutShort is the error of an answer that ended with a panic, which is how the door cuts one short.

@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/event"
 	"brine/lake"
@@ -154,6 +155,9 @@ func (c *saltRotateCmd) Run(g *globals) error {
 		now = *c.Now
 	}
 	steps, err := folder.Rotate(now, c.DryRun)
+	if !c.DryRun && len(steps) > 0 {
+		err = errors.Join(err, recordSalts(cfg, steps))
+	}
 	report := saltRotation{DryRun: c.DryRun, Steps: append([]salt.Step{}, steps...)}
 	if !c.JSON {
 		report.print(g.stdout)
@@ -163,6 +167,14 @@ func (c *saltRotateCmd) Run(g *globals) error {
 		report.Error = err.Error()
 	}
 	return errors.Join(json.NewEncoder(g.stdout).Encode(report), err)
+}
+
+func recordSalts(cfg *config.Config, steps []salt.Step) error {
+	record, err := recorderOf(cfg)
+	if err != nil {
+		return err
+	}
+	return record.saltSteps(osUser(), steps)
 }
 
 func (r saltRotation) print(out io.Writer) {
@@ -249,6 +261,9 @@ func (c *saltDestroyCmd) Run(g *globals) error {
 	rec, err := folder.Destroy(c.Name)
 	if err != nil {
 		return err
+	}
+	if err := recordCommand(cfg, audit.Salt, "brine salt destroy", fmt.Sprintf("%s %s %s", rec.What, rec.Salt, rec.Fingerprint)); err != nil {
+		fmt.Fprintf(g.stderr, "it is done, and not in the audit: %v\n", err) // whatever is broken must not keep a salt from being destroyed
 	}
 	if c.JSON {
 		return json.NewEncoder(g.stdout).Encode(rec)

@@ -33,7 +33,9 @@ func (h *house) openSalts() (err error) {
 	if h.salts, err = openSalts(h.cfg, time.Now); err != nil {
 		return err
 	}
-	h.rotator = &salt.Rotator{Folder: h.salts, Logger: h.logger, Hold: func() error {
+	h.rotator = &salt.Rotator{Folder: h.salts, Logger: h.logger, Done: func(steps []salt.Step) {
+		h.tellAudit(recorderTo(h.audit).saltSteps("", steps))
+	}, Hold: func() error {
 		if err := h.log.Err(); errors.Is(err, eventlog.ErrClock) {
 			return err
 		}

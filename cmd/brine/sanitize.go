@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/event"
 	"brine/sanitize"
@@ -34,6 +35,7 @@ type sanitizeWork struct {
 	Tighten  bool      `help:"Take what the allowlist no longer permits out of every sanitized file of any age." json:"tighten"`
 	DryRun   bool      `help:"Only say what would be done." json:"dry_run"`
 	Now      time.Time `help:"Act as if it were this time (RFC 3339)." json:"now"`
+	Who      string    `kong:"-" json:"who"` // who asks, for the audit
 }
 
 // Help is shown below the flags.
@@ -83,6 +85,7 @@ func (c *sanitizeCmd) Run(g *globals) error {
 }
 
 func (c *sanitizeCmd) work(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done sanitized, err error) {
+	c.Who = osUser()
 	err = inDataDir(cfg, func() error {
 		return askWork(g.ctx, cfg.Data, "/sanitize", c.sanitizeWork, progress, &done)
 	}, func(data *dataDir) error {
@@ -91,6 +94,9 @@ func (c *sanitizeCmd) work(g *globals, cfg *config.Config, streams map[string]*e
 			return err
 		}
 		defer own.close()
+		if s.record, err = recorderOf(cfg); err != nil {
+			return err
+		}
 		if err := errors.Join(own.lake.Flush(g.ctx), own.lake.Compact(g.ctx)); err != nil {
 			return err
 		}
@@ -111,6 +117,7 @@ func (s *sanitizer) do(ctx context.Context, cfg *config.Config, w sanitizeWork, 
 		done.Tightened = &tightened
 		if err == nil && !w.DryRun && tightened.Files > 0 {
 			done.Receipt, err = writeReceipt(cfg.Data, "tighten", time.Now(), tightened)
+			err = errors.Join(err, s.record.say(audit.Purge, w.Who, fmt.Sprintf("the allowlist was tightened: %d files with %d rows were rewritten", tightened.Files, tightened.Rows)))
 		}
 		return done, err
 	}

@@ -24,6 +24,7 @@ type sanitizer struct {
 	salts   *salt.Folder
 	job     *sanitize.Job
 	logger  *slog.Logger
+	record  recorder // of what was tightened
 
 	mu    sync.Mutex
 	plans map[string]*sanitize.Plan

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"brine/access/audit"
 	"brine/config"
 )
 
@@ -98,6 +99,7 @@ func (h *house) watchConfig() (stop func(), err error) {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return
 		}
+		h.tellAudit(recorderTo(h.audit).say(audit.Config, "", "taken on: sample rates "+fmt.Sprint(rates(next))+", and the allowlist"))
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
 	}, func(err error) {
 		h.broken.Store(&err)

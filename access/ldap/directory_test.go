@@ -153,6 +153,26 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// A role that lies deeper than maxDepth is not given, and the search for it ends.
+func TestGroupsTooDeep(t *testing.T) {
+	s := mustStart(t, slapdtest.Options{MemberOf: true})
+	below := slapdtest.Person("noel")
+	for i := range maxDepth + 1 {
+		name := fmt.Sprint("deep", i+1)
+		s.AddGroup(name, below)
+		below = slapdtest.Group(name)
+	}
+	for _, base := range []string{"", slapdtest.Groups} {
+		d := open(t, s, func(d *Directory) {
+			d.GroupBase = base
+			d.RoleGroups = map[access.Role][]string{access.Raw: {below}, access.Viewer: {slapdtest.Group(fmt.Sprint("deep", maxDepth))}}
+		})
+		if roles, err := d.Roles(t.Context(), "noel"); roles != access.RolesOf(access.Viewer) || err != nil {
+			t.Error(roles, err)
+		}
+	}
+}
+
 func TestOtherKindsOfGroups(t *testing.T) {
 	s := mustStart(t, slapdtest.Options{})
 	s.Add(slapdtest.Group("unique"), slapdtest.Attributes{"objectClass": {"groupOfUniqueNames"}, "uniqueMember": {slapdtest.Person("nora")}})
@@ -462,6 +482,13 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	for range maxAsks {
+		d.busy <- struct{}{}
+	}
+	d.Timeout = time.Millisecond
+	if _, err := d.Roles(t.Context(), "anna"); !errors.Is(err, access.ErrUnavailable) || !strings.Contains(err.Error(), "too many asks at once") {
+		t.Error(err)
+	}
 	if n := len(d.servers[0].idle); n < 1 || n > maxIdle {
 		t.Errorf("%d connections wait", n)
 	}

@@ -47,6 +47,7 @@ func (c *Config) check(d *decoder) {
 	c.checkStreams(d)
 	c.checkSampling(d)
 	c.checkSalts(d)
+	c.checkLDAP(d)
 	c.checkFlush(d)
 }
 
@@ -102,6 +103,9 @@ func (c *Config) checkSchemas(d *decoder) {
 }
 
 func (c *Config) checkDoors(d *decoder) {
+	if c.Private.MinCell < 1 {
+		d.mistake("private.min_cell", "10 is the default; 1 hides nothing", "expected at least 1 interaction")
+	}
 	public, publicOK := checkAddr(d, "public.addr", c.Public.Addr)
 	private, privateOK := checkAddr(d, "private.addr", c.Private.Addr)
 	checkTLS(d, "public.tls", c.Public.TLS)

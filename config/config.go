@@ -1,6 +1,6 @@
 // Package config reads brine.yaml: every key with its default, its unit and its check.
 //
-// It imports event and salt of the house. A file's bytes come in; a [Config] whose every value has
+// It imports event, salt and access/ldap of the house. A file's bytes come in; a [Config] whose every value has
 // been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
 // likely fix. [Config.Watch] does the same again whenever the file changes.
 package config
@@ -24,6 +24,7 @@ type Config struct {
 	Data      string             `yaml:"data"`      // folder of everything Brine stores; default ./data
 	Public    Public             `yaml:"public"`    // the door that browsers and apps send to
 	Private   Private            `yaml:"private"`   // the door that readers read from
+	LDAP      LDAP               `yaml:"ldap"`      // the directory that says who may read
 	Policy    Policy             `yaml:"policy"`    // who answers for the collection, as the policy page says it
 	Consent   Consent            `yaml:"consent"`   // whether a person is asked before or may say no after; default opt-out
 	OptOut    OptOut             `yaml:"opt_out"`   // which signals of a person mean no
@@ -74,6 +75,7 @@ type Private struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
 	TLS            TLS            `yaml:"tls"`             // default none
 	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 500
+	MinCell int    `yaml:"min_cell"` // below the role analyst no figure rests on fewer interactions; default 10
 }
 
 // Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.
@@ -137,7 +139,8 @@ func Default() *Config {
 			Addr:      "127.0.0.1:8080",
 			RateLimit: RateLimit{PerSecond: 50, Burst: 200}, MaxConnections: 10_000,
 		},
-		Private:   Private{Addr: "127.0.0.1:8081", MaxConnections: 500},
+		Private:   Private{Addr: "127.0.0.1:8081", MaxConnections: 500, MinCell: 10},
+		LDAP:      defaultLDAP(),
 		Consent:   ConsentOptOut,
 		OptOut:    OptOut{DNT: true},
 		Schemas:   defaultSchemas,
@@ -190,7 +193,8 @@ func (c *Config) complete(d *decoder) {
 		c.Streams[name] = s
 	}
 	folder := filepath.Dir(c.path)
-	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key, &c.Salts.Dir, &c.Allowlist} {
+	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
+		&c.Salts.Dir, &c.Allowlist, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -42,7 +42,17 @@ public:
   rate_limit: {per_second: 2.5, burst: 10}
   tls: {cert: brine.yaml, key: brine.yaml}
   max_connections: 20
-private: {addr: "0.0.0.0:9000", trusted_proxies: [10.0.0.7], tls: {cert: brine.yaml, key: brine.yaml}, max_connections: 10}
+private: {addr: "0.0.0.0:9000", trusted_proxies: [10.0.0.7], tls: {cert: brine.yaml, key: brine.yaml}, max_connections: 10, min_cell: 25}
+ldap:
+  urls: ["ldaps://ldap.example.org"]
+  ca_file: list.yaml
+  start_tls: false
+  bind_dn: cn=brine,dc=example,dc=org
+  bind_password_file: ./list.yaml
+  user_base: dc=example,dc=org
+  user_filter: (mail=%s)
+  group_base: ou=groups,dc=example,dc=org
+  roles: {viewer: [cn=v], analyst: [cn=a], raw: [cn=r], privacy: [cn=p, cn=q]}
 policy: {operator: Example Foundation, contact: privacy@example.org}
 consent: opt-in
 opt_out: {dnt: false}
@@ -51,7 +61,7 @@ streams:
   other: {schema: /analytics/other, descriptions: {screens: what was opened, meta.dt: {description: when, purpose: to count}}}
 sampling: {interaction: 0.25}
 salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
-retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, guard: 0.5, min_free: 2GB}
+retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, audit: {max_age: 48h}, guard: 0.5, min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
 allowlist: list.yaml
 allow_keep_all: true
@@ -73,7 +83,13 @@ allow_keep_all: true
 			TLS:            TLS{path, path},
 			MaxConnections: 20,
 		},
-		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10},
+		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10, MinCell: 25},
+		LDAP: LDAP{
+			URLs: []string{"ldaps://ldap.example.org"}, CAFile: filepath.Join(folder, "list.yaml"),
+			BindDN: "cn=brine,dc=example,dc=org", BindPasswordFile: filepath.Join(folder, "list.yaml"),
+			UserBase: "dc=example,dc=org", UserFilter: "(mail=%s)", GroupBase: "ou=groups,dc=example,dc=org",
+			Roles: Roles{Viewer: []string{"cn=v"}, Analyst: []string{"cn=a"}, Raw: []string{"cn=r"}, Privacy: []string{"cn=p", "cn=q"}},
+		},
 		Policy:  Policy{Operator: "Example Foundation", Contact: "privacy@example.org"},
 		Consent: ConsentOptIn,
 		Schemas: filepath.Join(folder, "schemas"),
@@ -86,7 +102,7 @@ allow_keep_all: true
 		Salts:    Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},
 		Retention: Retention{
 			Raw: RawLimit{100 * day, 5e9, true}, RawBeyond90Days: true, Sanitized: Limit{730 * day, 1e9}, Rejected: Limit{36 * time.Hour, 1e6},
-			Guard: 0.5, MinFree: 2e9},
+			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		path:    path,

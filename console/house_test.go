@@ -138,6 +138,7 @@ func (a *records) begin(r audit.Record) (end func(rows int64, outcome string) er
 func tables() []lake.Table {
 	return []lake.Table{
 		lake.NewTable(lake.Raw, event.Interaction, event.InteractionColumns(), "timestamp", "id"),
+		lake.NewTable(lake.Sanitized, event.Interaction, event.InteractionColumns(), "timestamp", "id"),
 		lake.NewTable(lake.Rejected, event.Interaction, event.RejectedColumns(), "", ""),
 		lake.QuarantineTable(),
 	}

@@ -221,7 +221,7 @@ func (l *Lake) countIn(ctx context.Context, conn *duck.Conn, q Query, files []*F
 		l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To))
 }
 
-// number runs a query whose answer is one number: of a COPY it is that of the rows.
+// number runs a query whose answer is one number.
 func number(ctx context.Context, conn *duck.Conn, sql string) (n int64, err error) {
 	rows, err := conn.Query(ctx, sql)
 	if err != nil {
@@ -256,8 +256,10 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, er
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
 				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}
-		rows, err = number(ctx, conn, quick.copyTo(source, path))
-		return files, err
+		return files, conn.Exec(ctx, quick.copyTo(source, path))
 	})
-	return rows, err
+	if err != nil {
+		return 0, err
+	}
+	return number(ctx, conn, "SELECT num_rows FROM parquet_file_metadata("+duck.Quote(path)+")")
 }

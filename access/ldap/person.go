@@ -43,10 +43,10 @@ func CheckFilter(filter string) (attribute string, err error) {
 	}
 	match := placeholder.FindStringSubmatch(filter)
 	if match == nil {
-		return "", errors.New("expected an attribute compared with the whole name, like uid=%s")
+		return "", errors.New("expected an attribute compared with the whole name")
 	}
 	if _, err := ldap.CompileFilter(filterFor(filter, "name")); err != nil {
-		return "", fmt.Errorf("not an LDAP filter: %w", err)
+		return "", errors.New("not an LDAP filter: are its brackets in pairs?")
 	}
 	return match[1], nil
 }

@@ -156,6 +156,10 @@ func (f *File) lock() (unlock func(), err error) {
 		lock.Close()
 		return nil, fmt.Errorf("lock the tokens: %s: %w", lock.Name(), err)
 	}
+	if err := hourTime(lock.Name()); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("lock the tokens: %w", err)
+	}
 	return func() { lock.Close() }, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 type checkCmd struct {
 	configFlag
 	JSON  bool   `help:"Print JSON."`
+	LDAP  bool   `name:"ldap" help:"Ask the directory's servers too, as a login would."`
 	Joins bool   `help:"List what lies together where streams hash the same unit the same way."`
 	Diff  string `placeholder:"OLD" help:"Show the change in what is kept since the allowlist in this file."`
 }
@@ -28,6 +30,7 @@ Warnings are told too, and leave the exit code as it is.
 
 Examples:
   brine check --config /etc/brine/brine.yaml
+  brine check --ldap
   git show HEAD:allowlist.yaml > old.yaml; brine check --diff old.yaml`
 }
 
@@ -42,11 +45,12 @@ type report struct {
 
 	Joins   []sanitize.Join   `json:"joins,omitempty"`   // where they were asked for
 	Changes []sanitize.Change `json:"changes,omitempty"` // the same
+	Servers []serverTried     `json:"ldap,omitempty"`    // the same
 }
 
 // Run checks, prints, and fails where there is a mistake.
 func (c *checkCmd) Run(g *globals) error {
-	r, err := c.check()
+	r, err := c.check(g.ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (c *checkCmd) Run(g *globals) error {
 }
 
 // check is the report on a config file, or an error where there is no reading it.
-func (c *checkCmd) check() (report, error) {
+func (c *checkCmd) check(ctx context.Context) (report, error) {
 	cfg, registry, err := load(c.path())
 	var mistakes config.Mistakes
 	if errors.As(err, &mistakes) {
@@ -70,10 +74,11 @@ func (c *checkCmd) check() (report, error) {
 		return report{}, err
 	}
 	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
-	if err := errors.Join(r.checkSalts(cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
+	if err := errors.Join(r.checkSalts(cfg), c.checkLDAP(ctx, &r, cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
 		return report{}, err
 	}
 	r.checkTLS(cfg)
+	r.checkUsers(cfg)
 	r.Warnings.Sort()
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
@@ -104,6 +109,9 @@ func (c *checkCmd) print(g *globals, r report) error {
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintln(g.stdout, "warning:", w)
+	}
+	for _, tried := range r.Servers {
+		fmt.Fprintln(g.stdout, tried)
 	}
 	if r.Streams == 0 {
 		return nil // there was no reading the config

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
 	"brine/access/tokens"
+	"brine/access/users"
 	"brine/config"
 	"brine/console"
 	"brine/door"
@@ -46,9 +48,33 @@ func (h *house) openConsole(status func() any) (err error) {
 	return h.console.Open()
 }
 
-// openDirectory opens the directory that the config names. Nobody can be known yet where it gives none, or where empty says that nobody is in it.
+// openDirectory opens the directory of the config: LDAP where it names servers, else the users file, of which empty says whether
+// nobody is in it.
 func openDirectory(cfg *config.Config) (directory access.Directory, empty func() bool, err error) {
-	return nil, nil, nil
+	if len(cfg.LDAP.URLs) > 0 {
+		ldap, err := openLDAP(cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return access.NewCached(ldap, time.Now), nil, nil
+	}
+	file := openUsers(cfg)
+	return access.NewCached(file, time.Now), nobodyYet(file), nil
+}
+
+// nobodyYet says whether nobody has been in the users file since the start. A file that cannot be read does not open the door to guests.
+func nobodyYet(file *users.File) func() bool {
+	var somebody atomic.Bool
+	return func() bool {
+		if somebody.Load() {
+			return false
+		}
+		all, faults, err := file.List()
+		if err != nil || len(faults) > 0 || len(all) > 0 {
+			somebody.Store(true)
+		}
+		return !somebody.Load()
+	}
 }
 
 func openAudit(dataDir string, logger *slog.Logger) (*audit.Log, error) {

@@ -37,6 +37,7 @@ type cli struct {
 	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
 	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens of scripts."`
+	User     userCmd     `cmd:"" help:"Say who may read, where there is no LDAP."`
 	Audit    auditCmd    `cmd:"" help:"Tell who did what; verify that record."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

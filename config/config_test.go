@@ -61,7 +61,7 @@ streams:
   other: {schema: /analytics/other, descriptions: {screens: what was opened, meta.dt: {description: when, purpose: to count}}}
 sampling: {interaction: 0.25}
 salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
-retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, guard: 0.5, min_free: 2GB}
+retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, audit: {max_age: 48h}, guard: 0.5, min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
 allowlist: list.yaml
 allow_keep_all: true
@@ -102,7 +102,7 @@ allow_keep_all: true
 		Salts:    Salts{Dir: filepath.Join(folder, "salt"), Period: "90d", Start: "2026-06-01", Grace: 24 * time.Hour, Manage: "external"},
 		Retention: Retention{
 			Raw: RawLimit{100 * day, 5e9, true}, RawBeyond90Days: true, Sanitized: Limit{730 * day, 1e9}, Rejected: Limit{36 * time.Hour, 1e6},
-			Guard: 0.5, MinFree: 2e9},
+			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		path:    path,

@@ -3,16 +3,14 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"brine/access/audit"
 )
 
 // addUser adds somebody to the users file.
@@ -63,50 +61,7 @@ func (b *brine) wantStatus(token, route string, want int) {
 	}
 }
 
-// auditRecord is what the tests look at of a record.
-type auditRecord struct {
-	Number                                   uint64
-	Action, Who, Via, Purpose, Note, Outcome string
-	Read                                     uint64
-	Rows                                     int64
-}
-
-// records is all that the audit holds, oldest first. A last line that a kill cut short is none.
-func (b *brine) records() (all []auditRecord) {
-	b.tb.Helper()
-	files, err := filepath.Glob(filepath.Join(b.data, "audit", "*.ndjson"))
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			b.tb.Fatal(err)
-		}
-		for line := range bytes.Lines(text) {
-			var r auditRecord
-			if json.Unmarshal(line, &r) == nil {
-				all = append(all, r)
-			}
-		}
-	}
-	return all
-}
-
 const allRaw = "/api/v1/events/interaction?dataset=raw"
-
-// importDays files simulated interactions in a data folder that nobody serves, and gives their number.
-func (b *brine) importDays(days, perDay int) (rows int64) {
-	b.tb.Helper()
-	history, stderr, code := runBrine(b.tb, nil, "simulate", "--days", strconv.Itoa(days), "--per-day", strconv.Itoa(perDay))
-	if code != 0 {
-		b.tb.Fatal(stderr)
-	}
-	if stdout, stderr, code := b.command(strings.NewReader(history), "import", "interaction"); code != 0 {
-		b.tb.Fatalf("brine import: %s%s", stdout, stderr)
-	}
-	return int64(strings.Count(history, "\n"))
-}
 
 // Whoever was not named reads nothing; a token is for its owner's roles, while they have them, and can be revoked beside a running brine.
 func TestTokens(t *testing.T) {
@@ -155,33 +110,27 @@ func TestTokens(t *testing.T) {
 // A read of many rows leaves one beginning and one end with their number.
 func TestReadIsRecorded(t *testing.T) {
 	b := newBrine(t)
-	rows := b.importDays(2, 50_000)
-	b.start()
 	b.addUser("rosa", "raw")
 	token := b.makeToken("rosa", "raw")
+	b.start()
+	history := simulated(t, 3, 50_000)
+	b.importHistory(history, len(history), 0)
 	res, err := b.read(token, "count them", allRaw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if n := countLines(res.Body); n != rows {
-		t.Fatalf("%d of %d rows", n, rows)
+	if n := countLines(res.Body); n != int64(len(history)) {
+		t.Fatalf("%d of %d rows", n, len(history))
 	}
-	var begin, end auditRecord
+	var all []audit.Entry
 	b.eventually(10*time.Second, "the read has an end", func() bool {
-		n := 0
-		for _, r := range b.records() {
-			if r.Purpose == "count them" && r.Action == "read-begin" {
-				begin, n = r, n+1
-			}
-			if r.Action == "read-end" && r.Read == begin.Number {
-				end, n = r, n+1
-			}
-		}
-		return n == 2
+		all = b.entries("--who", "rosa", "--action", "read-begin")
+		return len(all) == 1 && all[0].State == audit.Ended
 	})
-	if begin.Who != "rosa" || begin.Via != "token 1" || end.Rows != rows || end.Outcome != "ok" {
-		t.Errorf("%+v, %+v", begin, end)
+	e := all[0]
+	if e.Purpose != "count them" || e.Via != "token 1" || *e.End.Rows != int64(len(history)) || e.End.Outcome != "ok" {
+		t.Errorf("%+v, %+v", e, e.End)
 	}
 }
 
@@ -194,42 +143,4 @@ func countLines(r io.Reader) (n int64) {
 			return n
 		}
 	}
-}
-
-// Killed at random moments of a read, brine never has sent a row of which no beginning is on the disk.
-func TestKilledWhileReading(t *testing.T) {
-	b := newBrine(t)
-	b.importDays(2, 50_000)
-	b.addUser("rosa", "raw")
-	token := b.makeToken("rosa", "raw")
-	sentSome := 0
-	for round := range rounds(t) {
-		b.start()
-		purpose := "round " + strconv.Itoa(round)
-		got := make(chan int64, 1)
-		go func() {
-			res, err := b.read(token, purpose, allRaw)
-			if err != nil {
-				got <- 0
-				return
-			}
-			defer res.Body.Close()
-			got <- countLines(res.Body)
-		}()
-		<-time.After(rand.N(250 * time.Millisecond))
-		b.kill()
-		n, begins := <-got, 0
-		for _, r := range b.records() {
-			if r.Action == "read-begin" && r.Purpose == purpose {
-				begins++
-			}
-		}
-		if n > 0 {
-			sentSome++
-		}
-		if n > 0 && begins != 1 {
-			t.Errorf("round %d: %d rows came, with %d beginnings", round, n, begins)
-		}
-	}
-	t.Logf("rows had come in %d rounds", sentSome)
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -96,10 +97,12 @@ func TestLoginByKeyboard(t *testing.T) {
 // The demo prints a link that signs in, once.
 func TestDemoLink(t *testing.T) {
 	d := startDemo(t)
-	link := regexp.MustCompile(`http://\S+/login\?once=\S+`).FindString(d.output())
-	if link == "" {
-		t.Fatal("no link")
-	}
+	var link string
+	d.eventually(10*time.Second, "the link is printed", func() bool {
+		link = regexp.MustCompile(`http://\S+/login\?once=\S+\n`).FindString(d.output())
+		return link != ""
+	})
+	link = strings.TrimSpace(link)
 	p := openPage(t, link)
 	if text := evaluate[string](p, `document.querySelector(".lead").textContent`); !strings.Contains(text, "demo") || !strings.Contains(text, "raw, privacy") {
 		t.Errorf("the link leads to %q", text)

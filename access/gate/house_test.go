@@ -97,7 +97,6 @@ type house struct {
 	now    time.Time
 	people *people
 	audit  *records
-	log    *strings.Builder
 	door   http.Handler
 }
 

@@ -20,7 +20,7 @@ import (
 type auditCmd struct {
 	List   auditListCmd   `cmd:"" default:"withargs" help:"List what was done, the newest first."`
 	Verify auditVerifyCmd `cmd:"" help:"Find what was changed, removed or cut off of the audit."`
-	Access auditAccessCmd `cmd:"" help:"Tell who can read what, by which group, and when they last did."`
+	Access auditAccessCmd `cmd:"" help:"Tell who can read what, and when they last did."`
 }
 
 // Help is shown below the flags.

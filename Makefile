@@ -44,13 +44,14 @@ bench: ## measure, and print one table with each figure's limit
 	go run ./bench $(ARGS)
 
 # Tests fail where something is missing, so it is installed first where apt-get can.
+# RUNLEVEL=1 keeps Debian from starting what it installs: the tests run a slapd of their own.
 # $(call need,commands of which one must be there,Debian package)
 define need
 	@for name in $(1); do if command -v $$name >/dev/null; then exit 0; fi; done; \
 	sudo=; [ $$(id -u) = 0 ] || sudo=sudo; \
 	if command -v apt-get >/dev/null && { [ -z "$$sudo" ] || command -v sudo >/dev/null; }; then \
 		echo "installing $(2), which the tests need"; \
-		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2) && exit 0; \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends $(2) && exit 0; \
 	fi; \
 	echo "The tests need one of: $(1). Install it (Debian's package is $(2)) and run make test again." >&2; exit 1
 endef

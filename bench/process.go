@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +22,7 @@ type process struct {
 	cmd    *exec.Cmd
 	public string
 	reads  string // the private door; "" for the bare handler
+	token  string // lets the bench read there
 	ready  time.Duration
 }
 
@@ -102,7 +105,41 @@ func (s *suite) serveBrine(data string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(exec.Command(s.brine, "serve", "--config", config), public, private)
+	p, err := start(exec.Command(s.brine, "serve", "--config", config), public, private)
+	if err != nil {
+		return nil, err
+	}
+	if p.token, err = s.setupToken(config); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+// setupToken asks the brine that serves for the token of who sits at its machine.
+func (s *suite) setupToken(config string) (string, error) {
+	out, err := exec.Command(s.brine, "token", "setup", "--json", "--config", config).Output()
+	if err != nil {
+		return "", fmt.Errorf("brine token setup: %w", err)
+	}
+	var setup struct{ Token string }
+	return setup.Token, json.Unmarshal(out, &setup)
+}
+
+// read asks the private door.
+func (p *process) read(route, accept string) (*http.Response, error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+p.reads+route, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	req.Header.Set("X-Purpose", "bench")
+	res, err := http.DefaultClient.Do(req)
+	if err == nil && res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		err = fmt.Errorf("GET %s: %s", route, res.Status)
+	}
+	return res, err
 }
 
 // appRate is the sample rate of app_session: below 1, so that each event is judged, but as good as all.

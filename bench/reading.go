@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,7 +98,7 @@ func pack(path string) (bytesPerLine float64, err error) {
 }
 
 func held(brine *process) (rows int64, perEvent float64, err error) {
-	res, err := http.Get("http://" + brine.reads + "/api/v1/status")
+	res, err := brine.read("/api/v1/status", "application/json")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -117,13 +116,8 @@ func held(brine *process) (rows int64, perEvent float64, err error) {
 }
 
 func readAll(brine *process, rows int64) (perSecond float64, err error) {
-	req, err := http.NewRequest(http.MethodGet, "http://"+brine.reads+"/api/v1/events/interaction", nil)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Accept", "application/x-ndjson")
 	began := time.Now()
-	res, err := http.DefaultClient.Do(req)
+	res, err := brine.read("/api/v1/events/interaction?dataset=raw", "application/x-ndjson")
 	if err != nil {
 		return 0, err
 	}

@@ -75,7 +75,7 @@ type Private struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
 	TLS            TLS            `yaml:"tls"`             // default none
 	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 500
-	MinCell int    `yaml:"min_cell"` // below the role analyst no figure rests on fewer interactions; default 10
+	MinCell        int            `yaml:"min_cell"`        // below the role analyst no figure rests on fewer interactions; default 10
 }
 
 // Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.

@@ -39,6 +39,7 @@ GET    /api/v1/status                                401    303     200    200  
 GET    /api/v1/audit                                 401    303     403    403     403 200
 POST   /api/v1/erasures                              401    303     403    403     403 202
 GET    /api/v1/erasures/5f0c9be2                     401    303     403    403     403 200
+GET    /openapi.yaml                                 401    303     200    200     200 200
 GET    /login                                        200    200     -      -       -   -
 POST   /login                                        415    415     415    415     415 415
 POST   /logout                                       303|403 303|403 -      -       -   -
@@ -79,6 +80,7 @@ func openWholeDoor(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	d.server = &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin,
+		OpenAPI: []byte("openapi: 3.1.0"),
 		Status:  func() any { return "well" },
 		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Erase:   func([]byte) (any, error) { return "accepted", nil },

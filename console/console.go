@@ -19,11 +19,12 @@ import (
 
 // Server is the private door. Lake and Temp must be set, and for [Server.Open] also Gate and Begin.
 type Server struct {
-	Lake   *lake.Lake
-	Temp   string           // a folder that the lake's DuckDB may write, for Parquet on its way out
-	Status func() any       // what GET /api/v1/status answers; nil: no such route
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default: nothing is logged
+	Lake    *lake.Lake
+	Temp    string           // a folder that the lake's DuckDB may write, for Parquet on its way out
+	OpenAPI []byte           // what GET /openapi.yaml answers; none: no such route
+	Status  func() any       // what GET /api/v1/status answers; nil: no such route
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default: nothing is logged
 
 	Gate *gate.Gate // open
 
@@ -61,6 +62,9 @@ func (s *Server) Routes() []gate.Route {
 		{Pattern: "GET /wsapi/interaction_data/count", Need: access.Raw, Handle: reads.bound(s.couchCount)},
 		{Pattern: "GET /wsapi/interaction_data/last", Need: access.Raw, Handle: reads.bound(s.couchLast)},
 	}
+	if len(s.OpenAPI) > 0 {
+		routes = append(routes, gate.Route{Pattern: "GET /openapi.yaml", Need: gate.AnyRole, Handle: s.openAPI})
+	}
 	if s.Status != nil {
 		routes = append(routes, gate.Route{Pattern: "GET /api/v1/status", Need: access.Viewer, Handle: s.status})
 	}
@@ -73,6 +77,12 @@ func (s *Server) Routes() []gate.Route {
 			gate.Route{Pattern: "GET /api/v1/erasures/{receipt}", Need: access.Privacy, Handle: s.receipt})
 	}
 	return routes
+}
+
+func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := w.Write(s.OpenAPI)
+	return err
 }
 
 const eventsRoute = "GET /api/v1/events/{stream}"

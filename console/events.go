@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,8 +157,13 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query,
 		page = fmt.Appendf(page, `,"next":"%s"`, formatCursor(last))
 	}
 	*sent = int64(min(n, limit))
-	_, err = w.Write(append(page, '}', '\n'))
-	return err
+	page = append(page, '}', '\n')
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	if _, err := w.Write(page); err != nil {
+		return err
+	}
+	_ = http.NewResponseController(w).Flush() // the client need not wait until the end of the read is recorded; what is no connection cannot flush
+	return nil
 }
 
 // writeParquet makes the file first, as its footer stands at its end.

@@ -35,6 +35,7 @@ const startText = `Brine, the private door.
   GET /wsapi/interaction_data?start=&end=             rows as {id, key, value}, ms, both inclusive (raw, with X-Purpose: why)
   GET /wsapi/interaction_data/count
   GET /wsapi/interaction_data/last
+  GET /openapi.yaml                                   all of this for programs
   GET /api/v1/status                                  (viewer)
   GET /api/v1/audit?who=&action=&from=&to=            (privacy)
   POST /api/v1/erasures                               {"unit": install id} (privacy)

@@ -46,6 +46,15 @@ func (s *Server) makeRoutes() map[string]route {
 	return routes
 }
 
+// Routes are the methods of the door's paths, by path. What lies below /privacy/history/ and /demo/ is not among them.
+func (s *Server) Routes() map[string]string {
+	all := map[string]string{}
+	for path, route := range s.routes {
+		all[path] = route.method
+	}
+	return all
+}
+
 func (s *Server) serveRoute(route route, w http.ResponseWriter, r *http.Request) {
 	if route.shared {
 		s.allowOrigin(w, r)

@@ -69,7 +69,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 		if ok && g.settingUp() {
 			return g.enter(w, r, person, next)
 		}
-		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. The terminal that Brine runs in shows a new one after a restart.", Next: next})
+		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. On the machine, brine token setup prints a new one.", Next: next})
 	}
 	if _, err := g.bySession(w, r); err == nil {
 		http.Redirect(w, r, next, http.StatusSeeOther)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -40,12 +39,23 @@ func (s *server) connect(ctx context.Context) (*conn, error) {
 	if s.d.BindDN == "" {
 		return c, nil // anonymous
 	}
-	release := c.hold(ctx)
-	if err := s.bindService(c); err != nil || !release() {
-		c.drop()
-		return nil, fmt.Errorf("bind as the service account %s: %w", s.d.BindDN, errors.Join(err, context.Cause(ctx)))
+	if err := c.within(ctx, func() error { return s.bindService(c) }); err != nil {
+		return nil, fmt.Errorf("bind as the service account %s: %w", s.d.BindDN, err)
 	}
 	return c, nil
+}
+
+// within does something with a new connection, which is dropped where that fails or takes too long.
+func (c *conn) within(ctx context.Context, do func() error) error {
+	release := c.hold(ctx)
+	err := do()
+	if !release() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		c.drop()
+	}
+	return explain(ctx, err)
 }
 
 func (s *server) bindService(c *conn) error {
@@ -65,7 +75,7 @@ func (s *server) dial(ctx context.Context) (*conn, error) {
 	c, err := s.secure(ctx, raw)
 	if err != nil {
 		raw.Close()
-		return nil, explain(ctx, err)
+		return nil, err
 	}
 	c.SetTimeout(s.d.Timeout)
 	return c, nil
@@ -82,15 +92,13 @@ func (s *server) secure(ctx context.Context, raw net.Conn) (*conn, error) {
 	if s.tls == tlsAlways {
 		secured := tls.Client(raw, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("TLS: %w", err)
+			return nil, fmt.Errorf("TLS: %w", explain(ctx, err))
 		}
 		return start(raw, secured, true), nil
 	}
 	c := start(raw, raw, false)
-	release := c.hold(ctx)
-	if err := c.StartTLS(config); err != nil || !release() {
-		c.drop()
-		return nil, fmt.Errorf("StartTLS: %w", errors.Join(err, context.Cause(ctx)))
+	if err := c.within(ctx, func() error { return c.StartTLS(config) }); err != nil {
+		return nil, fmt.Errorf("StartTLS: %w", err)
 	}
 	return c, nil
 }

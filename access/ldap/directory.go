@@ -33,12 +33,14 @@ type Directory struct {
 	Timeout          time.Duration            // for a whole Login or Roles, all servers together; default 5s
 	Now              func() time.Time         // default time.Now
 
+	busy    chan struct{} // holds a token for each ask that is on its way
 	servers []*server
 	nameOf  string                  // the attribute that holds a person's name
 	roleOf  map[string]access.Roles // by the key of a group's DN
 }
 
 const (
+	maxAsks        = 16 // at once; each may hold two connections. The others wait, within their time
 	defaultFilter  = "(uid=%s)"
 	defaultTimeout = 5 * time.Second
 )
@@ -54,6 +56,7 @@ func (d *Directory) Open() (err error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	d.busy = make(chan struct{}, maxAsks)
 	if d.nameOf, err = CheckFilter(d.UserFilter); err != nil {
 		return fmt.Errorf("user_filter: %w", err)
 	}
@@ -151,6 +154,12 @@ func (d *Directory) judge(c *conn, p person) (string, access.Roles, error) {
 func (d *Directory) ask(ctx context.Context, work func(context.Context, *server, *conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
+	select {
+	case d.busy <- struct{}{}:
+		defer func() { <-d.busy }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: too many asks at once: %w", access.ErrUnavailable, context.Cause(ctx))
+	}
 	var failures []error
 	servers := inOrder(d.servers, d.Now())
 	for i, s := range servers {

@@ -168,7 +168,7 @@ func answered(err error) bool {
 
 // explain says of a connection that was cut because of the time that this was why.
 func explain(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !answered(err) {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !answered(err) {
 		return fmt.Errorf("no answer in time: %w", cause)
 	}
 	return err

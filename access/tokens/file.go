@@ -156,7 +156,7 @@ func (f *File) lock() (unlock func(), err error) {
 		lock.Close()
 		return nil, fmt.Errorf("lock the tokens: %s: %w", lock.Name(), err)
 	}
-	if err := hourTime(lock.Name()); err != nil {
+	if err := errors.Join(giveToOwner(lock), hourTime(lock.Name())); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("lock the tokens: %w", err)
 	}
@@ -175,7 +175,7 @@ func (f *File) write(c *content) error {
 		return err
 	}
 	_, err = file.Write(append(text, '\n'))
-	err = errors.Join(err, file.Sync(), file.Close())
+	err = errors.Join(err, giveToOwner(file), file.Sync(), file.Close())
 	if err == nil {
 		err = hourTime(aside)
 	}
@@ -191,6 +191,18 @@ func (f *File) write(c *content) error {
 	}
 	defer folder.Close()
 	return folder.Sync()
+}
+
+// giveToOwner lets what root makes belong to the owner of the folder, who serves from it.
+func giveToOwner(file *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	var folder unix.Stat_t
+	if err := unix.Stat(filepath.Dir(file.Name()), &folder); err != nil {
+		return err
+	}
+	return file.Chown(int(folder.Uid), int(folder.Gid))
 }
 
 func hourTime(path string) error {

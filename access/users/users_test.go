@@ -18,7 +18,7 @@ import (
 const password = "correct horse battery staple"
 
 // Hashes of these tests are cheap, but where one says otherwise.
-var real = usual
+var shipped = usual
 
 func init() { usual.memory, usual.passes, usual.lanes = minMemory, 1, 1 }
 
@@ -287,7 +287,7 @@ func TestEveryLoginHashes(t *testing.T) {
 
 func TestHash(t *testing.T) {
 	cheap := usual
-	usual = real
+	usual = shipped
 	defer func() { usual = cheap }()
 	f := newFile(t)
 	mustAdd(t, f, "anna", access.Viewer)

@@ -17,10 +17,11 @@ import (
 // checkCmd says of the config, and of all that it names, what is wrong, before any door opens.
 type checkCmd struct {
 	configFlag
-	JSON  bool   `help:"Print JSON."`
-	LDAP  bool   `name:"ldap" help:"Ask the directory's servers too, as a login would."`
-	Joins bool   `help:"List what lies together where streams hash the same unit the same way."`
-	Diff  string `placeholder:"OLD" help:"Show the change in what is kept since the allowlist in this file."`
+	JSON        bool   `help:"Print JSON."`
+	Joins       bool   `help:"List what lies together where streams hash the same unit the same way."`
+	Permissions bool   `help:"Also check that one user can reach data and secrets, and no other; run it as root or as that user."`
+	Diff        string `placeholder:"OLD" help:"Show the change in what is kept since the allowlist in this file."`
+	LDAP        bool   `name:"ldap" help:"Ask the directory's servers too, as a login would."`
 }
 
 // Help is shown below the flags.
@@ -30,6 +31,7 @@ Warnings are told too, and leave the exit code as it is.
 
 Examples:
   brine check --config /etc/brine/brine.yaml
+  brine check --config /etc/brine/brine.yaml --permissions
   brine check --ldap
   git show HEAD:allowlist.yaml > old.yaml; brine check --diff old.yaml`
 }
@@ -42,6 +44,8 @@ type report struct {
 	Mistakes config.Mistakes `json:"mistakes"`
 	Warnings config.Mistakes `json:"warnings,omitempty"` // what works, and is most likely not meant so
 	Salts    *saltsFound     `json:"salts,omitempty"`
+
+	Permissions *permissions `json:"permissions,omitempty"` // where they were asked for
 
 	Joins   []sanitize.Join   `json:"joins,omitempty"`   // where they were asked for
 	Changes []sanitize.Change `json:"changes,omitempty"` // the same
@@ -78,6 +82,9 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	r.checkTLS(cfg)
+	if c.Permissions {
+		r.checkPermissions(cfg)
+	}
 	r.checkUsers(cfg)
 	r.Warnings.Sort()
 	r.OK = len(r.Mistakes) == 0
@@ -118,6 +125,9 @@ func (c *checkCmd) print(g *globals, r report) error {
 	}
 	if r.OK {
 		fmt.Fprintln(g.stdout, r.Salts)
+	}
+	if r.OK && r.Permissions != nil {
+		fmt.Fprintln(g.stdout, r.Permissions)
 	}
 	if c.Joins {
 		if err := printJoins(g.stdout, r.Joins); err != nil {

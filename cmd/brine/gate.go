@@ -16,6 +16,7 @@ import (
 	"brine/access/users"
 	"brine/config"
 	"brine/console"
+	"brine/docs"
 	"brine/door"
 	"brine/erasure"
 	"brine/intake"
@@ -43,7 +44,7 @@ func (h *house) openConsole(status func() any) (err error) {
 	if err := h.gate.Open(); err != nil {
 		return err
 	}
-	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status,
+	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status, OpenAPI: docs.OpenAPI(),
 		Gate: h.gate, Begin: h.beginRead, Audit: h.audit.Page, Erase: h.eraseFor, Receipt: h.receiptFor}
 	return h.console.Open()
 }

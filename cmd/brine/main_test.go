@@ -43,19 +43,19 @@ func TestUsage(t *testing.T) {
 func TestWrongUse(t *testing.T) {
 	inFolder(t, map[string]string{"data/lock": ""})
 	for line, says := range map[string]string{
-		"policy --lang fr":                                               "--lang fr: no such language (there are en, de)",
-		"policy --diff old.yaml --html":                                  "--diff prints text",
-		"demo --public 0.0.0.0:1":                                        "--public 0.0.0.0:1: the demo opens its doors on loopback only, like 127.0.0.1:8080",
-		"demo --private example.org:1":                                   "--private example.org:1: the demo",
-		"simulate --days=-1":                                             "--days=-1: give at least 1",
-		"simulate --per-day=0":                                           "--per-day=0: give at least 1",
-		"simulate --installs=-2":                                         "--installs=-2: give at least 0",
-		"simulate --end now":                                             `"now" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
-		"sanitize --tighten --backfill":                                  "--tighten is for all that is sanitized",
-		"sanitize --from yesterday":                                      `"yesterday" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
-		"purge --now=2026-11-21":                                         `"2026-11-21" is no time`,
-		"read interaction --from yesterday --data data":                  "from is neither milliseconds since the epoch nor a time like",
-		"read interaction --from 2 --to 1 --data data":                   "from is later than to",
+		"policy --lang fr":              "--lang fr: no such language (there are en, de)",
+		"policy --diff old.yaml --html": "--diff prints text",
+		"demo --public 0.0.0.0:1":       "--public 0.0.0.0:1: the demo opens its doors on loopback only, like 127.0.0.1:8080",
+		"demo --private example.org:1":  "--private example.org:1: the demo",
+		"simulate --days=-1":            "--days=-1: give at least 1",
+		"simulate --per-day=0":          "--per-day=0: give at least 1",
+		"simulate --installs=-2":        "--installs=-2: give at least 0",
+		"simulate --end now":            `"now" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
+		"sanitize --tighten --backfill": "--tighten is for all that is sanitized",
+		"sanitize --from yesterday":     `"yesterday" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
+		"purge --now=2026-11-21":        `"2026-11-21" is no time`,
+		"read interaction --purpose test --from yesterday --data data":   "from is neither milliseconds since the epoch nor a time like",
+		"read interaction --purpose test --from 2 --to 1 --data data":    "from is later than to",
 		"sanitize --from 2026-11-02T00:00:00Z --to 2026-11-01T00:00:00Z": "--from is not before --to",
 	} {
 		stdout, stderr, code := brine(t, strings.Fields(line)...)

@@ -23,7 +23,16 @@ type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a token, and print it this once."`
 	List   tokenListCmd   `cmd:"" help:"List tokens, never their text."`
 	Revoke tokenRevokeCmd `cmd:"" help:"End a token."`
-	Setup  tokenSetupCmd  `cmd:"" help:"Print a token of all roles for an hour, while access is not set up."`
+	Setup  tokenSetupCmd  `cmd:"" help:"Print a token for an hour, before there are people."`
+}
+
+// Help is shown below the flags.
+func (*tokenCmd) Help() string {
+	return `Scripts read with a token, people with a login. A token has an owner, and at most the roles that the directory gives them at each use. Only
+a hash of it is kept, in the file tokens of the data folder.
+
+Example:
+  brine token create --owner mira --role analyst`
 }
 
 // tokenCreateCmd makes a token.

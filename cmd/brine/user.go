@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"brine/access"
+	"brine/access/audit"
 	"brine/access/users"
 	"brine/config"
 )
@@ -46,19 +47,33 @@ Example:
 // userFlags are the flags of all of them.
 type userFlags struct{ dataFlag }
 
-// open reads the config alone: a broken schema must not keep a user from being removed.
-func (f userFlags) open(g *globals) (*users.File, error) {
+// load reads the config alone: a broken schema must not keep a user from being removed.
+func (f userFlags) load() (*config.Config, error) {
 	cfg, err := config.Load(f.path())
+	if err == nil && f.Data != "" {
+		cfg.Data = f.Data
+	}
+	return cfg, err
+}
+
+func (f userFlags) open(g *globals) (*users.File, error) {
+	cfg, err := f.load()
 	if err != nil {
 		return nil, err
-	}
-	if f.Data != "" {
-		cfg.Data = f.Data
 	}
 	if len(cfg.LDAP.URLs) > 0 {
 		fmt.Fprintln(g.stderr, "the config names LDAP servers: brine serve asks those, and not the users file")
 	}
 	return openUsers(cfg), nil
+}
+
+// record writes down what was done with a user.
+func (f userFlags) record(route, note string) error {
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	return recordCommand(cfg, audit.User, route, note)
 }
 
 type userAddCmd struct {
@@ -101,6 +116,9 @@ func (c *userAddCmd) Run(g *globals) error {
 	if err := file.Add(g.ctx, c.Name, password, roles); err != nil {
 		return err
 	}
+	if err := c.record("brine user add", c.Name+": "+roles.String()); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(g.stdout, "added %s: %s\n", c.Name, roles)
 	return err
 }
@@ -125,6 +143,9 @@ func (c *userRemoveCmd) Run(g *globals) error {
 		return err
 	}
 	if err := file.Remove(c.Name); err != nil {
+		return err
+	}
+	if err := c.record("brine user remove", c.Name); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(g.stdout, "removed %s\n", c.Name)
@@ -155,6 +176,9 @@ func (c *userPasswdCmd) Run(g *globals) error {
 		return err
 	}
 	if err := file.SetPassword(g.ctx, c.Name, password); err != nil {
+		return err
+	}
+	if err := c.record("brine user passwd", c.Name); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(g.stdout, "changed the password of %s\n", c.Name)

@@ -68,7 +68,8 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 	"salts_next":             saltsTurnNext,
 	"joined_for":             joinedNoLonger,
 	"forget":                 forgotten,
-	"readers_here":           readersAreHere,
+	"readers_users":          readersAreUsers,
+	"readers_recorded":       readsAreRecorded,
 	"stores_none":            noOtherStore,
 
 	"consent":       silenceTakesPart,
@@ -306,17 +307,30 @@ func nothingJoinsTwoUses(t *testing.T, v *visit, _ string) {
 	}
 }
 
-func readersAreHere(t *testing.T, v *visit, _ string) {
-	if !strings.HasPrefix(v.private, "http://127.0.0.1:") {
-		t.Error(v.private)
+func readersAreUsers(t *testing.T, v *visit, _ string) {
+	for _, route := range []string{"/api/v1/events/interaction", allRaw, "/wsapi/interaction_data", "/api/v1/audit", "/api/v1/status", "/metrics"} {
+		v.wantStatus("", route, http.StatusUnauthorized)
+		v.wantStatus("brine_"+strings.Repeat("A", 43), route, http.StatusUnauthorized)
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "brine.yaml")
+	config := filepath.Join(t.TempDir(), "brine.yaml")
 	if err := os.WriteFile(config, []byte(`private: {addr: "0.0.0.0:8081"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if stdout, _, code := runBrine(t, nil, "check", "--config", config); code != 1 || !strings.Contains(stdout, "is not loopback") {
-		t.Errorf("exit code %d: %s", code, stdout)
+	if stdout, _, code := runBrine(t, nil, "check", "--config", config); code != 1 || !strings.Contains(stdout, "private.tls") {
+		t.Errorf("passwords may travel in the open: exit code %d: %s", code, stdout)
+	}
+}
+
+func readsAreRecorded(t *testing.T, v *visit, _ string) {
+	before := len(v.entries("--action", "read-begin"))
+	v.wantStatus(v.token(), allRaw+"&from=2026-01-01T00:00:00Z", http.StatusOK)
+	all := v.entries("--action", "read-begin")
+	if len(all) != before+1 {
+		t.Fatalf("%d records of a read", len(all)-before)
+	}
+	e := all[0]
+	if e.Who == "" || e.Time.IsZero() || e.Dataset != "raw" || e.Stream != "interaction" || e.From.IsZero() || e.Purpose != "a test" {
+		t.Errorf("the record is %+v", e)
 	}
 }
 

@@ -25,7 +25,7 @@ type Policy struct {
 	Reduced  bool     `json:"reduced"`         // an allowlist decides what outlives the raw events
 	Guard    float64  `json:"guard,omitempty"` // share of a dataset that is not deleted at once without a person's word; 0: there is none
 	Salts    *Salts   `json:"salts,omitempty"` // nil: there are none
-	Readers  []Reader `json:"readers"`         // empty: who can log in to the server, nobody else
+	Readers  []Reader `json:"readers"`         // empty: who has a name and a password here
 	Stores   []Store  `json:"stores"`          // other stores that receive data
 	Forget   bool     `json:"forget"`          // an app can have its installation erased
 }

@@ -299,7 +299,7 @@ func (w *writer) joinedFor() {
 func (w *writer) readers() {
 	w.section("readers")
 	if len(w.Readers) == 0 {
-		w.say("readers_here")
+		w.say("readers_users")
 	}
 	for _, r := range w.Readers {
 		groups := strings.Join(r.Groups, ", ")
@@ -308,6 +308,7 @@ func (w *writer) readers() {
 		}
 		w.say("reader_"+r.Role, "groups", groups, "cell", strconv.Itoa(r.MinCell))
 	}
+	w.say("readers_recorded")
 }
 
 func (w *writer) stores() {

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
+	"brine/access"
 	"brine/config"
 	"brine/event"
 	"brine/intake"
@@ -23,7 +26,7 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 		OptIn: cfg.Consent == config.ConsentOptIn, DNT: cfg.OptOut.DNT,
 		Kept:    policyKept(retention(cfg)),
 		Salts:   policySalts(cfg.Salts),
-		Readers: []policy.Reader{},
+		Readers: policyReaders(cfg),
 		Stores:  []policy.Store{},
 		Forget:  anyUnit(streams),
 	}
@@ -39,6 +42,35 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 		}
 	}
 	return p
+}
+
+// policyReaders are the groups of the directory that have each role. Without a directory there are none, and people have roles by themselves.
+func policyReaders(cfg *config.Config) []policy.Reader {
+	readers := []policy.Reader{}
+	if len(cfg.LDAP.URLs) == 0 {
+		return readers
+	}
+	groups := cfg.LDAP.Roles.ByName()
+	for _, role := range access.AllRoles {
+		r := policy.Reader{Role: role.String(), Groups: groupNames(groups[role.String()])}
+		if role == access.Viewer {
+			r.MinCell = cfg.Private.MinCell
+		}
+		readers = append(readers, r)
+	}
+	return readers
+}
+
+// groupNames are what people call groups: the last part of their DNs, and not where in the directory they are.
+func groupNames(dns []string) (names []string) {
+	for _, text := range dns {
+		name := text
+		if dn, err := ldap.ParseDN(text); err == nil && len(dn.RDNs) > 0 {
+			name = dn.RDNs[0].Attributes[0].Value
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // policyKept is the retention, in the order of the flow.

@@ -109,8 +109,11 @@ func (c *readCmd) Validate() error {
 	if c.Dataset == lake.Sanitized && c.Purpose == "" {
 		return nil
 	}
+	if c.Purpose == "" {
+		return fmt.Errorf("a read of %s needs a purpose, which is recorded: --purpose \"ticket 123, why users stop at the code\"", c.Dataset)
+	}
 	if err := gate.CheckPurpose(c.Purpose); err != nil {
-		return fmt.Errorf("--purpose: %w; it is recorded, like --purpose \"ticket 123, why users stop at the code\"", err)
+		return fmt.Errorf("--purpose: %w", err)
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ var figures = []struct {
 	{"flush", (*suite).flush},
 	{"sanitize", (*suite).sanitizing},
 	{"read", (*suite).reading},
+	{"access", (*suite).access},
 	{"door", (*suite).door},
 	{"events", (*suite).appEvents},
 	{"hold", (*suite).hold},
@@ -49,7 +50,7 @@ var figures = []struct {
 func main() {
 	seconds := flag.Int("seconds", 60, "how long 15,000 requests/s are held")
 	events := flag.Int("events", 1_000_000, "how many events are stored for the figures of reading")
-	only := flag.String("only", "", "measure one group: validate, flush, sanitize, read, door, events, hold")
+	only := flag.String("only", "", "measure one group: validate, flush, sanitize, read, access, door, events, hold")
 	bare := flag.String("bare", "", "serve the bare handler on this address (the bench runs itself so)")
 	flag.Parse()
 	if *bare != "" {

@@ -38,9 +38,11 @@ const setupTime = time.Hour
 func (h *house) openConsole(status func() any) (err error) {
 	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger,
 		TLS: h.cfg.Private.TLS.On(), Client: door.Proxies(h.cfg.Private.TrustedProxies).ClientAddr}
-	if h.gate.Directory, h.gate.Empty, err = openDirectory(h.cfg); err != nil {
+	var leave func() error
+	if h.gate.Directory, h.gate.Empty, leave, err = openDirectory(h.cfg); err != nil {
 		return err
 	}
+	h.onClose(leave)
 	if err := h.gate.Open(); err != nil {
 		return err
 	}
@@ -50,17 +52,17 @@ func (h *house) openConsole(status func() any) (err error) {
 }
 
 // openDirectory opens the directory of the config: LDAP where it names servers, else the users file, of which empty says whether
-// nobody is in it.
-func openDirectory(cfg *config.Config) (directory access.Directory, empty func() bool, err error) {
+// nobody is in it. leave ends its use.
+func openDirectory(cfg *config.Config) (directory access.Directory, empty func() bool, leave func() error, err error) {
 	if len(cfg.LDAP.URLs) > 0 {
 		ldap, err := openLDAP(cfg)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		return access.NewCached(ldap, time.Now), nil, nil
+		return access.NewCached(ldap, time.Now), nil, ldap.Close, nil
 	}
 	file := openUsers(cfg)
-	return access.NewCached(file, time.Now), nobodyYet(file), nil
+	return access.NewCached(file, time.Now), nobodyYet(file), func() error { return nil }, nil
 }
 
 // nobodyYet says whether nobody has been in the users file since the start. A file that cannot be read does not open the door to guests.

@@ -120,10 +120,11 @@ func parseAge(text string) (time.Duration, error) {
 
 // checkOwner refuses roles that the owner has not. It gives the name as the directory spells it.
 func checkOwner(ctx context.Context, cfg *config.Config, owner string, roles access.Roles) (string, error) {
-	directory, empty, err := openDirectory(cfg)
+	directory, empty, leave, err := openDirectory(cfg)
 	if err != nil {
 		return "", err
 	}
+	defer leave()
 	if directory == nil || empty != nil && empty() {
 		return "", errors.New("access is not set up, so nobody can own a token: set ldap in the config, or brine user add; until then brine token setup gives one for an hour")
 	}

@@ -134,7 +134,7 @@ func TestRunsWithoutWritableCode(t *testing.T) {
 	for _, line := range []string{
 		"simulate --days 2 --per-day 200 | $0 import interaction --data $1",
 		"sanitize --data $1",
-		"read interaction --data $1 --format parquet >/dev/null",
+		"read interaction --data $1 --dataset raw --purpose test --format parquet >/dev/null",
 	} {
 		line = strings.ReplaceAll(line, "$0", os.Args[0])
 		if out, errs, code := runs(t, "sh", "-e", "-c", os.Args[0]+" "+line, os.Args[0], data); code != 0 {

@@ -149,7 +149,7 @@ func TestNothingElseIsClaimed(t *testing.T) {
 			t.Errorf("it speaks of %q", word)
 		}
 	}
-	for _, words := range []string{"without an end", "At present no reduced copy is made", "has not said who is responsible", "Only people who can log in to the server"} {
+	for _, words := range []string{"without an end", "At present no reduced copy is made", "has not said who is responsible", "People to whom the operator has given a name and a password here"} {
 		if !strings.Contains(text, words) {
 			t.Errorf("it does not say %q", words)
 		}

@@ -83,7 +83,9 @@ func openWholeDoor(t *testing.T) *door {
 		OpenAPI: []byte("openapi: 3.1.0"),
 		Status:  func() any { return "well" },
 		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
-		Erase:   func([]byte) (any, error) { return "accepted", nil },
+		Erase: func([]byte) (func() (string, any, error), error) {
+			return func() (string, any, error) { return "7", "accepted", nil }, nil
+		},
 		Receipt: func(string) (any, error) { return "accepted", nil },
 	}
 	if err := d.server.Open(); err != nil {

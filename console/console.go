@@ -32,8 +32,10 @@ type Server struct {
 	Begin func(audit.Record) (end func(rows int64, outcome string) error, err error)
 
 	Audit   func(f audit.Filter, cursor string, limit int) (audit.Page, error) // nil: no such route
-	Erase   func(body []byte) (receipt any, err error)                         // of {"unit": …}; errors that the reader is to see are [Error]; nil: no such route
 	Receipt func(number string) (receipt any, err error)                       // of an erasure; set with Erase
+
+	// Erase looks at a body {"unit": …} and gives what takes it. Errors of both that the reader is to see are [Error]. nil: no such route.
+	Erase func(body []byte) (take func() (number string, receipt any, err error), err error)
 
 	handler http.Handler
 }

@@ -35,7 +35,15 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, p gate.Person) er
 		if err != nil {
 			return err
 		}
-		*at = recordTime(ms)
+		if *at = recordTime(ms); at.IsZero() && ms != noTime {
+			return badRequest(name + " lies beyond the years 1 to 9999")
+		}
+	}
+	if !f.From.IsZero() && !f.To.IsZero() && f.From.After(f.To) {
+		return badRequest("from lies after to")
+	}
+	if f.Action != "" && !f.Action.Known() {
+		return badRequest("no such action: there are " + audit.Actions())
 	}
 	rec := audit.Record{Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "audit", From: f.From, To: f.To}
 	return s.recorded(r, rec, func(sent *int64) error {
@@ -70,14 +78,22 @@ func (s *Server) erase(w http.ResponseWriter, r *http.Request, p gate.Person) er
 	if err != nil {
 		return badRequest("the body broke off")
 	}
+	take, err := s.Erase(body)
+	if err != nil {
+		return err
+	}
 	rec := audit.Record{Action: audit.Erasure, Who: p.Name, Via: p.Via, Route: r.Pattern, Outcome: "asked for"}
 	if _, err := s.Gate.Audit.Append(rec); err != nil {
 		s.Logger.Error("an erasure could not be recorded, so it is refused", "err", err)
 		return refusal(http.StatusServiceUnavailable, "the erasure cannot be recorded, so it is refused: tell whoever runs Brine")
 	}
-	receipt, err := s.Erase(body)
+	number, receipt, err := take()
 	if err != nil {
 		return err
+	}
+	rec.Outcome, rec.Note = "taken", "receipt "+number
+	if _, err := s.Gate.Audit.Append(rec); err != nil { // it is taken all the same, and recorded again when it is complete
+		s.Logger.Error("the receipt of an erasure could not be recorded", "err", err)
 	}
 	return writeJSON(w, http.StatusAccepted, receipt)
 }

@@ -94,11 +94,13 @@ func openPrivate(t *testing.T, directory access.Directory, p *private) *private 
 		Audit: func(audit.Filter, string, int) (audit.Page, error) {
 			return audit.Page{Entries: []audit.Entry{{Record: audit.Record{Number: 1, Time: time.Now(), Action: audit.Login, Who: "ada"}}}}, nil
 		},
-		Erase: func(body []byte) (any, error) {
+		Erase: func(body []byte) (func() (string, any, error), error) {
 			if string(body) == "{}" {
 				return nil, &console.Error{Status: http.StatusBadRequest, Reason: "send an install id"}
 			}
-			return map[string]string{"receipt": noReceipt, "state": "accepted"}, nil
+			return func() (string, any, error) {
+				return noReceipt, map[string]string{"receipt": noReceipt, "state": "accepted"}, nil
+			}, nil
 		},
 		Receipt: func(number string) (any, error) {
 			if number != noReceipt {

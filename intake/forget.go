@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -54,23 +55,27 @@ func (s *Server) cannotForget(w http.ResponseWriter) {
 
 var errForget = errors.New(`send {"unit": install id}, a string or an integer, and nothing else`)
 
-// ReadUnit reads {"unit": install id}. An id that is an integer is its decimal text.
+// ReadUnit reads {"unit": install id}, and nothing that could be read in two ways: what is erased does not come back. An id that
+// is an integer is its decimal text.
 func ReadUnit(body []byte) (string, error) {
-	var asked struct {
-		Unit any `json:"unit"`
-	}
-	in := json.NewDecoder(strings.NewReader(string(body)))
+	in := json.NewDecoder(bytes.NewReader(body))
 	in.UseNumber()
-	in.DisallowUnknownFields()
-	if !utf8.Valid(body) || in.Decode(&asked) != nil {
+	var all [4]json.Token // { unit value }
+	for i := range all {
+		var err error
+		if all[i], err = in.Token(); err != nil || !utf8.Valid(body) {
+			return "", errForget
+		}
+	}
+	if all[0] != json.Delim('{') || all[1] != "unit" || all[3] != json.Delim('}') {
 		return "", errForget
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
 		return "", errForget
 	}
-	switch unit := asked.Unit.(type) {
+	switch unit := all[2].(type) {
 	case string:
-		if unit != "" {
+		if strings.TrimSpace(unit) != "" {
 			return unit, nil
 		}
 	case json.Number:

@@ -359,7 +359,7 @@ func TestPurpose(t *testing.T) {
 	token := h.token("rosa", access.Raw)
 	h.bearer(token, "/raw").want(t, http.StatusBadRequest, "X-Purpose")
 	for purpose, want := range map[string]int{
-		"": 400, "ab": 400, "   ab   ": 400, strings.Repeat("x", 201): 400, "a\x00bc": 400, "a\u200bbc": 400, "abc\xff": 400, "a\tbc": 400,
+		"": 400, "ab": 400, "   ab   ": 400, strings.Repeat("x", 201): 400, "a\x00bc": 400, "a\u200bbc": 400, "abc\xff": 400, "a\tbc": 400, "...": 400, "see " + token: 400,
 		"abc": 200, "Ticket 12: warum bricht Übung 3 ab?": 200, strings.Repeat("x", 200): 200,
 	} {
 		h.bearer(token, "/raw", "X-Purpose", purpose).want(t, want)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"brine/access/tokens"
 )
 
 // The length of a purpose, in bytes.
@@ -38,6 +40,12 @@ func CheckPurpose(text string) error {
 	text = strings.TrimSpace(text)
 	if len(text) < minPurpose || len(text) > maxPurpose || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return errors.New("a purpose is one line of 3 to 200 bytes that can be printed (UTF-8)")
+	}
+	if !strings.ContainsFunc(text, unicode.IsLetter) {
+		return errors.New("a purpose has words")
+	}
+	if strings.Contains(text, tokens.Prefix) {
+		return errors.New("a purpose is kept for others to read, and this one holds a token: revoke it")
 	}
 	return nil
 }

@@ -83,6 +83,17 @@ Example:
   brine audit --dataset raw --from 2026-11-01T00:00:00Z --limit 0 --json`
 }
 
+// Validate refuses what would find nothing and look as if nothing had been done.
+func (c *auditListCmd) Validate() error {
+	if a := audit.Action(c.Action); a != "" && !a.Known() {
+		return fmt.Errorf("--action %s: there are %s", c.Action, audit.Actions())
+	}
+	if !c.From.IsZero() && !c.To.IsZero() && c.From.After(c.To) {
+		return errors.New("--from lies after --to")
+	}
+	return nil
+}
+
 // Run lists.
 func (c *auditListCmd) Run(g *globals) error {
 	_, log, err := c.open()

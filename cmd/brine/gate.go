@@ -96,22 +96,25 @@ func openTokens(dataDir string) *tokens.File {
 	return tokens.Open(filepath.Join(dataDir, tokensFile), time.Now)
 }
 
-// eraseFor takes a request to erase from the private door.
-func (h *house) eraseFor(body []byte) (any, error) {
+// eraseFor looks at a request to erase from the private door, and gives what takes it.
+func (h *house) eraseFor(body []byte) (take func() (number string, receipt any, err error), err error) {
 	unit, err := intake.ReadUnit(body)
 	if err != nil {
 		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
 	}
-	number, err := h.erasures.Accept(unit, false)
-	switch {
-	case errors.Is(err, erasure.ErrUnit):
-		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
-	case errors.Is(err, erasure.ErrFull):
-		return nil, &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
-	case err != nil:
-		return nil, err
-	}
-	return h.receiptFor(number)
+	return func() (number string, receipt any, err error) {
+		number, err = h.erasures.Accept(unit, false)
+		switch {
+		case errors.Is(err, erasure.ErrUnit):
+			return "", nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
+		case errors.Is(err, erasure.ErrFull):
+			return "", nil, &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
+		case err != nil:
+			return "", nil, err
+		}
+		receipt, err = h.receiptFor(number)
+		return number, receipt, err
+	}, nil
 }
 
 func (h *house) receiptFor(number string) (any, error) {

@@ -54,6 +54,8 @@ func TestWrongUse(t *testing.T) {
 		"sanitize --tighten --backfill": "--tighten is for all that is sanitized",
 		"sanitize --from yesterday":     `"yesterday" is no time: write it like 2026-11-21T13:00:00Z (RFC 3339)`,
 		"purge --now=2026-11-21":        `"2026-11-21" is no time`,
+		"audit --action reads":          "--action reads: there are read-begin, read-end, login",
+		"audit --from 2026-11-02T00:00:00Z --to 2026-11-01T00:00:00Z":    "--from lies after --to",
 		"read interaction --purpose test --from yesterday --data data":   "from is neither milliseconds since the epoch nor a time like",
 		"read interaction --purpose test --from 2 --to 1 --data data":    "from is later than to",
 		"sanitize --from 2026-11-02T00:00:00Z --to 2026-11-01T00:00:00Z": "--from is not before --to",

@@ -353,6 +353,22 @@ func TestSetup(t *testing.T) {
 	h.bearer(again, "/viewer").want(t, http.StatusUnauthorized)
 }
 
+// A guest's session is worth nothing once there is a directory, also where that knows somebody of the guest's name.
+func TestGuestIsNobodyOfTheDirectory(t *testing.T) {
+	empty := true
+	h := openHouse(t, func(h *house) { h.Empty = func() bool { return empty } })
+	b := h.browser()
+	_, link := h.Invite("rosa", access.RolesOf(access.Viewer), time.Hour)
+	b.do("GET", link, nil).want(t, http.StatusSeeOther)
+	b.do("GET", "/viewer", nil).want(t, http.StatusOK, "rosa (viewer) by session")
+	guest := b.cookies["brine_reader"]
+	empty = false
+	b.do("GET", "/viewer", nil).want(t, http.StatusSeeOther)
+	empty = true // nor is it a guest's again
+	b.cookies["brine_reader"] = guest
+	b.do("GET", "/viewer", nil).want(t, http.StatusSeeOther)
+}
+
 // A read of raw says what it is for.
 func TestPurpose(t *testing.T) {
 	h := openHouse(t)

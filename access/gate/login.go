@@ -67,7 +67,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 	if code := r.URL.Query().Get("once"); code != "" && r.Method == http.MethodGet {
 		person, ok := g.guests.redeem(code)
 		if ok && g.settingUp() {
-			return g.enter(w, r, person, next)
+			return g.enter(w, r, person, true, next)
 		}
 		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. On the machine, brine token setup prints a new one.", Next: next})
 	}
@@ -129,7 +129,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 		w.Header().Set("Retry-After", "10")
 		return again(http.StatusServiceUnavailable, "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
 	}
-	return g.enter(w, r, person, next)
+	return g.enter(w, r, person, false, next)
 }
 
 func waitText(wait *access.TooMany) string {
@@ -159,13 +159,13 @@ func (g *Gate) attempt(r *http.Request, name, password string) (person string, e
 }
 
 // enter begins a session, under a cookie that is new whatever the browser sent before, and ends the one before.
-func (g *Gate) enter(w http.ResponseWriter, r *http.Request, person, next string) error {
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, person string, guest bool, next string) error {
 	if _, err := g.Audit.Append(audit.Record{Action: audit.Login, Who: person, Via: "session", Route: r.Pattern, Outcome: "ok"}); err != nil {
 		g.say("a login could not be recorded, so it is refused", err)
 		return &Error{Status: http.StatusServiceUnavailable, Reason: "the login cannot be recorded, so it is refused: tell whoever runs Brine", retry: 10}
 	}
 	g.sessions.end(g.cookie(r))
-	g.setCookie(w, g.sessionCookie(), g.sessions.begin(person))
+	g.setCookie(w, g.sessionCookie(), g.sessions.begin(person, guest))
 	g.dropCookie(w, g.formCookie())
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"brine/access"
@@ -101,9 +102,12 @@ func (g *Gate) Open() error {
 		g.Attempts = access.NewAttempts(g.Now)
 	}
 	rand.Read(g.key[:])
-	g.sessions, g.guests, g.refusals = newSessions(g.Now), newGuests(g.Now), &refusals{now: g.Now}
+	g.sessions, g.guests, g.refusals = newSessions(g.Now), newGuests(g.Now), &refusals{tell: g.recordLeft}
 	return nil
 }
+
+// Close records what was not recorded yet of the refusals. The door is closed before.
+func (g *Gate) Close() { g.refusals.end() }
 
 func peer(r *http.Request) netip.Addr {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
@@ -139,17 +143,30 @@ func (route Route) check() error {
 // guard lets through to a route who may.
 func (g *Gate) guard(route Route, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		var e *Error
 		p, err := g.admit(w, r, route)
+		if errors.As(err, &e) {
+			if !asksForLogin(r, g.cookie(r), e) {
+				g.record(r, p, e.Reason)
+			}
+			g.refuse(w, r, p, e)
+			return
+		}
 		if err == nil {
 			err = route.Handle(w, r, p)
 		}
-		var e *Error
-		if err != nil && errors.As(err, &e) {
+		if errors.As(err, &e) {
+			g.record(r, p, strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) // the handler's reason may repeat what was sent
 			g.refuse(w, r, p, e)
 		} else if err != nil {
 			fail(w, r, err)
 		}
 	}
+}
+
+// asksForLogin says of an error that it is no refusal: a browser that shows nothing is led to the login.
+func asksForLogin(r *http.Request, cookie string, e *Error) bool {
+	return e.Status == http.StatusUnauthorized && cookie == "" && WantsHTML(r)
 }
 
 // admit says who asks, if they may.
@@ -162,11 +179,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, route Route) (p Per
 	}
 	need := route.need(r)
 	if need != AnyRole && !p.Has(need) {
-		return p, g.forbid(r, p, "this needs the role "+need.String()+", which "+p.Name+" has not"+p.byToken())
+		return p, forbidden("this needs the role " + need.String() + ", which " + p.Name + " has not" + p.byToken())
 	}
 	if changes(r) && p.cookie != "" {
 		if err := g.checkForm(w, r, p.cookie); err != nil {
-			return p, g.forbid(r, p, err.Error())
+			return p, forbidden(err.Error())
 		}
 	}
 	if need == access.Raw {
@@ -182,11 +199,7 @@ func (p Person) byToken() string {
 	return ""
 }
 
-// forbid records a refusal.
-func (g *Gate) forbid(r *http.Request, p Person, why string) error {
-	g.record(r, p, why)
-	return &Error{Status: http.StatusForbidden, Reason: why}
-}
+func forbidden(why string) error { return &Error{Status: http.StatusForbidden, Reason: why} }
 
 // changes says whether a request may change something.
 func changes(r *http.Request) bool {

@@ -36,6 +36,7 @@ func (g *Gate) bySession(w http.ResponseWriter, r *http.Request) (p Person, err 
 		return p, unauthorized("the session has ended: " + howToGetIn)
 	}
 	roles, err := g.roles(r.Context(), s.person)
+	p = Person{Name: s.person, Roles: roles, Via: "session", cookie: cookie}
 	if errors.Is(err, access.ErrDenied) {
 		g.sessions.end(cookie)
 		g.dropCookie(w, g.sessionCookie())
@@ -44,7 +45,7 @@ func (g *Gate) bySession(w http.ResponseWriter, r *http.Request) (p Person, err 
 	if err != nil {
 		return p, g.unavailable(err)
 	}
-	return Person{Name: s.person, Roles: roles, Via: "session", cookie: cookie}, nil
+	return p, nil
 }
 
 // byToken knows whoever a token is of. Every token that does not work gets the same answer.
@@ -58,7 +59,6 @@ func (g *Gate) byToken(r *http.Request, shown []string) (p Person, err error) {
 	}
 	t, err := g.find(text)
 	if errors.Is(err, tokens.ErrUnknown) {
-		g.record(r, Person{}, err.Error())
 		return Person{}, unauthorized(err.Error() + ": brine token create makes one")
 	}
 	if err != nil {
@@ -68,7 +68,6 @@ func (g *Gate) byToken(r *http.Request, shown []string) (p Person, err error) {
 	p = Person{Name: t.Owner, Via: "token " + strconv.Itoa(t.Number)}
 	roles, err := g.roles(r.Context(), t.Owner)
 	if errors.Is(err, access.ErrDenied) || err == nil && roles.And(t.Set()) == 0 {
-		g.record(r, p, "the owner has none of the token's roles")
 		return p, unauthorized("the owner of this token has none of its roles any more")
 	}
 	if err != nil {

@@ -69,6 +69,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 		if ok && g.settingUp() {
 			return g.enter(w, r, person, true, next)
 		}
+		g.record(r, Person{}, "a link that signs in was used before, or is too old")
 		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. On the machine, brine token setup prints a new one.", Next: next})
 	}
 	if _, err := g.bySession(w, r); err == nil {
@@ -106,28 +107,28 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 		return formError(err)
 	}
 	name, password, next := r.PostForm.Get("name"), r.PostForm.Get("password"), localPath(r.PostForm.Get("next"))
-	again := func(status int, alert string) error {
+	again := func(status int, why, alert string) error {
+		g.record(r, Person{}, why)
 		return g.loginPage(w, r, status, pageData{Alert: alert, Typed: name, Next: next})
 	}
 	if g.settingUp() {
-		return again(http.StatusForbidden, "")
+		return again(http.StatusForbidden, "access is not set up yet", "")
 	}
 	if err := g.checkForm(w, r, valueOf(r, g.formCookie())); err != nil {
-		g.record(r, Person{}, "a login from elsewhere")
-		return again(http.StatusForbidden, "This form was too old. Please try once more.")
+		return again(http.StatusForbidden, "a login from elsewhere, or too old", "This form was too old. Please try once more.")
 	}
 	person, err := g.attempt(r, name, password)
 	var wait *access.TooMany
 	switch {
 	case errors.As(err, &wait):
 		w.Header().Set("Retry-After", waitText(wait))
-		return again(http.StatusTooManyRequests, "Too many attempts. Please wait "+waitText(wait)+" seconds and try again.")
+		return again(http.StatusTooManyRequests, "too many attempts to log in", "Too many attempts. Please wait "+waitText(wait)+" seconds and try again.")
 	case errors.Is(err, access.ErrDenied):
-		return again(http.StatusUnauthorized, "Wrong name or password, or this person has no role in Brine.")
+		return again(http.StatusUnauthorized, access.ErrDenied.Error(), "Wrong name or password, or this person has no role in Brine.")
 	case err != nil:
 		g.say("the directory does not answer, so nobody is let in", err)
 		w.Header().Set("Retry-After", "10")
-		return again(http.StatusServiceUnavailable, "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
+		return again(http.StatusServiceUnavailable, access.ErrUnavailable.Error(), "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
 	}
 	return g.enter(w, r, person, false, next)
 }
@@ -141,7 +142,6 @@ func waitText(wait *access.TooMany) string {
 func (g *Gate) attempt(r *http.Request, name, password string) (person string, err error) {
 	done, err := g.Attempts.Begin(name, g.Client(r))
 	if err != nil {
-		g.record(r, Person{}, "too many attempts to log in")
 		return "", err
 	}
 	var roles access.Roles
@@ -152,9 +152,6 @@ func (g *Gate) attempt(r *http.Request, name, password string) (person string, e
 		err = access.ErrDenied
 	}
 	done(err)
-	if errors.Is(err, access.ErrDenied) {
-		g.record(r, Person{}, access.ErrDenied.Error())
-	}
 	return person, err
 }
 

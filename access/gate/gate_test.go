@@ -370,6 +370,24 @@ func TestGuestIsNobodyOfTheDirectory(t *testing.T) {
 	b.do("GET", "/viewer", nil).want(t, http.StatusSeeOther)
 }
 
+// A session ends where the account behind its name is another one: the password was changed, or somebody else has the name.
+func TestAnotherAccount(t *testing.T) {
+	h := openHouse(t)
+	b := h.loggedIn("anna")
+	h.people.ids = map[string]string{"anna": "another one"}
+	b.do("GET", "/analyst", nil).want(t, http.StatusSeeOther)
+	if told := h.audit.told(); len(told) != 1 || !strings.Contains(told[0], "refused anna session: the session has ended, because the password") {
+		t.Error(told)
+	}
+	h.loggedIn("anna").do("GET", "/analyst", nil).want(t, http.StatusOK)
+}
+
+// A token goes by the name as the directory spells it, also where its owner is spelled otherwise.
+func TestTokenOfAnotherSpelling(t *testing.T) {
+	h := openHouse(t)
+	h.bearer(h.token("ANNA", access.Analyst), "/analyst").want(t, http.StatusOK, "anna (viewer, analyst) by token 1")
+}
+
 // A read of raw says what it is for.
 func TestPurpose(t *testing.T) {
 	h := openHouse(t)

@@ -35,8 +35,16 @@ func (g *Gate) bySession(w http.ResponseWriter, r *http.Request) (p Person, err 
 		g.dropCookie(w, g.sessionCookie())
 		return p, unauthorized("the session has ended: " + howToGetIn)
 	}
-	roles, err := g.roles(r.Context(), s.person)
-	p = Person{Name: s.person, Roles: roles, Via: "session", cookie: cookie}
+	account, err := g.account(r.Context(), s.person)
+	if err == nil && account.ID != s.id {
+		err = errOther
+	}
+	p = Person{Name: s.person, Roles: account.Roles, Via: "session", cookie: cookie}
+	if errors.Is(err, errOther) {
+		g.sessions.end(cookie)
+		g.dropCookie(w, g.sessionCookie())
+		return p, unauthorized("the session has ended, because the password was changed, or the name is another person's now: " + howToGetIn)
+	}
 	if errors.Is(err, access.ErrDenied) {
 		g.sessions.end(cookie)
 		g.dropCookie(w, g.sessionCookie())
@@ -66,14 +74,15 @@ func (g *Gate) byToken(r *http.Request, shown []string) (p Person, err error) {
 		return Person{}, &Error{Status: http.StatusServiceUnavailable, Reason: "tokens cannot be checked now, so none works; Brine's log says why", retry: 10}
 	}
 	p = Person{Name: t.Owner, Via: "token " + strconv.Itoa(t.Number)}
-	roles, err := g.roles(r.Context(), t.Owner)
+	account, err := g.account(r.Context(), t.Owner)
+	roles := account.Roles
 	if errors.Is(err, access.ErrDenied) || err == nil && roles.And(t.Set()) == 0 {
 		return p, unauthorized("the owner of this token has none of its roles any more")
 	}
 	if err != nil {
 		return p, g.unavailable(err)
 	}
-	p.Roles = roles.And(t.Set())
+	p.Name, p.Roles = account.Name, roles.And(t.Set())
 	return p, nil
 }
 
@@ -96,16 +105,19 @@ func (g *Gate) find(text string) (tokens.Token, error) {
 	return t, err
 }
 
-// roles asks who has which roles now. Of several errors only ErrDenied says that somebody has none.
-func (g *Gate) roles(ctx context.Context, name string) (access.Roles, error) {
+// errOther is of a session whose account is not the one that it began with.
+var errOther = errors.New("another account has that name now")
+
+// account asks who has which roles now. Of several errors only ErrDenied says that somebody has none.
+func (g *Gate) account(ctx context.Context, name string) (access.Account, error) {
 	if g.settingUp() {
-		return g.guests.roles(name)
+		return g.guests.find(name)
 	}
-	roles, err := g.Directory.Roles(ctx, name)
-	if err == nil && roles == 0 {
+	account, err := g.Directory.Find(ctx, name)
+	if err == nil && account.Roles == 0 {
 		err = access.ErrDenied
 	}
-	return roles, err
+	return account, err
 }
 
 func unauthorized(reason string) error {

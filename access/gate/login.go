@@ -67,7 +67,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 	if code := r.URL.Query().Get("once"); code != "" && r.Method == http.MethodGet {
 		person, ok := g.guests.redeem(code)
 		if ok && g.settingUp() {
-			return g.enter(w, r, person, true, next)
+			return g.enter(w, r, access.Account{Name: person}, true, next)
 		}
 		g.record(r, Person{}, "a link that signs in was used before, or is too old")
 		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. On the machine, brine token setup prints a new one.", Next: next})
@@ -117,7 +117,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 	if err := g.checkForm(w, r, valueOf(r, g.formCookie())); err != nil {
 		return again(http.StatusForbidden, "a login from elsewhere, or too old", "This form was too old. Please try once more.")
 	}
-	person, err := g.attempt(r, name, password)
+	account, err := g.attempt(r, name, password)
 	var wait *access.TooMany
 	switch {
 	case errors.As(err, &wait):
@@ -130,7 +130,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 		w.Header().Set("Retry-After", "10")
 		return again(http.StatusServiceUnavailable, access.ErrUnavailable.Error(), "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
 	}
-	return g.enter(w, r, person, false, next)
+	return g.enter(w, r, account, false, next)
 }
 
 func waitText(wait *access.TooMany) string {
@@ -139,30 +139,29 @@ func waitText(wait *access.TooMany) string {
 
 // attempt asks the directory, where there were not too many attempts. It never sees an empty password, which many directories take
 // for a wish to be nobody, and grant.
-func (g *Gate) attempt(r *http.Request, name, password string) (person string, err error) {
+func (g *Gate) attempt(r *http.Request, name, password string) (account access.Account, err error) {
 	done, err := g.Attempts.Begin(name, g.Client(r))
 	if err != nil {
-		return "", err
+		return account, err
 	}
-	var roles access.Roles
 	if err = access.ErrDenied; name != "" && password != "" {
-		person, roles, err = g.Directory.Login(r.Context(), name, password)
+		account, err = g.Directory.Login(r.Context(), name, password)
 	}
-	if err == nil && roles == 0 {
+	if err == nil && account.Roles == 0 {
 		err = access.ErrDenied
 	}
 	done(err)
-	return person, err
+	return account, err
 }
 
 // enter begins a session, under a cookie that is new whatever the browser sent before, and ends the one before.
-func (g *Gate) enter(w http.ResponseWriter, r *http.Request, person string, guest bool, next string) error {
-	if _, err := g.Audit.Append(audit.Record{Action: audit.Login, Who: person, Via: "session", Route: r.Pattern, Outcome: "ok"}); err != nil {
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, account access.Account, guest bool, next string) error {
+	if _, err := g.Audit.Append(audit.Record{Action: audit.Login, Who: account.Name, Via: "session", Route: r.Pattern, Outcome: "ok"}); err != nil {
 		g.say("a login could not be recorded, so it is refused", err)
 		return &Error{Status: http.StatusServiceUnavailable, Reason: "the login cannot be recorded, so it is refused: tell whoever runs Brine", retry: 10}
 	}
 	g.sessions.end(g.cookie(r))
-	g.setCookie(w, g.sessionCookie(), g.sessions.begin(person, guest))
+	g.setCookie(w, g.sessionCookie(), g.sessions.begin(account, guest))
 	g.dropCookie(w, g.formCookie())
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil

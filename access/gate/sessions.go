@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"brine/access"
 )
 
 // How long a session lasts, and how many there are.
@@ -30,6 +32,7 @@ type hash [sha256.Size]byte
 
 type session struct {
 	person     string
+	id         string    // of the account at the login
 	guest      bool      // nobody of the directory, so that the session is worth nothing once there is one
 	made, used time.Time // of the wall clock
 }
@@ -43,13 +46,13 @@ func (s *session) ended(now time.Time) bool {
 }
 
 // begin makes a session and gives its cookie: 130 random bits. A person's oldest one ends where there are too many.
-func (a *sessions) begin(person string, guest bool) (cookie string) {
+func (a *sessions) begin(account access.Account, guest bool) (cookie string) {
 	cookie = rand.Text()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	a.makeRoom(person, now)
-	a.all[sha256.Sum256([]byte(cookie))] = &session{person: person, guest: guest, made: now, used: now}
+	a.makeRoom(account.Name, now)
+	a.all[sha256.Sum256([]byte(cookie))] = &session{person: account.Name, id: account.ID, guest: guest, made: now, used: now}
 	return cookie
 }
 

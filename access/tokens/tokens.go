@@ -170,6 +170,25 @@ func (f *File) Revoke(number int) (t Token, err error) {
 	return t, err
 }
 
+// RevokeOf ends all tokens of an owner, and says how many worked still.
+func (f *File) RevokeOf(owner string) (n int, err error) {
+	now := f.now().UTC().Truncate(time.Second)
+	err = f.change(func(c *content) error {
+		for i := range c.Tokens {
+			t := &c.Tokens[i]
+			if access.NameKey(t.Owner) != access.NameKey(owner) || !t.Revoked.IsZero() {
+				continue
+			}
+			if t.State(now) == "works" {
+				n++
+			}
+			t.Revoked = now
+		}
+		return nil
+	})
+	return n, err
+}
+
 // Find gives the token that a text is, if it works. The error is ErrUnknown, or of the file. The first use of a day is
 // noted; where that cannot be written, used says why, and the token works all the same.
 func (f *File) Find(text string) (t Token, used error, err error) {

@@ -84,6 +84,25 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+// Whoever is removed leaves no token behind for the next person of that name.
+func TestRevokeOf(t *testing.T) {
+	h := open(t)
+	first, _ := h.make(day)
+	short, _ := h.make(time.Hour)
+	other, _, err := h.Create("anna", access.RolesOf(access.Viewer), noon.Add(day), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = noon.Add(2 * time.Hour)
+	if n, err := h.RevokeOf("MIRA"); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	h.now = noon // also what had expired: clocks go back
+	if h.works(h.other(), first) || h.works(h.other(), short) || !h.works(h.other(), other) {
+		t.Error("the wrong tokens work")
+	}
+}
+
 func TestEnds(t *testing.T) {
 	h := open(t)
 	secret, number := h.make(time.Hour)

@@ -114,23 +114,12 @@ func parseLine(text string) (line, error) {
 	l.name = name
 	roles, hash, _ := strings.Cut(rest, ":")
 	var rolesErr, hashErr error
-	l.roles, rolesErr = parseRoles(roles)
+	l.roles, rolesErr = access.ParseRoles(strings.Split(roles, ","))
 	l.hash, hashErr = parseHash(hash)
 	if err := cmp.Or(rolesErr, hashErr); err != nil {
 		return l, fmt.Errorf("%s: %w (remove %s with brine user remove, and add it anew)", name, err, name)
 	}
 	return l, nil
-}
-
-func parseRoles(text string) (set access.Roles, err error) {
-	for name := range strings.SplitSeq(text, ",") {
-		role, err := access.ParseRole(name)
-		if err != nil {
-			return 0, err
-		}
-		set |= access.RolesOf(role)
-	}
-	return set, nil
 }
 
 // refuseTwins lets nobody in by a name that is there twice.

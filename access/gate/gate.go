@@ -55,6 +55,8 @@ type Person struct {
 	Purpose string       // what a read of raw is for; "" for other routes
 
 	cookie string // of the session; "" where it is a token
+	need   access.Role
+	ask    func(context.Context) (Person, error) // who this is now; nil: of no gate
 }
 
 // Has says whether the person has the role.
@@ -178,6 +180,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, route Route) (p Per
 		return p, err
 	}
 	need := route.need(r)
+	p.need = need
 	if need != AnyRole && !p.Has(need) {
 		return p, forbidden("this needs the role " + need.String() + ", which " + p.Name + " has not" + p.byToken())
 	}

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,33 +28,42 @@ func (g *Gate) bySession(w http.ResponseWriter, r *http.Request) (p Person, err 
 		return p, unauthorized("this door is for people with a role: " + howToGetIn)
 	}
 	s, ok := g.sessions.use(cookie)
-	if ok && s.guest != g.settingUp() { // a guest may have the name of a person whom the directory has since
-		g.sessions.end(cookie)
-		ok = false
-	}
 	if !ok {
 		g.dropCookie(w, g.sessionCookie())
 		return p, unauthorized("the session has ended: " + howToGetIn)
 	}
-	account, err := g.account(r.Context(), s.person)
+	ask := func(ctx context.Context) (Person, error) { return g.ofSession(ctx, s) }
+	p, err = ask(r.Context())
+	p.cookie, p.ask = cookie, ask
+	why := "the directory gives this person no role"
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, errOther):
+		why = err.Error()
+	case !errors.Is(err, access.ErrDenied):
+		return p, g.unavailable(err)
+	}
+	g.sessions.end(cookie)
+	g.dropCookie(w, g.sessionCookie())
+	return p, unauthorized("the session has ended, because " + why + ": " + howToGetIn)
+}
+
+// errOther is of a session whose account is not the one that it began with.
+var errOther = errors.New("the password was changed, or the name is another person's now")
+
+// ofSession is whose a session is, with the roles that they have now.
+func (g *Gate) ofSession(ctx context.Context, s session) (p Person, err error) {
+	p = Person{Name: s.person, Via: "session"}
+	if s.guest != g.settingUp() { // a guest may have the name of a person whom the directory has since
+		return p, errOther
+	}
+	account, err := g.account(ctx, s.person)
 	if err == nil && account.ID != s.id {
 		err = errOther
 	}
-	p = Person{Name: s.person, Roles: account.Roles, Via: "session", cookie: cookie}
-	if errors.Is(err, errOther) {
-		g.sessions.end(cookie)
-		g.dropCookie(w, g.sessionCookie())
-		return p, unauthorized("the session has ended, because the password was changed, or the name is another person's now: " + howToGetIn)
-	}
-	if errors.Is(err, access.ErrDenied) {
-		g.sessions.end(cookie)
-		g.dropCookie(w, g.sessionCookie())
-		return p, unauthorized("the session has ended, because the directory gives this person no role: " + howToGetIn)
-	}
-	if err != nil {
-		return p, g.unavailable(err)
-	}
-	return p, nil
+	p.Roles = account.Roles
+	return p, err
 }
 
 // byToken knows whoever a token is of. Every token that does not work gets the same answer.
@@ -62,27 +72,44 @@ func (g *Gate) byToken(r *http.Request, shown []string) (p Person, err error) {
 	if !ok {
 		return p, unauthorized("the Authorization header is not understood; send one: Bearer and a token")
 	}
-	if p, ok = g.guests.byToken(text); ok && g.settingUp() {
+	ask := func(ctx context.Context) (Person, error) { return g.ofToken(ctx, text) }
+	p, err = ask(r.Context())
+	p.ask = ask
+	switch {
+	case errors.Is(err, tokens.ErrUnknown):
+		return p, unauthorized(err.Error() + ": brine token create makes one")
+	case errors.Is(err, errTokens):
+		g.say("the file of tokens cannot be read", err)
+		return p, &Error{Status: http.StatusServiceUnavailable, Reason: "tokens cannot be checked now, so none works; Brine's log says why", retry: 10}
+	case errors.Is(err, access.ErrDenied):
+		return p, unauthorized("the owner of this token has none of its roles any more")
+	case err != nil:
+		return p, g.unavailable(err)
+	}
+	return p, nil
+}
+
+// errTokens is of a file of tokens that cannot be read.
+var errTokens = errors.New("tokens cannot be checked")
+
+// ofToken is whose a token is, with those of its roles that they have now.
+func (g *Gate) ofToken(ctx context.Context, text string) (p Person, err error) {
+	if p, ok := g.guests.byToken(text); ok && g.settingUp() {
 		return p, nil
 	}
 	t, err := g.find(text)
-	if errors.Is(err, tokens.ErrUnknown) {
-		return Person{}, unauthorized(err.Error() + ": brine token create makes one")
-	}
 	if err != nil {
-		g.say("the file of tokens cannot be read", err)
-		return Person{}, &Error{Status: http.StatusServiceUnavailable, Reason: "tokens cannot be checked now, so none works; Brine's log says why", retry: 10}
+		return p, err
 	}
 	p = Person{Name: t.Owner, Via: "token " + strconv.Itoa(t.Number)}
-	account, err := g.account(r.Context(), t.Owner)
-	roles := account.Roles
-	if errors.Is(err, access.ErrDenied) || err == nil && roles.And(t.Set()) == 0 {
-		return p, unauthorized("the owner of this token has none of its roles any more")
-	}
+	account, err := g.account(ctx, t.Owner)
 	if err != nil {
-		return p, g.unavailable(err)
+		return p, err
 	}
-	p.Name, p.Roles = account.Name, roles.And(t.Set())
+	p.Name, p.Roles = account.Name, account.Roles.And(t.Set())
+	if p.Roles == 0 {
+		return p, access.ErrDenied
+	}
 	return p, nil
 }
 
@@ -102,11 +129,11 @@ func (g *Gate) find(text string) (tokens.Token, error) {
 	if unnoted != nil {
 		g.say("the day of a token's use could not be noted", unnoted)
 	}
+	if err != nil && !errors.Is(err, tokens.ErrUnknown) {
+		err = fmt.Errorf("%w: %w", errTokens, err)
+	}
 	return t, err
 }
-
-// errOther is of a session whose account is not the one that it began with.
-var errOther = errors.New("another account has that name now")
 
 // account asks who has which roles now. Of several errors only ErrDenied says that somebody has none.
 func (g *Gate) account(ctx context.Context, name string) (access.Account, error) {

@@ -104,8 +104,12 @@ func (d *Directory) Login(ctx context.Context, name, password string) (account a
 		if err != nil && !errors.Is(err, access.ErrDenied) {
 			return err
 		}
-		// An unknown name costs a connection and a bind as a known one does.
-		if err := errors.Join(err, s.tryPassword(ctx, p.dn, password)); err != nil {
+		// An unknown name costs a connection and a bind as a known one does, and fails as that where the directory does not answer.
+		tried := s.tryPassword(ctx, p.dn, password)
+		if tried != nil && !errors.Is(tried, access.ErrDenied) {
+			return tried
+		}
+		if err := errors.Join(err, tried); err != nil {
 			return err
 		}
 		account, err = d.judge(c, p)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -333,6 +335,50 @@ func TestIdleConnections(t *testing.T) {
 	s.Restart()
 	if _, err := rolesOf(t.Context(), d, "anna"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A connection of the service account does not wait for longer than a minute: its password may have been changed.
+func TestIdleConnectionsAge(t *testing.T) {
+	s := mustStart(t, slapdtest.Options{})
+	now := time.Now()
+	file := filepath.Join(t.TempDir(), "password")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(slapdtest.ServicePassword)
+	d := open(t, s, func(d *Directory) { d.BindPasswordFile, d.Now = file, func() time.Time { return now } })
+	for _, c := range []struct {
+		later time.Duration
+		want  error
+	}{{0, nil}, {maxAge - 1, nil}, {1, access.ErrUnavailable}} {
+		now = now.Add(c.later)
+		if _, err := d.Find(t.Context(), "anna"); !errors.Is(err, c.want) {
+			t.Errorf("%s later: %v, want %v", c.later, err, c.want)
+		}
+		write("another password") // which the directory does not know
+	}
+}
+
+// Where no password can be tried, nobody is told that a name is not there.
+func TestUnknownNameWhileUnreachable(t *testing.T) {
+	s := mustStart(t, slapdtest.Options{})
+	d := open(t, s, nil)
+	if _, err := d.Find(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	d.servers[0].host = "127.0.0.1:1" // the connection that waits still answers
+	for _, name := range []string{"anna", "nobody"} {
+		if _, err := d.Login(t.Context(), name, password); !errors.Is(err, access.ErrUnavailable) || errors.Is(err, access.ErrDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+		d.servers[0].host = strings.TrimPrefix(s.URL, "ldap://")
+		if _, err := d.Find(t.Context(), "anna"); err != nil {
+			t.Fatal(err)
+		}
+		d.servers[0].host = "127.0.0.1:1"
 	}
 }
 

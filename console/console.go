@@ -57,7 +57,7 @@ func (s *Server) Routes() []gate.Route {
 	reads := make(places, maxReads)
 	routes := []gate.Route{
 		{Pattern: "GET /{$}", Need: gate.AnyRole, Handle: s.index},
-		{Pattern: eventsRoute, Need: access.Analyst, Also: needOfDataset, Handle: reads.bound(s.whileAllowed(s.events))},
+		{Pattern: eventsRoute, Need: access.Analyst, NeedOf: needOfDataset, Handle: reads.bound(s.whileAllowed(s.events))},
 		{Pattern: "GET /wsapi/interaction_data", Need: access.Raw, Handle: reads.bound(s.whileAllowed(s.couchRows))},
 		{Pattern: "GET /wsapi/interaction_data/count", Need: access.Raw, Handle: reads.bound(s.couchCount)},
 		{Pattern: "GET /wsapi/interaction_data/last", Need: access.Raw, Handle: reads.bound(s.couchLast)},

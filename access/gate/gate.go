@@ -75,13 +75,13 @@ type Handler func(w http.ResponseWriter, r *http.Request, p Person) error
 type Route struct {
 	Pattern string                          // of [http.ServeMux], with its method
 	Need    access.Role                     // or Anyone, or AnyRole; never zero. Raw also needs a purpose
-	Also    func(*http.Request) access.Role // what this very request needs instead, like Raw for ?dataset=raw; nil: what all do
+	NeedOf  func(*http.Request) access.Role // what this very request needs instead, like Raw for ?dataset=raw; nil: what all do
 	Handle  Handler
 }
 
 func (route Route) need(r *http.Request) access.Role {
-	if route.Also != nil {
-		return route.Also(r)
+	if route.NeedOf != nil {
+		return route.NeedOf(r)
 	}
 	return route.Need
 }
@@ -230,6 +230,3 @@ func unknown(mux *http.ServeMux) Handler {
 		return &Error{Status: http.StatusMethodNotAllowed, Reason: "this route takes " + allowed[2:]}
 	}
 }
-
-// settingUp says whether nobody can be known yet.
-func (g *Gate) settingUp() bool { return g.Directory == nil || g.Empty != nil && g.Empty() }

@@ -46,7 +46,7 @@ func (g *Gate) Invite(name string, roles access.Roles, lasts time.Duration) (tok
 }
 
 // SettingUp says whether there is no directory, or nobody in it, so that guests may be invited.
-func (g *Gate) SettingUp() bool { return g.settingUp() }
+func (g *Gate) SettingUp() bool { return g.Directory == nil || g.Empty != nil && g.Empty() }
 
 func (g *guests) invite(name string, roles access.Roles, lasts time.Duration) (token, path string) {
 	token, code := tokens.New(), rand.Text()

@@ -55,7 +55,7 @@ var errOther = errors.New("the password was changed, or the name is another pers
 // ofSession is whose a session is, with the roles that they have now.
 func (g *Gate) ofSession(ctx context.Context, s session) (p Person, err error) {
 	p = Person{Name: s.person, Via: "session"}
-	if s.guest != g.settingUp() { // a guest may have the name of a person whom the directory has since
+	if s.guest != g.SettingUp() { // a guest may have the name of a person whom the directory has since
 		return p, errOther
 	}
 	account, err := g.account(ctx, s.person)
@@ -94,7 +94,7 @@ var errTokens = errors.New("tokens cannot be checked")
 
 // ofToken is whose a token is, with those of its roles that they have now.
 func (g *Gate) ofToken(ctx context.Context, text string) (p Person, err error) {
-	if p, ok := g.guests.byToken(text); ok && g.settingUp() {
+	if p, ok := g.guests.byToken(text); ok && g.SettingUp() {
 		return p, nil
 	}
 	t, err := g.find(text)
@@ -122,7 +122,7 @@ func bearer(shown []string) (text string, ok bool) {
 }
 
 func (g *Gate) find(text string) (tokens.Token, error) {
-	if g.Tokens == nil || g.settingUp() {
+	if g.Tokens == nil || g.SettingUp() {
 		return tokens.Token{}, tokens.ErrUnknown
 	}
 	t, unnoted, err := g.Tokens.Find(text)
@@ -137,7 +137,7 @@ func (g *Gate) find(text string) (tokens.Token, error) {
 
 // account asks who has which roles now. Of several errors only ErrDenied says that somebody has none.
 func (g *Gate) account(ctx context.Context, name string) (access.Account, error) {
-	if g.settingUp() {
+	if g.SettingUp() {
 		return g.guests.find(name)
 	}
 	account, err := g.Directory.Find(ctx, name)

@@ -66,7 +66,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 	next := localPath(r.URL.Query().Get("next"))
 	if code := r.URL.Query().Get("once"); code != "" && r.Method == http.MethodGet {
 		person, ok := g.guests.redeem(code)
-		if ok && g.settingUp() {
+		if ok && g.SettingUp() {
 			return g.enter(w, r, access.Account{Name: person}, true, next)
 		}
 		g.record(r, Person{}, "a link that signs in was used before, or is too old")
@@ -81,7 +81,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 
 // loginPage shows the form, with a token that belongs to a cookie of this browser.
 func (g *Gate) loginPage(w http.ResponseWriter, r *http.Request, status int, data pageData) error {
-	if g.settingUp() {
+	if g.SettingUp() {
 		if !WantsHTML(r) {
 			return &Error{Status: http.StatusUnauthorized, Reason: howToSetUp}
 		}
@@ -111,7 +111,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 		g.record(r, Person{}, why)
 		return g.loginPage(w, r, status, pageData{Alert: alert, Typed: name, Next: next})
 	}
-	if g.settingUp() {
+	if g.SettingUp() {
 		return again(http.StatusForbidden, "access is not set up yet", "")
 	}
 	if err := g.checkForm(w, r, valueOf(r, g.formCookie())); err != nil {

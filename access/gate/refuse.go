@@ -20,12 +20,15 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// howToSetUp is the setup page in a sentence, for programs.
+const howToSetUp = "access is not set up yet: give ldap.urls in brine.yaml, or run brine user add; brine token setup on this machine gives a token that lasts an hour"
+
 // refuse answers programs in JSON. A browser that asks for a page and is not logged in goes to the login; else it gets a page.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, p Person, e *Error) {
 	if e.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retry))
 	}
-	if e.Status == http.StatusUnauthorized && g.settingUp() {
+	if e.Status == http.StatusUnauthorized && g.SettingUp() {
 		e = &Error{Status: e.Status, Reason: howToSetUp}
 	}
 	switch {

@@ -1,6 +1,6 @@
 // Package tokens keeps the tokens by which scripts read: one file, which holds a hash of each.
 //
-// It imports access. Owners, roles and times come in from whoever makes a token; the token itself goes out once.
+// It imports access and access/private. Owners, roles and times come in from whoever makes a token; the token itself goes out once.
 // What a request shows comes in to [File.Find], and the token that it stands for goes out. A process that serves and
 // commands beside it share the file: every change is made under a lock, and a changed file is read anew.
 package tokens

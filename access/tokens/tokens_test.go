@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"brine/access"
 )
 
@@ -177,6 +179,47 @@ func TestBadFile(t *testing.T) {
 			t.Errorf("%s: it is written over", name)
 		}
 		os.Chmod(h.path, 0o600)
+	}
+}
+
+// Whatever else stands where the file belongs is refused at once, also a pipe, which nobody may ever write.
+func TestNoFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(h *house) error
+		says  string
+	}{
+		"hard link": {func(h *house) error { return os.Link(h.path, h.path+".other") }, "hard link"},
+		"link": {func(h *house) error {
+			return errors.Join(os.Rename(h.path, h.path+".other"), os.Symlink(h.path+".other", h.path))
+		}, "symbolic link"},
+		"pipe": {func(h *house) error { return errors.Join(os.Remove(h.path), unix.Mkfifo(h.path, 0o600)) }, "not a regular file"},
+	} {
+		h := open(t)
+		secret, _ := h.make(day)
+		if err := c.spoil(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := h.Find(secret); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A lock that another process holds for good does not hold up a request for good: the token works, and its use is not noted.
+func TestLockIsHeld(t *testing.T) {
+	h := open(t)
+	secret, _ := h.make(day)
+	lock, err := os.OpenFile(h.path+".lock", os.O_RDWR, 0)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	_, unnoted, err := h.Find(secret)
+	if err != nil || unnoted == nil || !strings.Contains(unnoted.Error(), "another command has held") {
+		t.Error(unnoted, err)
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package users is a directory in one file, for a team without LDAP: names, roles and password hashes.
 //
-// It imports access of the house. Names and passwords come in by Login, and by Add and its like from commands on the machine; people and
+// It imports access and access/private of the house. Names and passwords come in by Login, and by Add and its like from commands on the machine; people and
 // roles go out. Passwords are kept as argon2id hashes (RFC 9106), and are in no error.
 //
 // The file is one line a person, name:roles:hash. Each call looks at it anew under no other agreement than that it is

@@ -47,6 +47,18 @@ func ParseRole(name string) (Role, error) {
 	return 0, fmt.Errorf("%q is no role: there are viewer, analyst, raw and privacy", name)
 }
 
+// ParseRoles reads the names of roles: the set of them.
+func ParseRoles(names []string) (set Roles, err error) {
+	for _, name := range names {
+		role, err := ParseRole(name)
+		if err != nil {
+			return 0, err
+		}
+		set |= RolesOf(role)
+	}
+	return set, nil
+}
+
 // Roles is a set of roles; the zero value is none.
 type Roles uint8
 
@@ -100,13 +112,20 @@ var (
 	ErrUnavailable = errors.New("the directory does not answer")
 )
 
+// Account is what a directory says of a person now.
+type Account struct {
+	Name  string // as the directory spells it, whatever was typed
+	Roles Roles
+	ID    string // another one where somebody else has the name now, or the users file another password; "" where the directory tells none. Neither shown nor stored
+}
+
 // Directory knows people and their roles. Its methods may be called from any goroutine, and return
 // within seconds. Errors are ErrDenied and ErrUnavailable, wrapped with what an operator should know (never a password);
 // whoever asks from outside is told the sentinel alone.
 type Directory interface {
-	// Login checks a name and a password. It gives the name as the directory spells it.
-	Login(ctx context.Context, name, password string) (person string, roles Roles, err error)
+	// Login checks a name and a password.
+	Login(ctx context.Context, name, password string) (Account, error)
 
-	// Roles are those that a person has now.
-	Roles(ctx context.Context, person string) (Roles, error)
+	// Find is the account of a name.
+	Find(ctx context.Context, name string) (Account, error)
 }

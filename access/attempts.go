@@ -46,7 +46,8 @@ func (e *TooMany) Error() string {
 // many names waits too, 30 s at most. A name that fails from many clients has a tighter limit at each of
 // them (one failure, then a minute and more), but no limit of its own: whoever hammers a name makes
 // no wait for the person who comes from another client. A client from which the
-// person has logged in since the start is not held up by what others do there or elsewhere.
+// person has logged in since the start is not held up by what is tried with other names there, or with this one
+// elsewhere. Who fails with the same name at the same client does make the person wait: the two are one pair.
 //
 // Names and addresses are held in memory only, as hashes under a key of this process, and are in no error. An IPv6 client is its /64.
 type Attempts struct {

@@ -15,8 +15,8 @@ const (
 	askWithin = 10 * time.Second // a directory that returns later has broken its promise
 )
 
-// Cached is a directory that remembers for at most a minute which roles a person has: who is removed from a group reads
-// no longer than that. Refusals and failures are not remembered, nor are passwords. Asks for one person at the same
+// Cached is a directory that remembers for at most a minute which roles a person has: who is removed from a group begins
+// no read after that. Refusals and failures are not remembered, nor are passwords. Asks for one person at the same
 // time become one.
 type Cached struct {
 	directory Directory
@@ -28,8 +28,8 @@ type Cached struct {
 }
 
 type answer struct {
-	roles Roles
-	asked time.Time
+	account Account
+	asked   time.Time
 }
 
 // NewCached remembers what the directory says. now is the clock, time.Now but in tests.
@@ -41,59 +41,59 @@ func NewCached(directory Directory, now func() time.Time) *Cached {
 	return &Cached{directory: directory, now: now, people: people}
 }
 
-// Login asks the directory, always. What it says of roles is remembered.
-func (c *Cached) Login(ctx context.Context, name, password string) (string, Roles, error) {
+// Login asks the directory, always. What it says is remembered.
+func (c *Cached) Login(ctx context.Context, name, password string) (Account, error) {
 	asked := c.now()
-	person, roles, err := c.directory.Login(ctx, name, password)
+	account, err := c.directory.Login(ctx, name, password)
 	if err == nil {
-		c.remember(person, answer{roles, asked})
+		c.remember(account.Name, answer{account, asked})
 	}
-	return person, roles, err
+	return account, err
 }
 
-// Roles are those that the person had at most a minute ago.
-func (c *Cached) Roles(ctx context.Context, person string) (Roles, error) {
-	if roles, ok := c.recall(person); ok {
-		return roles, nil
+// Find is the account as it was at most a minute ago.
+func (c *Cached) Find(ctx context.Context, name string) (Account, error) {
+	if account, ok := c.recall(name); ok {
+		return account, nil
 	}
 	// Whoever asked first may go away, and the others still wait: the ask is nobody's own.
-	asking := c.asks.DoChan(person, func() (any, error) { return c.ask(context.WithoutCancel(ctx), person) })
+	asking := c.asks.DoChan(name, func() (any, error) { return c.ask(context.WithoutCancel(ctx), name) })
 	select {
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		return Account{}, context.Cause(ctx)
 	case got := <-asking:
-		return got.Val.(Roles), got.Err
+		return got.Val.(Account), got.Err
 	}
 }
 
-func (c *Cached) ask(ctx context.Context, person string) (Roles, error) {
+func (c *Cached) ask(ctx context.Context, name string) (Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	asked := c.now()
-	roles, err := c.directory.Roles(ctx, person)
+	account, err := c.directory.Find(ctx, name)
 	if err != nil {
-		return 0, err
+		return Account{}, err
 	}
-	c.remember(person, answer{roles, asked})
-	return roles, nil
+	c.remember(name, answer{account, asked})
+	return account, nil
 }
 
-func (c *Cached) recall(person string) (Roles, bool) {
+func (c *Cached) recall(name string) (Account, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a, ok := c.people.Get(person)
+	a, ok := c.people.Get(name)
 	age := c.now().Sub(a.asked)
 	if ok && age >= 0 && age < maxAge {
-		return a.roles, true
+		return a.account, true
 	}
-	c.people.Remove(person)
-	return 0, false
+	c.people.Remove(name)
+	return Account{}, false
 }
 
-func (c *Cached) remember(person string, a answer) {
+func (c *Cached) remember(name string, a answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.people.Peek(person); !ok || a.asked.After(old.asked) || old.asked.After(c.now()) {
-		c.people.Add(person, a)
+	if old, ok := c.people.Peek(name); !ok || !a.asked.Before(old.asked) || old.asked.After(c.now()) {
+		c.people.Add(name, a)
 	}
 }

@@ -16,15 +16,13 @@ type asked struct {
 	says func(ctx context.Context, person string) (Roles, error)
 }
 
-func (d *asked) Roles(ctx context.Context, person string) (Roles, error) {
+func (d *asked) Find(ctx context.Context, name string) (Account, error) {
 	d.asks.Add(1)
-	return d.says(ctx, person)
+	roles, err := d.says(ctx, name)
+	return Account{Name: name, Roles: roles}, err
 }
 
-func (d *asked) Login(ctx context.Context, name, _ string) (string, Roles, error) {
-	roles, err := d.Roles(ctx, name)
-	return name, roles, err
-}
+func (d *asked) Login(ctx context.Context, name, _ string) (Account, error) { return d.Find(ctx, name) }
 
 func yes(context.Context, string) (Roles, error) { return RolesOf(Analyst), nil }
 
@@ -34,7 +32,7 @@ func TestCached(t *testing.T) {
 		c := NewCached(d, time.Now)
 		ask := func(asks int32, want error) {
 			t.Helper()
-			roles, err := c.Roles(t.Context(), "anna")
+			roles, err := rolesOf(t.Context(), c, "anna")
 			if !errors.Is(err, want) || (err == nil) != roles.Has(Analyst) || d.asks.Load() != asks {
 				t.Errorf("%v, %v after %d asks, want %v after %d", roles, err, d.asks.Load(), want, asks)
 			}
@@ -50,11 +48,11 @@ func TestCached(t *testing.T) {
 			ask(int32(3+i), err)
 		}
 		d.says = yes
-		if _, _, err := c.Login(t.Context(), "anna", "pw"); err != nil {
+		if _, _, err := login(t.Context(), c, "anna", "pw"); err != nil {
 			t.Fatal(err)
 		}
 		ask(6, nil) // a login's answer is remembered
-		if _, _, err := c.Login(t.Context(), "anna", "pw"); err != nil || d.asks.Load() != 7 {
+		if _, _, err := login(t.Context(), c, "anna", "pw"); err != nil || d.asks.Load() != 7 {
 			t.Error("a login was not asked for:", err)
 		}
 	})
@@ -65,9 +63,9 @@ func TestCachedSlowAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &asked{says: func(context.Context, string) (Roles, error) { time.Sleep(5 * time.Second); return RolesOf(Viewer), nil }}
 		c := NewCached(d, time.Now)
-		c.Roles(t.Context(), "anna")
+		rolesOf(t.Context(), c, "anna")
 		time.Sleep(maxAge - 5*time.Second)
-		c.Roles(t.Context(), "anna")
+		rolesOf(t.Context(), c, "anna")
 		if d.asks.Load() != 2 {
 			t.Error("an answer was used for more than a minute")
 		}
@@ -78,10 +76,10 @@ func TestCachedClockGoesBack(t *testing.T) {
 	now := time.Now().Round(0)
 	d := &asked{says: yes}
 	c := NewCached(d, func() time.Time { return now })
-	c.Roles(t.Context(), "anna")
+	rolesOf(t.Context(), c, "anna")
 	now = now.Add(-time.Hour)
-	c.Roles(t.Context(), "anna")
-	c.Roles(t.Context(), "anna")
+	rolesOf(t.Context(), c, "anna")
+	rolesOf(t.Context(), c, "anna")
 	if d.asks.Load() != 2 {
 		t.Errorf("%d asks", d.asks.Load())
 	}
@@ -102,14 +100,14 @@ func TestCachedJoins(t *testing.T) {
 		defer cancel()
 		failed := make(chan error, 1)
 		go func() {
-			_, err := c.Roles(impatient, "anna")
+			_, err := rolesOf(impatient, c, "anna")
 			failed <- err
 		}()
 		synctest.Wait() // the impatient one is the one who asks
 		done := make(chan error, 20)
 		for range cap(done) {
 			go func() {
-				_, err := c.Roles(t.Context(), "anna")
+				_, err := rolesOf(t.Context(), c, "anna")
 				done <- err
 			}()
 		}
@@ -130,7 +128,7 @@ func TestCachedJoins(t *testing.T) {
 func TestCachedHanging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &asked{says: func(ctx context.Context, _ string) (Roles, error) { <-ctx.Done(); return 0, ErrUnavailable }}
-		if _, err := NewCached(d, time.Now).Roles(t.Context(), "anna"); !errors.Is(err, ErrUnavailable) {
+		if _, err := rolesOf(t.Context(), NewCached(d, time.Now), "anna"); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
 	})
@@ -139,7 +137,7 @@ func TestCachedHanging(t *testing.T) {
 func TestCachedBounded(t *testing.T) {
 	c := NewCached(&asked{says: yes}, time.Now)
 	for i := range maxPeople + 100 {
-		c.Roles(t.Context(), fmt.Sprint(i))
+		rolesOf(t.Context(), c, fmt.Sprint(i))
 	}
 	if n := c.people.Len(); n != maxPeople {
 		t.Errorf("%d people are remembered", n)
@@ -149,6 +147,16 @@ func TestCachedBounded(t *testing.T) {
 func BenchmarkCached(b *testing.B) {
 	c := NewCached(&asked{says: yes}, time.Now)
 	for b.Loop() {
-		c.Roles(b.Context(), "anna")
+		c.Find(b.Context(), "anna")
 	}
+}
+
+func login(ctx context.Context, d Directory, name, password string) (person string, roles Roles, err error) {
+	account, err := d.Login(ctx, name, password)
+	return account.Name, account.Roles, err
+}
+
+func rolesOf(ctx context.Context, d Directory, name string) (Roles, error) {
+	account, err := d.Find(ctx, name)
+	return account.Roles, err
 }

@@ -51,17 +51,16 @@ DELETE /api/v1/audit                                 401    303     405    405  
 // staff is a directory with somebody of each role, named like it.
 type staff struct{}
 
-func (staff) Login(_ context.Context, name, password string) (string, access.Roles, error) {
-	roles, err := staff{}.Roles(context.Background(), name)
-	return name, roles, err
+func (staff) Login(ctx context.Context, name, _ string) (access.Account, error) {
+	return staff{}.Find(ctx, name)
 }
 
-func (staff) Roles(_ context.Context, name string) (access.Roles, error) {
+func (staff) Find(_ context.Context, name string) (access.Account, error) {
 	role, err := access.ParseRole(name)
 	if err != nil {
-		return 0, access.ErrDenied
+		return access.Account{}, access.ErrDenied
 	}
-	return access.RolesOf(role), nil
+	return access.Account{Name: name, Roles: access.RolesOf(role)}, nil
 }
 
 // door is a private door with everything that it can have.

@@ -59,8 +59,8 @@ func (s *Server) Routes() []gate.Route {
 	reads := make(places, maxReads)
 	routes := []gate.Route{
 		{Pattern: "GET /{$}", Need: gate.AnyRole, Handle: s.index},
-		{Pattern: eventsRoute, Need: access.Analyst, Also: needOfDataset, Handle: reads.bound(s.events)},
-		{Pattern: "GET /wsapi/interaction_data", Need: access.Raw, Handle: reads.bound(s.couchRows)},
+		{Pattern: eventsRoute, Need: access.Analyst, NeedOf: needOfDataset, Handle: reads.bound(s.whileAllowed(s.events))},
+		{Pattern: "GET /wsapi/interaction_data", Need: access.Raw, Handle: reads.bound(s.whileAllowed(s.couchRows))},
 		{Pattern: "GET /wsapi/interaction_data/count", Need: access.Raw, Handle: reads.bound(s.couchCount)},
 		{Pattern: "GET /wsapi/interaction_data/last", Need: access.Raw, Handle: reads.bound(s.couchLast)},
 	}
@@ -124,15 +124,20 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // the client is gone, or Brine stops: never a clean end
 	}
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) && !isLost(err) {
 		s.Logger.Error("a read failed", "route", r.Pattern, "err", err)
 		e = &Error{Status: http.StatusServiceUnavailable, Reason: "the read failed: try again, or look in Brine's log for why"}
 		w.Header().Set("Retry-After", "5")
 	}
-	if errors.Is(err, errBroken) {
+	if errors.Is(err, errBroken) || isLost(err) {
 		panic(http.ErrAbortHandler) // rows were sent: only a cut connection tells that some are missing
 	}
 	writeJSON(w, e.Status, map[string]any{"success": false, "reason": e.Reason})
+}
+
+func isLost(err error) bool {
+	var lost *gate.Lost
+	return errors.As(err, &lost)
 }
 
 // errBroken marks an error after the first row was sent.

@@ -135,6 +135,12 @@ func (a *records) begin(r audit.Record) (end func(rows int64, outcome string) er
 	}, err
 }
 
+func (a *records) last() audit.Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.all[len(a.all)-1]
+}
+
 func tables() []lake.Table {
 	return []lake.Table{
 		lake.NewTable(lake.Raw, event.Interaction, event.InteractionColumns(), "timestamp", "id"),

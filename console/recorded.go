@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -31,7 +32,10 @@ func (s *Server) recorded(r *http.Request, rec audit.Record, do func(sent *int64
 		}
 	}()
 	err = do(&sent)
+	var lost *gate.Lost
 	switch {
+	case errors.As(err, &lost):
+		outcome = "cut: " + lost.Error()
 	case err == nil:
 		outcome = "ok"
 	case r.Context().Err() != nil:

@@ -31,22 +31,21 @@ var roles = map[string]access.Roles{
 	"ada": access.RolesOf(access.Raw, access.Privacy), "vic": access.RolesOf(access.Viewer), "pri": access.RolesOf(access.Privacy),
 }
 
-func (s *staff) Login(ctx context.Context, name, password string) (string, access.Roles, error) {
+func (s *staff) Login(ctx context.Context, name, password string) (access.Account, error) {
 	if s.failing == nil && name != password {
-		return "", 0, access.ErrDenied
+		return access.Account{}, access.ErrDenied
 	}
-	of, err := s.Roles(ctx, name)
-	return name, of, err
+	return s.Find(ctx, name)
 }
 
-func (s *staff) Roles(_ context.Context, person string) (access.Roles, error) {
+func (s *staff) Find(_ context.Context, name string) (access.Account, error) {
 	if s.failing != nil {
-		return 0, s.failing
+		return access.Account{}, s.failing
 	}
-	if roles[person] == 0 {
-		return 0, access.ErrDenied
+	if roles[name] == 0 {
+		return access.Account{}, access.ErrDenied
 	}
-	return roles[person], nil
+	return access.Account{Name: name, Roles: roles[name]}, nil
 }
 
 // book is an audit that can fail.

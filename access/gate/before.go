@@ -18,7 +18,7 @@ var security = map[string]string{
 }
 
 // before is what every request meets first, whoever asks.
-func (g *Gate) before(next http.Handler) http.Handler {
+func (g *Gate) before(next *http.ServeMux) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		door.SetPageHeaders(w.Header(), r)
@@ -26,16 +26,22 @@ func (g *Gate) before(next http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		if !g.TLS && !isLoopback(r.Host) {
-			writeRefusal(w, &Error{Status: http.StatusForbidden, Reason: "this door has no TLS, so it answers on 127.0.0.1, [::1] or localhost only: set private.tls"})
+			g.turnAway(w, next, r, "asked for by another name than this machine's own", &Error{Status: http.StatusForbidden, Reason: "this door has no TLS, so it answers on 127.0.0.1, [::1] or localhost only: set private.tls"})
 			return
 		}
 		if origins.Check(r) != nil {
-			g.record(r, Person{}, "a change asked for by another site's page")
-			writeRefusal(w, &Error{Status: http.StatusForbidden, Reason: "a page of another site asked for this"})
+			g.turnAway(w, next, r, "a change asked for by another site's page", &Error{Status: http.StatusForbidden, Reason: "a page of another site asked for this"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// turnAway records and answers a refusal of a request that reached no route. It always answers programs: there is no page for this.
+func (g *Gate) turnAway(w http.ResponseWriter, mux *http.ServeMux, r *http.Request, why string, e *Error) {
+	_, r.Pattern = mux.Handler(r)
+	g.record(r, Person{}, why)
+	writeRefusal(w, e)
 }
 
 // isLoopback says whether a host is this machine's own name for itself. Another name may be one that a web page made point here.

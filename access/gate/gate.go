@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"brine/access"
@@ -54,6 +55,8 @@ type Person struct {
 	Purpose string       // what a read of raw is for; "" for other routes
 
 	cookie string // of the session; "" where it is a token
+	need   access.Role
+	ask    func(context.Context) (Person, error) // who this is now; nil: of no gate
 }
 
 // Has says whether the person has the role.
@@ -72,13 +75,13 @@ type Handler func(w http.ResponseWriter, r *http.Request, p Person) error
 type Route struct {
 	Pattern string                          // of [http.ServeMux], with its method
 	Need    access.Role                     // or Anyone, or AnyRole; never zero. Raw also needs a purpose
-	Also    func(*http.Request) access.Role // what this very request needs instead, like Raw for ?dataset=raw; nil: what all do
+	NeedOf  func(*http.Request) access.Role // what this very request needs instead, like Raw for ?dataset=raw; nil: what all do
 	Handle  Handler
 }
 
 func (route Route) need(r *http.Request) access.Role {
-	if route.Also != nil {
-		return route.Also(r)
+	if route.NeedOf != nil {
+		return route.NeedOf(r)
 	}
 	return route.Need
 }
@@ -101,9 +104,12 @@ func (g *Gate) Open() error {
 		g.Attempts = access.NewAttempts(g.Now)
 	}
 	rand.Read(g.key[:])
-	g.sessions, g.guests, g.refusals = newSessions(g.Now), newGuests(g.Now), &refusals{now: g.Now}
+	g.sessions, g.guests, g.refusals = newSessions(g.Now), newGuests(g.Now), &refusals{tell: g.recordLeft}
 	return nil
 }
+
+// Close records what was not recorded yet of the refusals. The door is closed before.
+func (g *Gate) Close() { g.refusals.end() }
 
 func peer(r *http.Request) netip.Addr {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
@@ -139,17 +145,30 @@ func (route Route) check() error {
 // guard lets through to a route who may.
 func (g *Gate) guard(route Route, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		var e *Error
 		p, err := g.admit(w, r, route)
+		if errors.As(err, &e) {
+			if !asksForLogin(r, g.cookie(r), e) {
+				g.record(r, p, e.Reason)
+			}
+			g.refuse(w, r, p, e)
+			return
+		}
 		if err == nil {
 			err = route.Handle(w, r, p)
 		}
-		var e *Error
-		if err != nil && errors.As(err, &e) {
+		if errors.As(err, &e) {
+			g.record(r, p, strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) // the handler's reason may repeat what was sent
 			g.refuse(w, r, p, e)
 		} else if err != nil {
 			fail(w, r, err)
 		}
 	}
+}
+
+// asksForLogin says of an error that it is no refusal: a browser that shows nothing is led to the login.
+func asksForLogin(r *http.Request, cookie string, e *Error) bool {
+	return e.Status == http.StatusUnauthorized && cookie == "" && WantsHTML(r)
 }
 
 // admit says who asks, if they may.
@@ -161,12 +180,13 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, route Route) (p Per
 		return p, err
 	}
 	need := route.need(r)
+	p.need = need
 	if need != AnyRole && !p.Has(need) {
-		return p, g.forbid(r, p, "this needs the role "+need.String()+", which "+p.Name+" has not"+p.byToken())
+		return p, forbidden("this needs the role " + need.String() + ", which " + p.Name + " has not" + p.byToken())
 	}
 	if changes(r) && p.cookie != "" {
 		if err := g.checkForm(w, r, p.cookie); err != nil {
-			return p, g.forbid(r, p, err.Error())
+			return p, forbidden(err.Error())
 		}
 	}
 	if need == access.Raw {
@@ -182,11 +202,7 @@ func (p Person) byToken() string {
 	return ""
 }
 
-// forbid records a refusal.
-func (g *Gate) forbid(r *http.Request, p Person, why string) error {
-	g.record(r, p, why)
-	return &Error{Status: http.StatusForbidden, Reason: why}
-}
+func forbidden(why string) error { return &Error{Status: http.StatusForbidden, Reason: why} }
 
 // changes says whether a request may change something.
 func changes(r *http.Request) bool {
@@ -214,6 +230,3 @@ func unknown(mux *http.ServeMux) Handler {
 		return &Error{Status: http.StatusMethodNotAllowed, Reason: "this route takes " + allowed[2:]}
 	}
 }
-
-// settingUp says whether nobody can be known yet.
-func (g *Gate) settingUp() bool { return g.Directory == nil || g.Empty != nil && g.Empty() }

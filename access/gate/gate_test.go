@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"brine/access"
@@ -353,6 +354,40 @@ func TestSetup(t *testing.T) {
 	h.bearer(again, "/viewer").want(t, http.StatusUnauthorized)
 }
 
+// A guest's session is worth nothing once there is a directory, also where that knows somebody of the guest's name.
+func TestGuestIsNobodyOfTheDirectory(t *testing.T) {
+	empty := true
+	h := openHouse(t, func(h *house) { h.Empty = func() bool { return empty } })
+	b := h.browser()
+	_, link := h.Invite("rosa", access.RolesOf(access.Viewer), time.Hour)
+	b.do("GET", link, nil).want(t, http.StatusSeeOther)
+	b.do("GET", "/viewer", nil).want(t, http.StatusOK, "rosa (viewer) by session")
+	guest := b.cookies["brine_reader"]
+	empty = false
+	b.do("GET", "/viewer", nil).want(t, http.StatusSeeOther)
+	empty = true // nor is it a guest's again
+	b.cookies["brine_reader"] = guest
+	b.do("GET", "/viewer", nil).want(t, http.StatusSeeOther)
+}
+
+// A session ends where the account behind its name is another one: the password was changed, or somebody else has the name.
+func TestAnotherAccount(t *testing.T) {
+	h := openHouse(t)
+	b := h.loggedIn("anna")
+	h.people.ids = map[string]string{"anna": "another one"}
+	b.do("GET", "/analyst", nil).want(t, http.StatusSeeOther)
+	if told := h.audit.told(); len(told) != 1 || !strings.Contains(told[0], "refused anna session: the session has ended, because the password") {
+		t.Error(told)
+	}
+	h.loggedIn("anna").do("GET", "/analyst", nil).want(t, http.StatusOK)
+}
+
+// A token goes by the name as the directory spells it, also where its owner is spelled otherwise.
+func TestTokenOfAnotherSpelling(t *testing.T) {
+	h := openHouse(t)
+	h.bearer(h.token("ANNA", access.Analyst), "/analyst").want(t, http.StatusOK, "anna (viewer, analyst) by token 1")
+}
+
 // A read of raw says what it is for.
 func TestPurpose(t *testing.T) {
 	h := openHouse(t)
@@ -369,19 +404,96 @@ func TestPurpose(t *testing.T) {
 	h.bearer(token, "/analyst").want(t, http.StatusOK)
 }
 
-// A flood of refusals is counted, not recorded one by one.
+// A flood of refusals is counted, not recorded one by one; at the minute's end the count is.
 func TestRefusalsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := openHouse(t)
+		flood := func() {
+			for range 1000 {
+				h.bearer(tokenNobodyMade, "/viewer").want(t, http.StatusUnauthorized)
+			}
+		}
+		flood()
+		if n := len(h.audit.told()); n != maxOfClient {
+			t.Errorf("%d records", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		h.audit.wantLeft(t, "unknown", "995 more refusals within a minute")
+		flood()
+		h.audit.told()
+		h.Close() // a stop does not wait for the minute's end
+		h.audit.wantLeft(t, "unknown", "995 more refusals within a minute")
+	})
+}
+
+func (a *records) wantLeft(t *testing.T, who, note string) {
+	t.Helper()
+	if len(a.all) != 1 || a.all[0].Who != who || a.all[0].Note != note {
+		t.Errorf("%+v", a.all)
+	}
+	a.told()
+}
+
+// However many strangers are refused, what is refused to a person who is known is recorded, up to a bound of their own.
+func TestStrangersBlindNobody(t *testing.T) {
 	h := openHouse(t)
-	for range 1000 {
-		h.bearer(tokenNobodyMade, "/viewer").want(t, http.StatusUnauthorized)
+	for i := range 100 {
+		b := h.browser()
+		b.from = "192.0.2." + strconv.Itoa(i) + ":1"
+		b.send(httptest.NewRequest("GET", "/viewer", nil)).want(t, http.StatusUnauthorized)
 	}
-	if n := len(h.audit.told()); n != maxOfClient {
-		t.Errorf("%d records", n)
+	if n := len(h.audit.told()); n != maxOfUnknown {
+		t.Errorf("%d records of strangers", n)
 	}
-	h.now = h.now.Add(time.Minute)
-	h.bearer(tokenNobodyMade, "/viewer")
-	if note := h.audit.all[0].Note; note != "995 refusals before this one were too many to record" {
-		t.Error(note)
+	vera, anna := h.token("vera", access.Viewer), h.token("anna", access.Viewer)
+	for range maxOfKnown + 1 {
+		h.bearer(vera, "/raw").want(t, http.StatusForbidden)
+	}
+	h.bearer(anna, "/raw").want(t, http.StatusForbidden)
+	told := h.audit.told()
+	if n := len(told); n != maxOfKnown+1 || !strings.HasPrefix(told[n-1], "refused anna token 2: this needs the role raw") {
+		t.Errorf("%d records of people, the last %q", n, told[n-1])
+	}
+}
+
+// Whatever is refused is recorded, with who it was, as far as known, and the route; but not that somebody is led to the login.
+func TestRefusalsAreRecorded(t *testing.T) {
+	h := openHouse(t)
+	rosa, priya := h.loggedIn("rosa"), h.loggedIn("priya")
+	h.people.set("priya", 0)
+	for _, c := range []struct {
+		what string
+		ask  func()
+		want string
+	}{
+		{"led to the login", func() { h.browser().do("GET", "/viewer", nil) }, ""},
+		{"no login", func() { h.browser().send(httptest.NewRequest("GET", "/viewer", nil)) }, "unknown by  at /viewer: this door is for people with a role"},
+		{"no purpose", func() { rosa.do("GET", "/raw", nil) }, "rosa by session at /raw: a read of raw events needs a purpose"},
+		{"no role", func() { rosa.do("GET", "/privacy", nil) }, "rosa by session at /privacy: this needs the role privacy"},
+		{"no route", func() { rosa.do("GET", "/nowhere", nil) }, "rosa by session at /: 404 Not Found"},
+		{"role lost", func() { priya.do("GET", "/privacy", nil) }, "priya by session at /privacy: the session has ended, because the directory gives"},
+		{"altered cookie", func() { b := h.browser(); b.cookies["brine_reader"] = "X"; b.do("GET", "/viewer", nil) }, "unknown by  at /viewer: the session has ended"},
+		{"directory down", func() { h.people.down = true; rosa.do("GET", "/viewer", nil); h.people.down = false }, "rosa by session at /viewer: the directory does not answer"},
+		{"login while it is down", func() { h.people.down = true; h.browser().login("anna", "anna-secret"); h.people.down = false }, "unknown by  at POST /login: the directory does not answer"},
+		{"a link once more", func() { h.browser().do("GET", "/login?once=X", nil) }, "unknown by  at GET /login: a link that signs in was used before"},
+		{"a login that is no form", func() { h.browser().send(httptest.NewRequest("POST", "/login", nil)) }, "unknown by  at POST /login: 415 Unsupported Media Type"},
+		{"a forged logout", func() { rosa.do("POST", "/logout", url.Values{}) }, "unknown by  at POST /logout: 403 Forbidden"},
+		{"another site", func() { rosa.do("POST", "/viewer", nil, "Origin", "https://evil.example") }, "unknown by  at /viewer: a change asked for by another site's page"},
+		{"another host", func() {
+			h.door.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://evil.example/viewer", nil))
+		}, "unknown by  at /viewer: asked for by another name"},
+	} {
+		h.Close() // begins a new minute
+		h.audit.told()
+		c.ask()
+		got := ""
+		for _, r := range h.audit.all {
+			got += string(r.Action) + " " + r.Who + " by " + r.Via + " at " + r.Route + ": " + r.Outcome + "\n"
+		}
+		if ok := c.want == "" && got == "" || c.want != "" && strings.HasPrefix(got, "refused "+c.want) && strings.Count(got, "\n") == 1; !ok {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
 	}
 }
 

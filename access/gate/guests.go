@@ -46,7 +46,7 @@ func (g *Gate) Invite(name string, roles access.Roles, lasts time.Duration) (tok
 }
 
 // SettingUp says whether there is no directory, or nobody in it, so that guests may be invited.
-func (g *Gate) SettingUp() bool { return g.settingUp() }
+func (g *Gate) SettingUp() bool { return g.Directory == nil || g.Empty != nil && g.Empty() }
 
 func (g *guests) invite(name string, roles access.Roles, lasts time.Duration) (token, path string) {
 	token, code := tokens.New(), rand.Text()
@@ -59,14 +59,14 @@ func (g *guests) invite(name string, roles access.Roles, lasts time.Duration) (t
 	return token, "/login?once=" + code
 }
 
-// roles are those of a guest whose time is not over.
-func (g *guests) roles(name string) (access.Roles, error) {
+// find is a guest whose time is not over.
+func (g *guests) find(name string) (access.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if who, ok := g.all[name]; ok && g.now().Before(who.until) {
-		return who.roles, nil
+		return access.Account{Name: name, Roles: who.roles}, nil
 	}
-	return 0, access.ErrDenied
+	return access.Account{}, access.ErrDenied
 }
 
 func (g *guests) byToken(token string) (p Person, ok bool) {

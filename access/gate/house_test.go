@@ -26,34 +26,39 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 type people struct {
 	mu    sync.Mutex
 	roles map[string]access.Roles
+	ids   map[string]string
 	down  bool
 	seen  int // logins that it was asked for
 }
 
-func (p *people) Login(_ context.Context, name, password string) (string, access.Roles, error) {
+func (p *people) Login(_ context.Context, name, password string) (access.Account, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen++
 	name = strings.ToLower(name)
 	switch {
 	case p.down:
-		return "", 0, fmt.Errorf("dial: %w", access.ErrUnavailable)
+		return access.Account{}, fmt.Errorf("dial: %w", access.ErrUnavailable)
 	case p.roles[name] == 0 || password != name+"-secret":
-		return "", 0, access.ErrDenied
+		return access.Account{}, access.ErrDenied
 	}
-	return name, p.roles[name], nil
+	return p.account(name), nil
 }
 
-func (p *people) Roles(_ context.Context, person string) (access.Roles, error) {
+func (p *people) account(name string) access.Account {
+	return access.Account{Name: name, Roles: p.roles[name], ID: p.ids[name]}
+}
+
+func (p *people) Find(_ context.Context, name string) (access.Account, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.down:
-		return 0, access.ErrUnavailable
-	case p.roles[person] == 0:
-		return 0, access.ErrDenied
+		return access.Account{}, access.ErrUnavailable
+	case p.roles[strings.ToLower(name)] == 0:
+		return access.Account{}, access.ErrDenied
 	}
-	return p.roles[person], nil
+	return p.account(strings.ToLower(name)), nil
 }
 
 func (p *people) set(name string, roles access.Roles) {

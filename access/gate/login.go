@@ -66,9 +66,10 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 	next := localPath(r.URL.Query().Get("next"))
 	if code := r.URL.Query().Get("once"); code != "" && r.Method == http.MethodGet {
 		person, ok := g.guests.redeem(code)
-		if ok && g.settingUp() {
-			return g.enter(w, r, person, next)
+		if ok && g.SettingUp() {
+			return g.enter(w, r, access.Account{Name: person}, true, next)
 		}
+		g.record(r, Person{}, "a link that signs in was used before, or is too old")
 		return g.loginPage(w, r, http.StatusForbidden, pageData{Alert: "This link was used before, or is too old. On the machine, brine token setup prints a new one.", Next: next})
 	}
 	if _, err := g.bySession(w, r); err == nil {
@@ -80,7 +81,7 @@ func (g *Gate) showLogin(w http.ResponseWriter, r *http.Request, _ Person) error
 
 // loginPage shows the form, with a token that belongs to a cookie of this browser.
 func (g *Gate) loginPage(w http.ResponseWriter, r *http.Request, status int, data pageData) error {
-	if g.settingUp() {
+	if g.SettingUp() {
 		if !WantsHTML(r) {
 			return &Error{Status: http.StatusUnauthorized, Reason: howToSetUp}
 		}
@@ -106,30 +107,30 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 		return formError(err)
 	}
 	name, password, next := r.PostForm.Get("name"), r.PostForm.Get("password"), localPath(r.PostForm.Get("next"))
-	again := func(status int, alert string) error {
+	again := func(status int, why, alert string) error {
+		g.record(r, Person{}, why)
 		return g.loginPage(w, r, status, pageData{Alert: alert, Typed: name, Next: next})
 	}
-	if g.settingUp() {
-		return again(http.StatusForbidden, "")
+	if g.SettingUp() {
+		return again(http.StatusForbidden, "access is not set up yet", "")
 	}
 	if err := g.checkForm(w, r, valueOf(r, g.formCookie())); err != nil {
-		g.record(r, Person{}, "a login from elsewhere")
-		return again(http.StatusForbidden, "This form was too old. Please try once more.")
+		return again(http.StatusForbidden, "a login from elsewhere, or too old", "This form was too old. Please try once more.")
 	}
-	person, err := g.attempt(r, name, password)
+	account, err := g.attempt(r, name, password)
 	var wait *access.TooMany
 	switch {
 	case errors.As(err, &wait):
 		w.Header().Set("Retry-After", waitText(wait))
-		return again(http.StatusTooManyRequests, "Too many attempts. Please wait "+waitText(wait)+" seconds and try again.")
+		return again(http.StatusTooManyRequests, "too many attempts to log in", "Too many attempts. Please wait "+waitText(wait)+" seconds and try again.")
 	case errors.Is(err, access.ErrDenied):
-		return again(http.StatusUnauthorized, "Wrong name or password, or this person has no role in Brine.")
+		return again(http.StatusUnauthorized, access.ErrDenied.Error(), "Wrong name or password, or this person has no role in Brine.")
 	case err != nil:
 		g.say("the directory does not answer, so nobody is let in", err)
 		w.Header().Set("Retry-After", "10")
-		return again(http.StatusServiceUnavailable, "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
+		return again(http.StatusServiceUnavailable, access.ErrUnavailable.Error(), "The directory does not answer, so nobody is let in. Please try again later, or tell whoever runs Brine.")
 	}
-	return g.enter(w, r, person, next)
+	return g.enter(w, r, account, false, next)
 }
 
 func waitText(wait *access.TooMany) string {
@@ -138,34 +139,29 @@ func waitText(wait *access.TooMany) string {
 
 // attempt asks the directory, where there were not too many attempts. It never sees an empty password, which many directories take
 // for a wish to be nobody, and grant.
-func (g *Gate) attempt(r *http.Request, name, password string) (person string, err error) {
+func (g *Gate) attempt(r *http.Request, name, password string) (account access.Account, err error) {
 	done, err := g.Attempts.Begin(name, g.Client(r))
 	if err != nil {
-		g.record(r, Person{}, "too many attempts to log in")
-		return "", err
+		return account, err
 	}
-	var roles access.Roles
 	if err = access.ErrDenied; name != "" && password != "" {
-		person, roles, err = g.Directory.Login(r.Context(), name, password)
+		account, err = g.Directory.Login(r.Context(), name, password)
 	}
-	if err == nil && roles == 0 {
+	if err == nil && account.Roles == 0 {
 		err = access.ErrDenied
 	}
 	done(err)
-	if errors.Is(err, access.ErrDenied) {
-		g.record(r, Person{}, access.ErrDenied.Error())
-	}
-	return person, err
+	return account, err
 }
 
 // enter begins a session, under a cookie that is new whatever the browser sent before, and ends the one before.
-func (g *Gate) enter(w http.ResponseWriter, r *http.Request, person, next string) error {
-	if _, err := g.Audit.Append(audit.Record{Action: audit.Login, Who: person, Via: "session", Route: r.Pattern, Outcome: "ok"}); err != nil {
+func (g *Gate) enter(w http.ResponseWriter, r *http.Request, account access.Account, guest bool, next string) error {
+	if _, err := g.Audit.Append(audit.Record{Action: audit.Login, Who: account.Name, Via: "session", Route: r.Pattern, Outcome: "ok"}); err != nil {
 		g.say("a login could not be recorded, so it is refused", err)
 		return &Error{Status: http.StatusServiceUnavailable, Reason: "the login cannot be recorded, so it is refused: tell whoever runs Brine", retry: 10}
 	}
 	g.sessions.end(g.cookie(r))
-	g.setCookie(w, g.sessionCookie(), g.sessions.begin(person))
+	g.setCookie(w, g.sessionCookie(), g.sessions.begin(account, guest))
 	g.dropCookie(w, g.formCookie())
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"brine/access/audit"
 )
@@ -21,12 +20,15 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// howToSetUp is the setup page in a sentence, for programs.
+const howToSetUp = "access is not set up yet: give ldap.urls in brine.yaml, or run brine user add; brine token setup on this machine gives a token that lasts an hour"
+
 // refuse answers programs in JSON. A browser that asks for a page and is not logged in goes to the login; else it gets a page.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, p Person, e *Error) {
 	if e.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retry))
 	}
-	if e.Status == http.StatusUnauthorized && g.settingUp() {
+	if e.Status == http.StatusUnauthorized && g.SettingUp() {
 		e = &Error{Status: e.Status, Reason: howToSetUp}
 	}
 	switch {
@@ -63,58 +65,31 @@ func WantsHTML(r *http.Request) bool {
 	return false
 }
 
-// How many refusals a minute are recorded: a flood of them must not fill the audit log. The rest is counted.
-const (
-	maxOfClient = 5
-	maxOfAll    = 60
-)
-
-// refusals counts those of the present minute. Clients are held for that minute, in memory.
-type refusals struct {
-	now func() time.Time
-
-	throttle throttle
-	clients  map[string]int
-	all      int
-	left     int // not recorded since the last that was
-}
-
-// admit says whether a refusal is to be recorded, and how many before it were not.
-func (f *refusals) admit(client string) (ok bool, left int) {
-	f.throttle.mu.Lock()
-	defer f.throttle.mu.Unlock()
-	if f.throttle.due(f.now(), time.Minute) {
-		f.clients, f.all = map[string]int{}, 0
-	}
-	if f.all >= maxOfAll || f.clients[client] >= maxOfClient {
-		f.left++
-		return false, 0
-	}
-	f.all++
-	f.clients[client]++
-	left, f.left = f.left, 0
-	return true, left
-}
-
 // record writes down that something was refused to somebody. What was shown, like a name or a token, is not in it: people
 // type passwords where names belong.
 func (g *Gate) record(r *http.Request, p Person, why string) {
-	ok, left := g.refusals.admit(g.Client(r).String())
-	if !ok {
+	if !g.refusals.admit(p.Name, g.Client(r).String()) {
 		return
 	}
-	who := p.Name
-	if who == "" {
-		who = nobody
-	}
-	rec := audit.Record{Action: audit.Refused, Who: who, Via: p.Via, Route: r.Pattern, Outcome: why}
-	if left > 0 {
-		rec.Note = strconv.Itoa(left) + " refusals before this one were too many to record"
-	}
+	g.append(audit.Record{Action: audit.Refused, Who: orUnknown(p.Name), Via: p.Via, Route: r.Pattern, Outcome: why})
+}
+
+// recordLeft writes down how many refusals of a minute were not recorded one by one.
+func (g *Gate) recordLeft(name string, left int) {
+	g.append(audit.Record{Action: audit.Refused, Who: orUnknown(name), Outcome: "too many to record",
+		Note: strconv.Itoa(left) + " more refusals within a minute"})
+}
+
+func (g *Gate) append(rec audit.Record) {
 	if _, err := g.Audit.Append(rec); err != nil {
 		g.say("a refusal could not be recorded", err)
 	}
 }
 
-// nobody is who is not known.
-const nobody = "unknown"
+// orUnknown is who is refused: "unknown" is who is not known.
+func orUnknown(name string) string {
+	if name == "" {
+		return "unknown"
+	}
+	return name
+}

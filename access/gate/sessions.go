@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"brine/access"
 )
 
 // How long a session lasts, and how many there are.
@@ -30,6 +32,8 @@ type hash [sha256.Size]byte
 
 type session struct {
 	person     string
+	id         string    // of the account at the login
+	guest      bool      // nobody of the directory, so that the session is worth nothing once there is one
 	made, used time.Time // of the wall clock
 }
 
@@ -42,13 +46,13 @@ func (s *session) ended(now time.Time) bool {
 }
 
 // begin makes a session and gives its cookie: 130 random bits. A person's oldest one ends where there are too many.
-func (a *sessions) begin(person string) (cookie string) {
+func (a *sessions) begin(account access.Account, guest bool) (cookie string) {
 	cookie = rand.Text()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	a.makeRoom(person, now)
-	a.all[sha256.Sum256([]byte(cookie))] = &session{person, now, now}
+	a.makeRoom(account.Name, now)
+	a.all[sha256.Sum256([]byte(cookie))] = &session{person: account.Name, id: account.ID, guest: guest, made: now, used: now}
 	return cookie
 }
 
@@ -80,24 +84,24 @@ func (a *sessions) dropOldest(of func(*session) bool) {
 	delete(a.all, oldest)
 }
 
-// use gives the person of a session that has not ended, and keeps it from being idle.
-func (a *sessions) use(cookie string) (person string, ok bool) {
+// use gives a session that has not ended, and keeps it from being idle.
+func (a *sessions) use(cookie string) (in session, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := hash(sha256.Sum256([]byte(cookie)))
 	s, ok := a.all[h]
 	if !ok {
-		return "", false
+		return in, false
 	}
 	now := a.now()
 	if s.ended(now) {
 		delete(a.all, h)
-		return "", false
+		return in, false
 	}
 	if now.After(s.used) {
 		s.used = now
 	}
-	return s.person, true
+	return *s, true
 }
 
 // end ends a session for good: a request that is under way does not bring it back.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -17,7 +18,8 @@ import (
 // conn is one connection. What hangs on it ends when the context of hold does.
 type conn struct {
 	*ldap.Conn
-	raw net.Conn
+	raw  net.Conn
+	made time.Time
 }
 
 // hold cuts the connection when the context ends before release, which says whether it is whole.
@@ -78,6 +80,7 @@ func (s *server) dial(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	c.SetTimeout(s.d.Timeout)
+	c.made = s.d.Now()
 	return c, nil
 }
 
@@ -104,7 +107,7 @@ func (s *server) secure(ctx context.Context, raw net.Conn) (*conn, error) {
 }
 
 func start(raw, secured net.Conn, isTLS bool) *conn {
-	c := &conn{ldap.NewConn(secured, isTLS), raw}
+	c := &conn{Conn: ldap.NewConn(secured, isTLS), raw: raw}
 	c.Start()
 	return c
 }
@@ -152,8 +155,8 @@ func ReadPassword(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o007 != 0 {
-		return "", fmt.Errorf("%s: everybody on this machine may read the password (chmod 600 %s)", path, path)
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s has mode %04o: others than its owner may read the password (chmod 600 %s)", path, info.Mode().Perm(), path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -95,59 +95,57 @@ func (d *Directory) Close() error {
 }
 
 // Login checks a name and a password: see [access.Directory].
-func (d *Directory) Login(ctx context.Context, name, password string) (person string, roles access.Roles, err error) {
+func (d *Directory) Login(ctx context.Context, name, password string) (account access.Account, err error) {
 	if err := errors.Join(access.CheckName(name), access.CheckPassword(password)); err != nil {
-		return "", 0, denied(err.Error())
+		return account, denied(err.Error())
 	}
 	err = d.ask(ctx, func(ctx context.Context, s *server, c *conn) error {
 		p, err := d.find(c, name)
 		if err != nil && !errors.Is(err, access.ErrDenied) {
 			return err
 		}
-		// An unknown name costs a connection and a bind as a known one does.
-		if err := errors.Join(err, s.tryPassword(ctx, p.dn, password)); err != nil {
+		// An unknown name costs a connection and a bind as a known one does, and fails as that where the directory does not answer.
+		tried := s.tryPassword(ctx, p.dn, password)
+		if tried != nil && !errors.Is(tried, access.ErrDenied) {
+			return tried
+		}
+		if err := errors.Join(err, tried); err != nil {
 			return err
 		}
-		person, roles, err = d.judge(c, p)
+		account, err = d.judge(c, p)
 		return err
 	})
-	if err != nil {
-		return "", 0, err
-	}
-	return person, roles, nil
+	return account, err
 }
 
-// Roles are those that a person has now: see [access.Directory].
-func (d *Directory) Roles(ctx context.Context, name string) (roles access.Roles, err error) {
+// Find is the account of a name: see [access.Directory].
+func (d *Directory) Find(ctx context.Context, name string) (account access.Account, err error) {
 	if err := access.CheckName(name); err != nil {
-		return 0, denied(err.Error())
+		return account, denied(err.Error())
 	}
 	err = d.ask(ctx, func(_ context.Context, _ *server, c *conn) error {
 		p, err := d.find(c, name)
 		if err == nil {
-			_, roles, err = d.judge(c, p)
+			account, err = d.judge(c, p)
 		}
 		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return roles, nil
+	return account, err
 }
 
 // judge says which roles an entry has, if any.
-func (d *Directory) judge(c *conn, p person) (string, access.Roles, error) {
+func (d *Directory) judge(c *conn, p person) (access.Account, error) {
 	if why := p.disabled(d.Now()); why != "" {
-		return "", 0, denied("the account is disabled: " + why)
+		return access.Account{}, denied("the account is disabled: " + why)
 	}
 	roles, err := d.rolesOf(c, p)
 	if err != nil {
-		return "", 0, err
+		return access.Account{}, err
 	}
 	if roles == 0 {
-		return "", 0, denied("none of the person's groups has a role")
+		return access.Account{}, denied("none of the person's groups has a role")
 	}
-	return p.name, roles, nil
+	return access.Account{Name: p.name, Roles: roles, ID: p.id()}, nil
 }
 
 // ask has one server after the other do the work, until one does it or says no. Servers that failed a short while ago come last.

@@ -31,6 +31,9 @@ const (
 	shadowEnd     = "shadowExpire"         // RFC 2307
 	memberOf      = "memberOf"
 	uid           = "uid"
+	entryUUID     = "entryUUID"  // RFC 4530
+	uniqueID      = "nsUniqueId" // 389 Directory Server
+	objectGUID    = "objectGUID" // Active Directory
 	lockedForGood = "000001010000Z"
 )
 
@@ -91,9 +94,15 @@ func (d *Directory) person(e *ldap.Entry) (person, error) {
 	return person{e.DN, names[0], e}, nil
 }
 
+// id tells the entry from another one that has its name later, where the directory shows one.
+func (p person) id() string {
+	value := func(attribute string) string { return p.GetEqualFoldAttributeValue(attribute) }
+	return cmp.Or(value(entryUUID), value(uniqueID), value(objectGUID))
+}
+
 // attributes are all that is asked of an entry. Some are operational: servers send those only to who names them.
 func (d *Directory) attributes() []string {
-	all := []string{uid, memberOf, lockedTime, accountLock, accountBits, accountEnd, shadowEnd}
+	all := []string{uid, memberOf, entryUUID, uniqueID, objectGUID, lockedTime, accountLock, accountBits, accountEnd, shadowEnd}
 	if !strings.EqualFold(d.nameOf, uid) {
 		all = append(all, d.nameOf)
 	}

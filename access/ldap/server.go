@@ -20,6 +20,7 @@ import (
 
 const (
 	maxIdle = 4                // connections of the service account that wait for work, for each server
+	maxAge  = time.Minute      // of those: a new one reads the CA and the password anew, and is bound anew
 	skipFor = 30 * time.Second // how long a server that failed comes after the others
 	minTry  = time.Second      // the least time that one server gets while others are left
 )
@@ -180,9 +181,10 @@ func (s *server) takeIdle() *conn {
 	for len(s.idle) > 0 {
 		c := s.idle[len(s.idle)-1]
 		s.idle = s.idle[:len(s.idle)-1]
-		if !c.IsClosing() {
+		if age := s.d.Now().Sub(c.made); !c.IsClosing() && age >= 0 && age < maxAge {
 			return c
 		}
+		go c.drop()
 	}
 	return nil
 }

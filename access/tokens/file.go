@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"brine/access/private"
 )
 
 // File is the file of tokens. A file that is not there holds none. Its methods may be called from any goroutine, and by several
@@ -95,7 +95,7 @@ func (f *File) read() (*content, error) {
 // load reads the file, and refuses one that others may read or write.
 func load(path string) (c *content, s stamp, err error) {
 	c = &content{byHash: map[string]int{}}
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	file, err := private.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, s, nil
 	}
@@ -106,9 +106,6 @@ func load(path string) (c *content, s stamp, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return nil, s, fmt.Errorf("read the tokens: %s: %w", path, err)
-	}
-	if mode := os.FileMode(st.Mode & 0o777); mode&0o077 != 0 {
-		return nil, s, fmt.Errorf("%s has mode %#o, so others may read or change it: look at it, then chmod 600", path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile))
 	if err != nil {
@@ -127,9 +124,9 @@ const maxFile = 16 << 20
 
 // change makes a change under the lock that all processes take, and makes it durable.
 func (f *File) change(change func(*content) error) error {
-	unlock, err := f.lock()
+	unlock, err := private.Lock(f.path)
 	if err != nil {
-		return err
+		return fmt.Errorf("change the tokens: %w", err)
 	}
 	defer unlock()
 	c, _, err := load(f.path)
@@ -146,70 +143,10 @@ func (f *File) change(change func(*content) error) error {
 	return nil
 }
 
-// lock waits for its turn, which the others take milliseconds for. The lock is a file of its own, as the other one is replaced.
-func (f *File) lock() (unlock func(), err error) {
-	lock, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the tokens: %w", err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock the tokens: %s: %w", lock.Name(), err)
-	}
-	if err := errors.Join(giveToOwner(lock), hourTime(lock.Name())); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock the tokens: %w", err)
-	}
-	return func() { lock.Close() }, nil
-}
-
-// write makes the file whole aside and puts it in place. Its time says the hour, as all times in a data folder.
 func (f *File) write(c *content) error {
 	text, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return err
 	}
-	aside := f.path + ".new"
-	file, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(append(text, '\n'))
-	err = errors.Join(err, giveToOwner(file), file.Sync(), file.Close())
-	if err == nil {
-		err = hourTime(aside)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(aside))
-	}
-	if err := os.Rename(aside, f.path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(f.path))
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
-}
-
-// giveToOwner lets what root makes belong to the owner of the folder, who serves from it.
-func giveToOwner(file *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	var folder unix.Stat_t
-	if err := unix.Stat(filepath.Dir(file.Name()), &folder); err != nil {
-		return err
-	}
-	return file.Chown(int(folder.Uid), int(folder.Gid))
-}
-
-func hourTime(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	hour := info.ModTime().Truncate(time.Hour)
-	return os.Chtimes(path, hour, hour)
+	return private.Replace(f.path, append(text, '\n'))
 }

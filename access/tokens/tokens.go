@@ -1,6 +1,6 @@
 // Package tokens keeps the tokens by which scripts read: one file, which holds a hash of each.
 //
-// It imports access. Owners, roles and times come in from whoever makes a token; the token itself goes out once.
+// It imports access and access/private. Owners, roles and times come in from whoever makes a token; the token itself goes out once.
 // What a request shows comes in to [File.Find], and the token that it stands for goes out. A process that serves and
 // commands beside it share the file: every change is made under a lock, and a changed file is read anew.
 package tokens
@@ -168,6 +168,25 @@ func (f *File) Revoke(number int) (t Token, err error) {
 		return nil
 	})
 	return t, err
+}
+
+// RevokeOf ends all tokens of an owner, and says how many worked still.
+func (f *File) RevokeOf(owner string) (n int, err error) {
+	now := f.now().UTC().Truncate(time.Second)
+	err = f.change(func(c *content) error {
+		for i := range c.Tokens {
+			t := &c.Tokens[i]
+			if access.NameKey(t.Owner) != access.NameKey(owner) || !t.Revoked.IsZero() {
+				continue
+			}
+			if t.State(now) == "works" {
+				n++
+			}
+			t.Revoked = now
+		}
+		return nil
+	})
+	return n, err
 }
 
 // Find gives the token that a text is, if it works. The error is ErrUnknown, or of the file. The first use of a day is

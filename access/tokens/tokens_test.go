@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"brine/access"
 )
 
@@ -81,6 +83,25 @@ func TestUnknown(t *testing.T) {
 		if _, _, err := h.Find(text); !errors.Is(err, ErrUnknown) || text != "" && strings.Contains(err.Error(), text) {
 			t.Errorf("%.60q: %v", text, err)
 		}
+	}
+}
+
+// Whoever is removed leaves no token behind for the next person of that name.
+func TestRevokeOf(t *testing.T) {
+	h := open(t)
+	first, _ := h.make(day)
+	short, _ := h.make(time.Hour)
+	other, _, err := h.Create("anna", access.RolesOf(access.Viewer), noon.Add(day), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = noon.Add(2 * time.Hour)
+	if n, err := h.RevokeOf("MIRA"); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	h.now = noon // also what had expired: clocks go back
+	if h.works(h.other(), first) || h.works(h.other(), short) || !h.works(h.other(), other) {
+		t.Error("the wrong tokens work")
 	}
 }
 
@@ -158,6 +179,47 @@ func TestBadFile(t *testing.T) {
 			t.Errorf("%s: it is written over", name)
 		}
 		os.Chmod(h.path, 0o600)
+	}
+}
+
+// Whatever else stands where the file belongs is refused at once, also a pipe, which nobody may ever write.
+func TestNoFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(h *house) error
+		says  string
+	}{
+		"hard link": {func(h *house) error { return os.Link(h.path, h.path+".other") }, "hard link"},
+		"link": {func(h *house) error {
+			return errors.Join(os.Rename(h.path, h.path+".other"), os.Symlink(h.path+".other", h.path))
+		}, "symbolic link"},
+		"pipe": {func(h *house) error { return errors.Join(os.Remove(h.path), unix.Mkfifo(h.path, 0o600)) }, "not a regular file"},
+	} {
+		h := open(t)
+		secret, _ := h.make(day)
+		if err := c.spoil(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := h.Find(secret); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A lock that another process holds for good does not hold up a request for good: the token works, and its use is not noted.
+func TestLockIsHeld(t *testing.T) {
+	h := open(t)
+	secret, _ := h.make(day)
+	lock, err := os.OpenFile(h.path+".lock", os.O_RDWR, 0)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	_, unnoted, err := h.Find(secret)
+	if err != nil || unnoted == nil || !strings.Contains(unnoted.Error(), "another command has held") {
+		t.Error(unnoted, err)
 	}
 }
 

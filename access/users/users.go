@@ -1,6 +1,6 @@
 // Package users is a directory in one file, for a team without LDAP: names, roles and password hashes.
 //
-// It imports access of the house. Names and passwords come in by Login, and by Add and its like from commands on the machine; people and
+// It imports access and access/private of the house. Names and passwords come in by Login, and by Add and its like from commands on the machine; people and
 // roles go out. Passwords are kept as argon2id hashes (RFC 9106), and are in no error.
 //
 // The file is one line a person, name:roles:hash. Each call looks at it anew under no other agreement than that it is
@@ -9,6 +9,7 @@ package users
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -42,13 +43,13 @@ type User struct {
 }
 
 // Login checks a name and a password: see [access.Directory]. An unknown name takes as long as a known one.
-func (f *File) Login(ctx context.Context, name, password string) (string, access.Roles, error) {
+func (f *File) Login(ctx context.Context, name, password string) (access.Account, error) {
 	if err := errors.Join(access.CheckName(name), access.CheckPassword(password)); err != nil {
-		return "", 0, denied(err)
+		return access.Account{}, denied(err)
 	}
 	u, err := f.find(name)
 	if err != nil && !errors.Is(err, access.ErrDenied) {
-		return "", 0, err
+		return access.Account{}, err
 	}
 	h := u.hash
 	if err != nil {
@@ -57,22 +58,28 @@ func (f *File) Login(ctx context.Context, name, password string) (string, access
 	fits, hashErr := f.fits(ctx, h, password)
 	switch {
 	case hashErr != nil:
-		return "", 0, hashErr
+		return access.Account{}, hashErr
 	case err != nil:
-		return "", 0, err
+		return access.Account{}, err
 	case !fits:
-		return "", 0, denied(errors.New("wrong password"))
+		return access.Account{}, denied(errors.New("wrong password"))
 	}
-	return u.name, u.roles, nil
+	return u.account(), nil
 }
 
-// Roles are those that a person has now: see [access.Directory].
-func (f *File) Roles(_ context.Context, person string) (access.Roles, error) {
-	u, err := f.find(person)
+// Find is the account of a name: see [access.Directory].
+func (f *File) Find(_ context.Context, name string) (access.Account, error) {
+	u, err := f.find(name)
 	if err != nil {
-		return 0, err
+		return access.Account{}, err
 	}
-	return u.roles, nil
+	return u.account(), nil
+}
+
+// account is the person of a line. Each hash has a salt of its own, and so every password and every person that was added an ID.
+func (l line) account() access.Account {
+	id := sha256.Sum256(l.hash.salt)
+	return access.Account{Name: l.name, Roles: l.roles, ID: string(id[:])}
 }
 
 // find is the person's line. One that is broken is nobody's, and says where it is.

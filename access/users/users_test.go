@@ -17,6 +17,32 @@ import (
 
 const password = "correct horse battery staple"
 
+// An account is told from the one before by its ID where the password was changed, or somebody else got the name.
+func TestID(t *testing.T) {
+	f := newFile(t)
+	seen := map[string]bool{}
+	check := func(want int) {
+		t.Helper()
+		for range 2 {
+			account, err := f.Find(t.Context(), "ANNA")
+			if seen[account.ID] = true; err != nil || account.Name != "anna" || account.ID == "" || len(seen) != want {
+				t.Errorf("%q, %v, %d IDs", account.Name, err, len(seen))
+			}
+		}
+	}
+	mustAdd(t, f, "anna", access.Viewer)
+	check(1)
+	if err := f.SetPassword(t.Context(), "anna", "another password"); err != nil {
+		t.Fatal(err)
+	}
+	check(2)
+	if err := f.Remove("anna"); err != nil {
+		t.Fatal(err)
+	}
+	mustAdd(t, f, "anna", access.Viewer)
+	check(3)
+}
+
 // Hashes of these tests are cheap, but where one says otherwise.
 var shipped = usual
 
@@ -42,37 +68,37 @@ func content(tb testing.TB, f *File) string {
 
 func TestUsers(t *testing.T) {
 	f := newFile(t)
-	login := func(name, password string, want access.Roles) {
+	try := func(name, password string, want access.Roles) {
 		t.Helper()
-		person, roles, err := f.Login(t.Context(), name, password)
+		person, roles, err := login(t.Context(), f, name, password)
 		if roles != want || (want == 0) != errors.Is(err, access.ErrDenied) || want != 0 && person != "anna" {
 			t.Errorf("%q, %v, %v", person, roles, err)
 		}
 	}
-	login("anna", password, 0) // there is no file
+	try("anna", password, 0) // there is no file
 	mustAdd(t, f, "anna", access.Analyst, access.Privacy)
 	mustAdd(t, f, "bert@example.org", access.Raw)
-	login("anna", password, access.RolesOf(access.Analyst, access.Privacy))
-	login("ANNA", password, access.RolesOf(access.Analyst, access.Privacy))
+	try("anna", password, access.RolesOf(access.Analyst, access.Privacy))
+	try("ANNA", password, access.RolesOf(access.Analyst, access.Privacy))
 	for _, name := range []string{"", "nobody", "ann", "anna:", "*", "anna\x00", strings.Repeat("a", 10<<10), "#", "# who"} {
-		login(name, password, 0)
+		try(name, password, 0)
 	}
 	for _, wrong := range []string{"", "wrong", password + " ", strings.ToUpper(password)} {
-		login("anna", wrong, 0)
+		try("anna", wrong, 0)
 	}
 	if err := f.SetPassword(t.Context(), "anna", "another password"); err != nil {
 		t.Fatal(err)
 	}
-	login("anna", password, 0)
-	login("anna", "another password", access.RolesOf(access.Analyst, access.Privacy))
-	if roles, err := f.Roles(t.Context(), "bert@example.org"); roles != access.RolesOf(access.Raw) || err != nil {
+	try("anna", password, 0)
+	try("anna", "another password", access.RolesOf(access.Analyst, access.Privacy))
+	if roles, err := rolesOf(t.Context(), f, "bert@example.org"); roles != access.RolesOf(access.Raw) || err != nil {
 		t.Error(roles, err)
 	}
 	if err := f.Remove("anna"); err != nil {
 		t.Fatal(err)
 	}
-	login("anna", "another password", 0)
-	if _, err := f.Roles(t.Context(), "anna"); !errors.Is(err, access.ErrDenied) {
+	try("anna", "another password", 0)
+	if _, err := rolesOf(t.Context(), f, "anna"); !errors.Is(err, access.ErrDenied) {
 		t.Error(err)
 	}
 	all, faults, err := f.List()
@@ -144,10 +170,10 @@ func TestBrokenLines(t *testing.T) {
 			if err := os.WriteFile(f.path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := f.Login(t.Context(), "anna", password); !errors.Is(err, access.ErrDenied) || name != "Garbage" && !strings.Contains(err.Error(), f.path+":2: ") {
+			if _, _, err := login(t.Context(), f, "anna", password); !errors.Is(err, access.ErrDenied) || name != "Garbage" && !strings.Contains(err.Error(), f.path+":2: ") {
 				t.Error(err)
 			}
-			if _, roles, err := f.Login(t.Context(), "bert", password); roles != access.RolesOf(access.Viewer) || err != nil {
+			if _, roles, err := login(t.Context(), f, "bert", password); roles != access.RolesOf(access.Viewer) || err != nil {
 				t.Error("another person:", err)
 			}
 			all, faults, err := f.List()
@@ -182,10 +208,10 @@ func TestCutAnywhere(t *testing.T) {
 		if err := os.WriteFile(f.path, []byte(whole[:n]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if roles, err := f.Roles(t.Context(), "anna"); (roles == access.RolesOf(access.Viewer)) != (n >= annasEnd) || (err == nil) != (n >= annasEnd) {
+		if roles, err := rolesOf(t.Context(), f, "anna"); (roles == access.RolesOf(access.Viewer)) != (n >= annasEnd) || (err == nil) != (n >= annasEnd) {
 			t.Fatal(n, roles, err)
 		}
-		if roles, _ := f.Roles(t.Context(), "bert"); roles != 0 && n < len(whole)-1 {
+		if roles, _ := rolesOf(t.Context(), f, "bert"); roles != 0 && n < len(whole)-1 {
 			t.Fatal(n, roles)
 		}
 	}
@@ -207,8 +233,8 @@ func TestFileRefused(t *testing.T) {
 			if err := spoil(f); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := f.Login(t.Context(), "anna", password)
-			_, rolesErr := f.Roles(t.Context(), "anna")
+			_, _, err := login(t.Context(), f, "anna", password)
+			_, rolesErr := rolesOf(t.Context(), f, "anna")
 			addErr := f.Add(t.Context(), "bert", password, access.RolesOf(access.Viewer))
 			_, _, listErr := f.List()
 			for _, err := range []error{err, rolesErr, addErr, listErr} {
@@ -247,7 +273,7 @@ func TestAtOnce(t *testing.T) {
 	done := make(chan struct{})
 	readers.Go(func() {
 		for {
-			if roles, err := f.Roles(t.Context(), "anna"); !roles.Has(access.Viewer) || err != nil {
+			if roles, err := rolesOf(t.Context(), f, "anna"); !roles.Has(access.Viewer) || err != nil {
 				t.Error(roles, err)
 			}
 			select {
@@ -275,12 +301,12 @@ func TestEveryLoginHashes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, name := range []string{"anna", "nobody"} {
-		if _, _, err := f.Login(ctx, name, password); !errors.Is(err, access.ErrUnavailable) || !strings.Contains(err.Error(), "too many logins") {
+		if _, _, err := login(ctx, f, name, password); !errors.Is(err, access.ErrUnavailable) || !strings.Contains(err.Error(), "too many logins") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	<-f.busy
-	if _, _, err := f.Login(t.Context(), "anna", password); err != nil {
+	if _, _, err := login(t.Context(), f, "anna", password); err != nil {
 		t.Error(err)
 	}
 }
@@ -294,7 +320,7 @@ func TestHash(t *testing.T) {
 	if text := content(t, f); !strings.Contains(text, "\nanna:viewer:$argon2id$v=19$m=65536,t=3,p=4$") || !bytes.HasSuffix([]byte(text), []byte("\n")) {
 		t.Error(text)
 	}
-	if _, _, err := f.Login(t.Context(), "anna", password); err != nil {
+	if _, _, err := login(t.Context(), f, "anna", password); err != nil {
 		t.Error(err)
 	}
 	// Made by the reference implementation: echo -n password | argon2 somesaltsomesalt -id -m 16 -t 2 -p 1 -l 32 -e
@@ -321,4 +347,14 @@ func FuzzLine(f *testing.F) {
 			t.Errorf("%q is in order", text)
 		}
 	})
+}
+
+func login(ctx context.Context, d access.Directory, name, password string) (person string, roles access.Roles, err error) {
+	account, err := d.Login(ctx, name, password)
+	return account.Name, account.Roles, err
+}
+
+func rolesOf(ctx context.Context, d access.Directory, name string) (access.Roles, error) {
+	account, err := d.Find(ctx, name)
+	return account.Roles, err
 }

@@ -68,10 +68,10 @@ func TestCheckLDAPFiles(t *testing.T) {
 	if stdout, _, code := brine(t, "check"); code != exitOK || !strings.Contains(stdout, "there is a users file too") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
-	if err := os.Chmod(s.PasswordFile, 0o644); err != nil {
+	if err := os.Chmod(s.PasswordFile, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if stdout, _, code := brine(t, "check"); code != exitFailed || !strings.Contains(stdout, "ldap.bind_password_file: "+s.PasswordFile+": everybody on this machine may read") {
+	if stdout, _, code := brine(t, "check"); code != exitFailed || !strings.Contains(stdout, "ldap.bind_password_file: "+s.PasswordFile+" has mode 0640: others than its owner may read") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
 }

@@ -46,6 +46,7 @@ func (h *house) openConsole(status func() any) (err error) {
 	if err := h.gate.Open(); err != nil {
 		return err
 	}
+	h.onClose(func() error { h.gate.Close(); return nil })
 	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status, OpenAPI: docs.OpenAPI(),
 		Gate: h.gate, Begin: h.beginRead, Audit: h.audit.Page, Erase: h.eraseFor, Receipt: h.receiptFor}
 	return h.console.Open()

@@ -43,8 +43,8 @@ type saltFlags struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// loadConfig reads the config alone: a broken schema must not keep a salt from being destroyed.
-func (f saltFlags) loadConfig() (*config.Config, error) {
+// loadConfig reads the config alone: a broken schema must not keep a salt from being destroyed, or a user from being removed.
+func (f dataFlag) loadConfig() (*config.Config, error) {
 	cfg, err := config.Load(f.path())
 	if err != nil {
 		return nil, err

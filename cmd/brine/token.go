@@ -62,7 +62,7 @@ type made struct {
 
 // Run makes the token.
 func (c *tokenCreateCmd) Run(g *globals) error {
-	roles, err := parseRoles(c.Role)
+	roles, err := access.ParseRoles(c.Role)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (c *tokenCreateCmd) Run(g *globals) error {
 	}
 	m.Hash = ""
 	what := fmt.Sprintf("token %d made for %s: %s, until %s", m.Number, m.Owner, roles, m.Expires.Format(time.DateOnly))
-	if err := recordToken(cfg, what); err != nil {
+	if err := recordCommand(cfg, audit.Token, "brine token", what); err != nil {
 		_, undo := openTokens(cfg.Data).Revoke(m.Number)
 		return errors.Join(err, undo)
 	}
@@ -94,17 +94,6 @@ func (c *tokenCreateCmd) Run(g *globals) error {
 	fmt.Fprintln(g.stderr, what+". It is shown this once:")
 	_, err = fmt.Fprintln(g.stdout, m.Secret)
 	return err
-}
-
-func parseRoles(names []string) (set access.Roles, err error) {
-	for _, name := range names {
-		role, err := access.ParseRole(name)
-		if err != nil {
-			return 0, err
-		}
-		set |= access.RolesOf(role)
-	}
-	return set, nil
 }
 
 // parseAge reads a number of days or hours.
@@ -128,26 +117,16 @@ func checkOwner(ctx context.Context, cfg *config.Config, owner string, roles acc
 	if directory == nil || empty != nil && empty() {
 		return "", errors.New("access is not set up, so nobody can own a token: set ldap in the config, or brine user add; until then brine token setup gives one for an hour")
 	}
-	has, err := directory.Roles(ctx, owner)
+	account, err := directory.Find(ctx, owner)
 	if err != nil {
 		return "", fmt.Errorf("ask the directory for %q: %w", owner, err)
 	}
 	for _, r := range access.AllRoles {
-		if roles&access.RolesOf(r) != 0 && !has.Has(r) {
-			return "", fmt.Errorf("%s has not the role %s (has: %s): a token has no more than its owner", owner, r, has)
+		if roles&access.RolesOf(r) != 0 && !account.Roles.Has(r) {
+			return "", fmt.Errorf("%s has not the role %s (has: %s): a token has no more than its owner", account.Name, r, account.Roles)
 		}
 	}
-	return owner, nil
-}
-
-// recordToken writes down what was done with a token.
-func recordToken(cfg *config.Config, what string) error {
-	log, err := openAudit(cfg.Data, nil)
-	if err != nil {
-		return err
-	}
-	_, err = log.Append(audit.Record{Action: audit.Token, Who: osUser(), Route: "brine token", Outcome: "ok", Note: what})
-	return err
+	return account.Name, nil
 }
 
 // existing is the config, with a data folder that is there.
@@ -231,7 +210,7 @@ func (c *tokenRevokeCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := recordToken(cfg, fmt.Sprintf("token %d of %s revoked", t.Number, t.Owner)); err != nil {
+	if err := recordCommand(cfg, audit.Token, "brine token", fmt.Sprintf("token %d of %s revoked", t.Number, t.Owner)); err != nil {
 		return fmt.Errorf("the token is revoked, but that could not be recorded: %w", err)
 	}
 	if c.JSON {

@@ -27,7 +27,7 @@ const usersFile = "users"
 func openUsers(cfg *config.Config) *users.File { return users.New(filepath.Join(cfg.Data, usersFile)) }
 
 // userCmd is what an operator does with users. All of it is safe beside a running brine, which looks
-// at the file anew for each login.
+// at the file anew for each login, and remembers roles for at most 60 s.
 type userCmd struct {
 	Add    userAddCmd    `cmd:"" help:"Add a user."`
 	Remove userRemoveCmd `cmd:"" help:"Remove a user."`
@@ -47,33 +47,32 @@ Example:
 // userFlags are the flags of all of them.
 type userFlags struct{ dataFlag }
 
-// load reads the config alone: a broken schema must not keep a user from being removed.
-func (f userFlags) load() (*config.Config, error) {
-	cfg, err := config.Load(f.path())
-	if err == nil && f.Data != "" {
-		cfg.Data = f.Data
-	}
-	return cfg, err
-}
-
-func (f userFlags) open(g *globals) (*users.File, error) {
-	cfg, err := f.load()
+func (f userFlags) open(g *globals) (*config.Config, *users.File, error) {
+	cfg, err := f.loadConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(cfg.LDAP.URLs) > 0 {
 		fmt.Fprintln(g.stderr, "the config names LDAP servers: brine serve asks those, and not the users file")
 	}
-	return openUsers(cfg), nil
+	return cfg, openUsers(cfg), nil
 }
 
-// record writes down what was done with a user.
-func (f userFlags) record(route, note string) error {
-	cfg, err := f.load()
+// changeUser writes down what is about to be done with a user before it is done, and that it failed where it does.
+func changeUser(cfg *config.Config, route, note string, do func() error) error {
+	record, err := recorderOf(cfg)
 	if err != nil {
 		return err
 	}
-	return recordCommand(cfg, audit.User, route, note)
+	rec := audit.Record{Action: audit.User, Who: osUser(), Route: route, Outcome: "begun", Note: note}
+	if err := record(rec); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	if err := do(); err != nil {
+		rec.Outcome = "failed"
+		return errors.Join(err, record(rec))
+	}
+	return nil
 }
 
 type userAddCmd struct {
@@ -94,15 +93,11 @@ Examples:
 
 // Run adds.
 func (c *userAddCmd) Run(g *globals) error {
-	var roles access.Roles
-	for _, name := range c.Role {
-		role, err := access.ParseRole(name)
-		if err != nil {
-			return fmt.Errorf("--role: %w", err)
-		}
-		roles |= access.RolesOf(role)
+	roles, err := access.ParseRoles(c.Role)
+	if err != nil {
+		return fmt.Errorf("--role: %w", err)
 	}
-	file, err := c.open(g)
+	cfg, file, err := c.open(g)
 	if err != nil {
 		return err
 	}
@@ -113,10 +108,7 @@ func (c *userAddCmd) Run(g *globals) error {
 	if err := makeFolder(filepath.Dir(file.Path())); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := file.Add(g.ctx, c.Name, password, roles); err != nil {
-		return err
-	}
-	if err := c.record("brine user add", c.Name+": "+roles.String()); err != nil {
+	if err := changeUser(cfg, "brine user add", c.Name+": "+roles.String(), func() error { return file.Add(g.ctx, c.Name, password, roles) }); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(g.stdout, "added %s: %s\n", c.Name, roles)
@@ -130,7 +122,8 @@ type userRemoveCmd struct {
 
 // Help is shown below the flags.
 func (*userRemoveCmd) Help() string {
-	return `The user's sessions and tokens end within 60 seconds.
+	return `The user's sessions end within 60 seconds, and reads that run within some seconds more. Their tokens are revoked, so that they work for nobody
+who gets the name later.
 
 Example:
   brine user remove anna`
@@ -138,18 +131,35 @@ Example:
 
 // Run removes.
 func (c *userRemoveCmd) Run(g *globals) error {
-	file, err := c.open(g)
+	cfg, file, err := c.open(g)
 	if err != nil {
 		return err
 	}
-	if err := file.Remove(c.Name); err != nil {
+	if err := mustExist(cfg.Data); err != nil {
 		return err
 	}
-	if err := c.record("brine user remove", c.Name); err != nil {
+	tokens := 0
+	err = changeUser(cfg, "brine user remove", c.Name, func() (err error) {
+		tokens, err = removeUser(cfg, file, c.Name)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.stdout, "removed %s\n", c.Name)
+	_, err = fmt.Fprintf(g.stdout, "removed %s; tokens revoked: %d\n", c.Name, tokens)
 	return err
+}
+
+// removeUser removes a user, and their tokens. With LDAP tokens are those of its people, whoever was in the file.
+func removeUser(cfg *config.Config, file *users.File, name string) (tokens int, err error) {
+	if err := file.Remove(name); err != nil || len(cfg.LDAP.URLs) > 0 {
+		return 0, err
+	}
+	tokens, err = openTokens(cfg.Data).RevokeOf(name)
+	if err != nil {
+		return 0, fmt.Errorf("%s is removed, but not their tokens (brine token revoke ends one): %w", name, err)
+	}
+	return tokens, nil
 }
 
 type userPasswdCmd struct {
@@ -159,7 +169,8 @@ type userPasswdCmd struct {
 
 // Help is shown below the flags.
 func (*userPasswdCmd) Help() string {
-	return `The new password, of at least 12 characters, is asked for on a terminal, and is else the first line of standard input.
+	return `The new password, of at least 12 characters, is asked for on a terminal, and is else the first line of standard input. The
+user's sessions end within 60 seconds; their tokens go on working (brine token revoke ends one).
 
 Example:
   brine user passwd anna`
@@ -167,21 +178,21 @@ Example:
 
 // Run changes the password.
 func (c *userPasswdCmd) Run(g *globals) error {
-	file, err := c.open(g)
+	cfg, file, err := c.open(g)
 	if err != nil {
+		return err
+	}
+	if err := mustExist(cfg.Data); err != nil {
 		return err
 	}
 	password, err := newPassword(g)
 	if err != nil {
 		return err
 	}
-	if err := file.SetPassword(g.ctx, c.Name, password); err != nil {
+	if err := changeUser(cfg, "brine user passwd", c.Name, func() error { return file.SetPassword(g.ctx, c.Name, password) }); err != nil {
 		return err
 	}
-	if err := c.record("brine user passwd", c.Name); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(g.stdout, "changed the password of %s\n", c.Name)
+	_, err = fmt.Fprintf(g.stdout, "changed the password of %s: sessions end within 60 s, tokens stay\n", c.Name)
 	return err
 }
 
@@ -211,7 +222,7 @@ type listedUser struct {
 
 // Run lists.
 func (c *userListCmd) Run(g *globals) error {
-	file, err := c.open(g)
+	_, file, err := c.open(g)
 	if err != nil {
 		return err
 	}

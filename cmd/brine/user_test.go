@@ -126,3 +126,46 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 	t.Cleanup(func() { slave.Close() })
 	return master, slave
 }
+
+// A token goes by the name as the users file spells it, and works for nobody who gets the name later.
+func TestUserRemoveEndsTokens(t *testing.T) {
+	inFolder(t, nil)
+	const good = "correct horse battery staple\n"
+	for _, c := range []struct{ line, says string }{
+		{"user add anna --role analyst", "added anna"},
+		{"token create --owner ANNA --role analyst --json", `"owner":"anna"`},
+		{"user passwd anna", "tokens stay"},
+		{"token list", "works"},
+		{"user remove anna", "removed anna; tokens revoked: 1"},
+		{"user add anna --role analyst", "added anna"},
+		{"token list", "revoked"},
+	} {
+		if stdout, stderr, code := brineTold(t, good, strings.Fields(c.line)...); code != exitOK || !strings.Contains(stdout, c.says) {
+			t.Errorf("brine %s: exit code %d, want %q\n%s%s", c.line, code, c.says, stdout, stderr)
+		}
+	}
+}
+
+// Where it cannot be recorded, no user is added, changed or removed.
+func TestUserIsRecordedBefore(t *testing.T) {
+	inFolder(t, nil)
+	const good = "correct horse battery staple\n"
+	if _, stderr, code := brineTold(t, good, "user", "add", "anna", "--role", "raw"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	before, err := os.ReadFile("data/users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod("data/audit", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"user add bert --role raw", "user passwd anna", "user remove anna"} {
+		if _, stderr, code := brineTold(t, good, strings.Fields(line)...); code != exitFailed || !strings.Contains(stderr, "audit") {
+			t.Errorf("brine %s: exit code %d\n%s", line, code, stderr)
+		}
+	}
+	if after, err := os.ReadFile("data/users"); err != nil || !bytes.Equal(before, after) {
+		t.Error("the users file has changed", err)
+	}
+}

@@ -1,6 +1,6 @@
 // Package console is the private door: the read API over what the lake holds.
 //
-// It imports event, lake, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
+// It imports event, lake, door, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
 // out as NDJSON, pages of JSON, CSV or Parquet, between two records of the audit. It changes nothing itself: an erasure is handed on.
 package console
 
@@ -44,7 +44,7 @@ func (s *Server) Open() error {
 		return errors.New("the private door has nowhere to record reads")
 	}
 	h, err := s.Gate.Handler(s.Routes(), s.fail)
-	s.handler = patient(h)
+	s.handler = s.recovered(patient(h))
 	return err
 }
 

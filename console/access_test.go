@@ -81,7 +81,8 @@ func openWholeDoor(t *testing.T) *door {
 	}
 	d.server = &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin,
 		OpenAPI: []byte("openapi: 3.1.0"),
-		Status:  func() any { return "well" },
+		MinCell: 10,
+		Status:  func(cell access.Cell) any { return cell.Of(25) },
 		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Erase:   func([]byte) (any, error) { return "accepted", nil },
 		Receipt: func(string) (any, error) { return "accepted", nil },
@@ -230,6 +231,21 @@ func (d *door) checkAllAreThere(t *testing.T, lines []string) {
 	}
 	for pattern := range missing {
 		t.Errorf("%s is not in the table", pattern)
+	}
+}
+
+// Below analyst figures come by the least cell.
+func TestMinCell(t *testing.T) {
+	d := openWholeDoor(t)
+	for role, want := range map[access.Role]string{access.Viewer: "20\n", access.Analyst: "25\n", access.Raw: "25\n"} {
+		res := d.ask("GET /api/v1/status", "Authorization", d.token(role.String(), access.RolesOf(role), time.Hour))
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != want {
+			t.Errorf("%s sees %q, want %q: %v", role, body, want, err)
+		}
+	}
+	ofViewer := d.token("raw", access.RolesOf(access.Viewer), time.Hour) // the token's roles count, not its owner's
+	if body, _ := io.ReadAll(d.ask("GET /api/v1/status", "Authorization", ofViewer).Body); string(body) != "20\n" {
+		t.Errorf("a viewer's token of raw sees %q", body)
 	}
 }
 

@@ -20,11 +20,12 @@ import (
 // Server is the private door. Lake and Temp must be set, and for [Server.Open] also Gate and Begin.
 type Server struct {
 	Lake    *lake.Lake
-	Temp    string           // a folder that the lake's DuckDB may write, for Parquet on its way out
-	OpenAPI []byte           // what GET /openapi.yaml answers; none: no such route
-	Status  func() any       // what GET /api/v1/status answers; nil: no such route
-	Now     func() time.Time // default time.Now
-	Logger  *slog.Logger     // default: nothing is logged
+	Temp    string                // a folder that the lake's DuckDB may write, for Parquet on its way out
+	OpenAPI []byte                // what GET /openapi.yaml answers; none: no such route
+	Status  func(access.Cell) any // what GET /api/v1/status answers, its figures by the cell; nil: no such route
+	MinCell int                   // below analyst no figure rests on fewer interactions; unset: none is told
+	Now     func() time.Time      // default time.Now
+	Logger  *slog.Logger          // default: nothing is logged
 
 	Gate *gate.Gate // open
 
@@ -142,6 +143,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
-	return writeJSON(w, http.StatusOK, s.Status())
+func (s *Server) status(w http.ResponseWriter, _ *http.Request, p gate.Person) error {
+	return writeJSON(w, http.StatusOK, s.Status(access.CellOf(p.Roles, s.MinCell)))
 }

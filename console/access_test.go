@@ -323,6 +323,45 @@ func TestCutReadIsRecorded(t *testing.T) {
 	h.door.ServeHTTP(&cutWriter{httptest.NewRecorder(), cancel}, h.identified(req))
 }
 
+// An answer that cannot be sent to its end is cut off, whatever its form: nothing is added that could be taken for a row.
+func TestBrokenAnswerIsCut(t *testing.T) {
+	h := openHouse(t)
+	h.come(50, testStart)
+	for name, c := range map[string]struct{ accept, path string }{
+		"NDJSON": {asNDJSON, interactions}, "CSV": {asCSV, interactions}, "Parquet": {asParquet, interactions}, "Page": {asJSON, interactions},
+		"Original": {"", couch}, "Count": {"", couch + "/count"}, "Last": {"", couch + "/last"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := h.identified(httptest.NewRequest("GET", ofRaw(c.path), nil))
+			req.Host = "localhost"
+			req.Header.Set("Accept", c.accept)
+			w := &brokenWriter{ResponseRecorder: httptest.NewRecorder()}
+			defer func() {
+				if recover() != http.ErrAbortHandler || w.writes > 1 {
+					t.Errorf("the answer ends as if it were whole, after %d writes", w.writes)
+				}
+				if end := h.audit.all[len(h.audit.all)-1]; end.Outcome != "failed" {
+					t.Errorf("%+v", end)
+				}
+			}()
+			h.door.ServeHTTP(w, req)
+		})
+	}
+}
+
+// brokenWriter takes nothing the first time.
+type brokenWriter struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (w *brokenWriter) Write(b []byte) (int, error) {
+	if w.writes++; w.writes == 1 {
+		return 0, io.ErrShortWrite
+	}
+	return w.ResponseRecorder.Write(b)
+}
+
 // cutWriter is a client that goes away with the first rows.
 type cutWriter struct {
 	http.ResponseWriter

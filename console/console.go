@@ -7,6 +7,7 @@ package console
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -82,8 +83,7 @@ func (s *Server) Routes() []gate.Route {
 
 func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, err := w.Write(s.OpenAPI)
-	return err
+	return send(w, s.OpenAPI)
 }
 
 const eventsRoute = "GET /api/v1/events/{stream}"
@@ -134,13 +134,24 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, e.Status, map[string]any{"success": false, "reason": e.Reason})
 }
 
-// errBroken marks an error after the first row was sent.
-var errBroken = errors.New("after rows were sent")
+// errBroken marks an error after something may have been sent.
+var errBroken = errors.New("after the answer began")
+
+// send writes a part of an answer.
+func send(w io.Writer, part []byte) error {
+	if _, err := w.Write(part); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
 
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	return json.NewEncoder(w).Encode(v)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, p gate.Person) error {

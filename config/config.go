@@ -51,7 +51,7 @@ type Public struct {
 	CSRFKeyFile    string         `yaml:"csrf_key_file"`   // key of the tokens; default "", see [Config.CSRFKeyPath]
 	RateLimit      RateLimit      `yaml:"rate_limit"`      // for each client address
 	TLS            TLS            `yaml:"tls"`             // default none: a proxy before the door speaks it
-	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 10000
+	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; one address has a quarter at most; default 10000
 }
 
 // TLS names the files of a certificate and its key, both or neither.
@@ -74,7 +74,7 @@ type Private struct {
 	Addr           string         `yaml:"addr"`            // host:port, on loopback unless there is TLS; default 127.0.0.1:8081
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For is believed; default nobody's
 	TLS            TLS            `yaml:"tls"`             // default none
-	MaxConnections int            `yaml:"max_connections"` // at once; one more waits; default 500
+	MaxConnections int            `yaml:"max_connections"` // as for public; default 500
 	MinCell        int            `yaml:"min_cell"`        // below the role analyst no figure rests on fewer interactions; default 10
 }
 

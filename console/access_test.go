@@ -80,7 +80,8 @@ func openWholeDoor(t *testing.T) *door {
 	}
 	d.server = &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin,
 		OpenAPI: []byte("openapi: 3.1.0"),
-		Status:  func() any { return "well" },
+		MinCell: 10,
+		Status:  func(cell access.Cell) any { return cell.Of(25) },
 		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Erase: func([]byte) (func() (string, any, error), error) {
 			return func() (string, any, error) { return "7", "accepted", nil }, nil
@@ -234,6 +235,21 @@ func (d *door) checkAllAreThere(t *testing.T, lines []string) {
 	}
 }
 
+// Below analyst figures come by the least cell.
+func TestMinCell(t *testing.T) {
+	d := openWholeDoor(t)
+	for role, want := range map[access.Role]string{access.Viewer: "20\n", access.Analyst: "25\n", access.Raw: "25\n"} {
+		res := d.ask("GET /api/v1/status", "Authorization", d.token(role.String(), access.RolesOf(role), time.Hour))
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != want {
+			t.Errorf("%s sees %q, want %q: %v", role, body, want, err)
+		}
+	}
+	ofViewer := d.token("raw", access.RolesOf(access.Viewer), time.Hour) // the token's roles count, not its owner's
+	if body, _ := io.ReadAll(d.ask("GET /api/v1/status", "Authorization", ofViewer).Body); string(body) != "20\n" {
+		t.Errorf("a viewer's token of raw sees %q", body)
+	}
+}
+
 // Each read leaves one beginning and one end with what left, whatever its form; one that cannot be recorded sends nothing.
 func TestReadsAreRecorded(t *testing.T) {
 	h := openHouse(t)
@@ -306,6 +322,45 @@ func TestCutReadIsRecorded(t *testing.T) {
 		}
 	}()
 	h.door.ServeHTTP(&cutWriter{httptest.NewRecorder(), cancel}, h.identified(req))
+}
+
+// An answer that cannot be sent to its end is cut off, whatever its form: nothing is added that could be taken for a row.
+func TestBrokenAnswerIsCut(t *testing.T) {
+	h := openHouse(t)
+	h.come(50, testStart)
+	for name, c := range map[string]struct{ accept, path string }{
+		"NDJSON": {asNDJSON, interactions}, "CSV": {asCSV, interactions}, "Parquet": {asParquet, interactions}, "Page": {asJSON, interactions},
+		"Original": {"", couch}, "Count": {"", couch + "/count"}, "Last": {"", couch + "/last"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := h.identified(httptest.NewRequest("GET", ofRaw(c.path), nil))
+			req.Host = "localhost"
+			req.Header.Set("Accept", c.accept)
+			w := &brokenWriter{ResponseRecorder: httptest.NewRecorder()}
+			defer func() {
+				if recover() != http.ErrAbortHandler || w.writes > 1 {
+					t.Errorf("the answer ends as if it were whole, after %d writes", w.writes)
+				}
+				if end := h.audit.all[len(h.audit.all)-1]; end.Outcome != "failed" {
+					t.Errorf("%+v", end)
+				}
+			}()
+			h.door.ServeHTTP(w, req)
+		})
+	}
+}
+
+// brokenWriter takes nothing the first time.
+type brokenWriter struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (w *brokenWriter) Write(b []byte) (int, error) {
+	if w.writes++; w.writes == 1 {
+		return 0, io.ErrShortWrite
+	}
+	return w.ResponseRecorder.Write(b)
 }
 
 // cutWriter is a client that goes away with the first rows.

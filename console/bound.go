@@ -69,5 +69,12 @@ func (p *patientWriter) Write(b []byte) (n int, err error) {
 	}
 }
 
+// FlushError sends what net/http still holds, with a deadline as for a buffer.
+func (p *patientWriter) FlushError() error {
+	defer p.rest()
+	p.extend()
+	return p.control.Flush()
+}
+
 // Unwrap is for http.ResponseController.
 func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }

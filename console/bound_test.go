@@ -43,26 +43,46 @@ func TestReadsAtOnce(t *testing.T) {
 	})
 }
 
-// A client that never reads is cut off after a while, however long the answer.
+// A client that never reads is cut off after a while, however long the answer, and also where net/http holds it
+// all until it is flushed, as it does a page.
 func TestClientThatNeverReads(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		defer client.Close()
-		began, cut := time.Now(), make(chan error, 1)
-		l := &oneConn{conn: server, done: make(chan struct{})}
-		s := &http.Server{Handler: patient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	for name, send := range map[string]func(http.ResponseWriter) error{
+		"Rows": func(w http.ResponseWriter) error {
 			_, err := w.Write(make([]byte, 10*writeBuffer))
-			cut <- err
-		}))}
-		go s.Serve(l)
-		if _, err := client.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-cut; err == nil || time.Since(began) != writePatience {
+			return err
+		},
+		"Page": func(w http.ResponseWriter) error {
+			if _, err := w.Write([]byte(`{"events":[]}`)); err != nil {
+				return err
+			}
+			return http.NewResponseController(w).Flush()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { neverRead(t, send) })
+		})
+	}
+}
+
+func neverRead(t *testing.T, send func(http.ResponseWriter) error) {
+	client, server := net.Pipe()
+	defer client.Close()
+	began, cut := time.Now(), make(chan error, 1)
+	l := &oneConn{conn: server, done: make(chan struct{})}
+	s := &http.Server{Handler: patient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { cut <- send(w) }))}
+	go s.Serve(l)
+	defer s.Close()
+	if _, err := client.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-cut:
+		if err == nil || time.Since(began) != writePatience {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
-		s.Close()
-	})
+	case <-time.After(2 * writePatience):
+		t.Error("it holds its place for ever")
+	}
 }
 
 // oneConn is a listener with one connection.

@@ -1,12 +1,13 @@
 // Package console is the private door: the read API over what the lake holds.
 //
-// It imports event, lake, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
+// It imports event, lake, door, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
 // out as NDJSON, pages of JSON, CSV or Parquet, between two records of the audit. It changes nothing itself: an erasure is handed on.
 package console
 
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,11 +21,12 @@ import (
 // Server is the private door. Lake and Temp must be set, and for [Server.Open] also Gate and Begin.
 type Server struct {
 	Lake    *lake.Lake
-	Temp    string           // a folder that the lake's DuckDB may write, for Parquet on its way out
-	OpenAPI []byte           // what GET /openapi.yaml answers; none: no such route
-	Status  func() any       // what GET /api/v1/status answers; nil: no such route
-	Now     func() time.Time // default time.Now
-	Logger  *slog.Logger     // default: nothing is logged
+	Temp    string                // a folder that the lake's DuckDB may write, for Parquet on its way out
+	OpenAPI []byte                // what GET /openapi.yaml answers; none: no such route
+	Status  func(access.Cell) any // what GET /api/v1/status answers, its figures by the cell; nil: no such route
+	MinCell int                   // below analyst no figure rests on fewer interactions; unset: none is told
+	Now     func() time.Time      // default time.Now
+	Logger  *slog.Logger          // default: nothing is logged
 
 	Gate *gate.Gate // open
 
@@ -46,7 +48,7 @@ func (s *Server) Open() error {
 		return errors.New("the private door has nowhere to record reads")
 	}
 	h, err := s.Gate.Handler(s.Routes(), s.fail)
-	s.handler = patient(h)
+	s.handler = s.recovered(patient(h))
 	return err
 }
 
@@ -83,8 +85,7 @@ func (s *Server) Routes() []gate.Route {
 
 func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, err := w.Write(s.OpenAPI)
-	return err
+	return send(w, s.OpenAPI)
 }
 
 const eventsRoute = "GET /api/v1/events/{stream}"
@@ -140,15 +141,26 @@ func isLost(err error) bool {
 	return errors.As(err, &lost)
 }
 
-// errBroken marks an error after the first row was sent.
-var errBroken = errors.New("after rows were sent")
+// errBroken marks an error after something may have been sent.
+var errBroken = errors.New("after the answer began")
+
+// send writes a part of an answer.
+func send(w io.Writer, part []byte) error {
+	if _, err := w.Write(part); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
 
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	return json.NewEncoder(w).Encode(v)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ gate.Person) error {
-	return writeJSON(w, http.StatusOK, s.Status())
+func (s *Server) status(w http.ResponseWriter, _ *http.Request, p gate.Person) error {
+	return writeJSON(w, http.StatusOK, s.Status(access.CellOf(p.Roles, s.MinCell)))
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -72,8 +71,7 @@ func (s *Server) sendCouchRows(w http.ResponseWriter, r *http.Request, q lake.Qu
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, "]\n")
-	return err
+	return send(w, []byte("]\n"))
 }
 
 func (s *Server) couchCount(w http.ResponseWriter, r *http.Request, p gate.Person) error {
@@ -112,6 +110,5 @@ func (s *Server) sendCouchLast(w http.ResponseWriter, r *http.Request, q lake.Qu
 	}
 	s.completeTo(w)
 	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(append(row, '\n'))
-	return err
+	return send(w, append(row, '\n'))
 }

@@ -67,9 +67,9 @@ const writeBuffer = 256 << 10
 func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, sent *int64, appendRow func(dst []byte, rows *lake.Rows, i int) []byte) error {
 	buf := make([]byte, 0, writeBuffer+64<<10)
 	gathered := int64(0)
-	send := func() error {
+	flush := func() error {
 		*sent += gathered
-		_, err := w.Write(buf)
+		err := send(w, buf)
 		buf, gathered = buf[:0], 0
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, sent *int64,
 			if gathered++; len(buf) < writeBuffer {
 				continue
 			}
-			if err := send(); err != nil {
+			if err := flush(); err != nil {
 				return err
 			}
 		}
@@ -89,7 +89,7 @@ func (s *Server) stream(w io.Writer, r *http.Request, q lake.Query, sent *int64,
 		return errors.Join(errBroken, err)
 	}
 	if err == nil {
-		err = send()
+		err = flush()
 	}
 	return err
 }
@@ -159,7 +159,7 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query,
 	*sent = int64(min(n, limit))
 	page = append(page, '}', '\n')
 	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	if _, err := w.Write(page); err != nil {
+	if err := send(w, page); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(w).Flush() // the client need not wait until the end of the read is recorded; what is no connection cannot flush
@@ -179,8 +179,11 @@ func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Que
 		return err
 	}
 	defer f.Close()
+	if err := r.Context().Err(); err != nil { // nobody waits for it any more, so no row leaves
+		return err
+	}
 	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Table.Stream+`.parquet"`)
-	*sent = rows
+	*sent = rows // all of them may leave with the first buffer: what is in which is not known
 	if _, err := io.Copy(w, f); err != nil {
 		return errors.Join(errBroken, err)
 	}

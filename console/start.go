@@ -53,8 +53,7 @@ var (
 func (s *Server) index(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if !gate.WantsHTML(r) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, err := w.Write([]byte(startText))
-		return err
+		return send(w, []byte(startText))
 	}
 	var may []start
 	for _, one := range starts {

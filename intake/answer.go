@@ -2,9 +2,7 @@ package intake
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -103,13 +101,4 @@ func (s *Server) tooMany(w http.ResponseWriter, wait time.Duration) {
 	seconds := int((wait + time.Second - 1) / time.Second)
 	w.Header().Set("Retry-After", strconv.Itoa(max(seconds, 1)))
 	s.refuse(w, http.StatusTooManyRequests, "too many requests from this network: wait as Retry-After says, and send several blobs in one request")
-}
-
-// panicError says what panicked. Only the runtime's own errors are quoted: they hold numbers
-// and types, where another value could hold what a client sent.
-func panicError(p any) error {
-	if err, ok := p.(runtime.Error); ok {
-		return fmt.Errorf("panic: %w", err)
-	}
-	return fmt.Errorf("panic with a %T", p)
 }

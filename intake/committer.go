@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+
+	"brine/door"
 )
 
 // MaxGroup is the most bytes that one call of [Server.Append] gets: 4 MiB.
@@ -141,7 +143,7 @@ func (c *committer) release(g *group) {
 func (c *committer) write(records []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("appending to the log: %w", panicError(p))
+			err = fmt.Errorf("appending to the log: %w", door.PanicError(p))
 		}
 	}()
 	return c.append(context.Background(), records)

@@ -3,6 +3,8 @@ package intake
 import (
 	"net/http"
 	"runtime/debug"
+
+	"brine/door"
 )
 
 // Where the policy is: its page, and the folder of those that were in force before.
@@ -81,6 +83,6 @@ func (s *Server) recoverPanic(w http.ResponseWriter) {
 		panic(p)
 	}
 	s.stats.panics.Add(1)
-	s.Logger.Error("a request panicked", "err", panicError(p), "stack", string(debug.Stack()))
+	s.Logger.Error("a request panicked", "err", door.PanicError(p), "stack", string(debug.Stack()))
 	s.unavailable(w)
 }

@@ -21,6 +21,7 @@ type entrance struct {
 	addr     string
 	tls      *door.Certificate // nil: it speaks none
 	most     int               // connections at once
+	proxies  door.Proxies      // which may have all of them
 	listener net.Listener
 	server   *http.Server
 	requests inFlight
@@ -65,28 +66,34 @@ func (h *house) publicDoor() *entrance {
 	server := newServer(h.intake.Handler())
 	server.WriteTimeout = publicPatience
 	d := newEntrance("public", h.cfg.Public.Addr, server)
-	d.tls, d.most = h.certificates["public"], h.cfg.Public.MaxConnections
+	d.tls, d.most, d.proxies = h.certificates["public"], h.cfg.Public.MaxConnections, h.cfg.Public.TrustedProxies
 	return d
 }
 
 // privateDoor is the door of readers. A read lasts as long as its client goes on taking rows (see package console).
 func (h *house) privateDoor() *entrance {
 	d := newEntrance("private", h.cfg.Private.Addr, newServer(h.console.Handler())).counted()
-	d.tls, d.most = h.certificates["private"], h.cfg.Private.MaxConnections
+	d.tls, d.most, d.proxies = h.certificates["private"], h.cfg.Private.MaxConnections, h.cfg.Private.TrustedProxies
 	return d
 }
 
-// listen takes the door's address. One connection more than the door may have waits in the system's queue.
-func (d *entrance) listen() (err error) {
-	d.listener, err = net.Listen("tcp", d.addr)
+// listen takes the door's address.
+func (d *entrance) listen() error {
+	l, err := net.Listen("tcp", d.addr)
 	if err != nil {
 		return err
 	}
-	d.listener = netutil.LimitListener(d.listener, d.most)
+	d.listener = d.bound(l)
 	if d.tls != nil {
 		d.server.TLSConfig = d.tls.TLS()
 	}
 	return nil
+}
+
+// bound lets the door have so many connections: one more waits in the system's queue. One address has a quarter of them at most,
+// so that nobody keeps all others out.
+func (d *entrance) bound(l net.Listener) net.Listener {
+	return netutil.LimitListener(door.Share(l, max(1, d.most/4), d.proxies), d.most)
 }
 
 // addrSetting is where a door's address is set.

@@ -35,7 +35,7 @@ var everyRole = access.RolesOf(access.Raw, access.Privacy)
 const setupTime = time.Hour
 
 // openConsole opens the private door, with its gate.
-func (h *house) openConsole(status func() any) (err error) {
+func (h *house) openConsole(status func(access.Cell) any) (err error) {
 	h.gate = &gate.Gate{Tokens: openTokens(h.cfg.Data), Audit: h.audit, Logger: h.logger,
 		TLS: h.cfg.Private.TLS.On(), Client: door.Proxies(h.cfg.Private.TrustedProxies).ClientAddr}
 	var leave func() error
@@ -47,7 +47,7 @@ func (h *house) openConsole(status func() any) (err error) {
 		return err
 	}
 	h.onClose(func() error { h.gate.Close(); return nil })
-	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status, OpenAPI: docs.OpenAPI(),
+	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status, MinCell: h.cfg.Private.MinCell, OpenAPI: docs.OpenAPI(),
 		Gate: h.gate, Begin: h.beginRead, Audit: h.audit.Page, Erase: h.eraseFor, Receipt: h.receiptFor}
 	return h.console.Open()
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
 	"brine/client"
@@ -107,7 +108,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if err := h.openIntake(); err != nil {
 		return err
 	}
-	return h.openConsole(func() any { return h.status(ctx) })
+	return h.openConsole(func(cell access.Cell) any { return h.status(ctx).by(cell) })
 }
 
 func (h *house) openIntake() error {

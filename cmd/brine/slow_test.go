@@ -40,11 +40,22 @@ func (p *pipes) Close() error   { close(p.closed); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
 
 // dial is a client's end.
-func (p *pipes) dial() net.Conn {
+func (p *pipes) dial() net.Conn { return p.dialFrom("127.0.0.1") }
+
+// dialFrom is that of a client with an address.
+func (p *pipes) dialFrom(addr string) net.Conn {
 	client, server := net.Pipe()
-	p.conns <- server
+	p.conns <- &addressed{server, &net.TCPAddr{IP: net.ParseIP(addr), Port: 5000}}
 	return client
 }
+
+// addressed is a connection with an address.
+type addressed struct {
+	net.Conn
+	from net.Addr
+}
+
+func (a *addressed) RemoteAddr() net.Addr { return a.from }
 
 // slowly runs a door in a bubble of time, with a client on it, and gives how long it was until the door cut the client off.
 func slowly(t *testing.T, e *entrance, client func(net.Conn)) (after time.Duration) {
@@ -76,28 +87,29 @@ func drip(conn net.Conn, text string) {
 	}
 }
 
-// A client that sends too slowly is cut off after 20 s, in its headers as in its body; one that takes no answer, after a
+// A client that sends too slowly is cut off after 20 s, and not before, in its headers as in its body; one that takes no answer, after a
 // minute. It is a bubble's time: nobody waits.
 func TestSlowClients(t *testing.T) {
+	const slack = 2 * time.Second // clients look once a second
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Write(make([]byte, 1<<20))
 	}
 	for name, c := range map[string]struct {
 		client func(net.Conn)
-		within time.Duration
+		after  time.Duration // and no more than slack later
 	}{
 		"Nothing": {func(c net.Conn) { io.Copy(io.Discard, c) }, 20 * time.Second},
 		"Headers": {func(c net.Conn) {
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n")
 			go io.Copy(io.Discard, c)
 			drip(c, "X-A: b\r\n")
-		}, 21 * time.Second},
+		}, 20 * time.Second},
 		"Body": {func(c net.Conn) {
 			io.WriteString(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
 			go io.Copy(io.Discard, c)
 			drip(c, "{")
-		}, 21 * time.Second},
+		}, 20 * time.Second},
 		"Answer": {func(c net.Conn) {
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			bufio.NewReader(c).ReadString('\n')
@@ -107,7 +119,7 @@ func TestSlowClients(t *testing.T) {
 					return
 				}
 			}
-		}, 62 * time.Second},
+		}, 60 * time.Second},
 		"BetweenRequests": {func(c net.Conn) {
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			io.Copy(io.Discard, c)
@@ -117,7 +129,7 @@ func TestSlowClients(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newServer(http.HandlerFunc(answer))
 				server.WriteTimeout = publicPatience
-				if after := slowly(t, newEntrance("public", "", server), c.client); after > c.within {
+				if after := slowly(t, newEntrance("public", "", server), c.client); after < c.after || after > c.after+slack {
 					t.Errorf("it was cut off after %s", after)
 				}
 			})
@@ -148,42 +160,80 @@ func TestOversizedHeaders(t *testing.T) {
 	}
 }
 
+// bounded runs a door that answers ok, with so many connections, on a listener in memory.
+func bounded(t *testing.T, most int) *pipes {
+	e := newEntrance("private", "", newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })))
+	e.most = most
+	l := newPipes()
+	go e.server.Serve(e.bound(l))
+	t.Cleanup(func() { e.server.Close() })
+	return l
+}
+
+// asking is a client that asks once. Its answer's first line is there once it has come, and "" when it was cut off.
+type asking struct {
+	net.Conn
+	answer chan string
+}
+
+func (l *pipes) ask(from string) *asking {
+	a := &asking{answer: make(chan string, 1)}
+	a.Conn = l.dialFrom(from)
+	go func() {
+		io.WriteString(a, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		text, _ := bufio.NewReader(a).ReadString('\n')
+		a.answer <- text
+	}()
+	return a
+}
+
+// got is what has come once nothing moves any more; "nothing" where nothing has.
+func (a *asking) got() string {
+	synctest.Wait()
+	select {
+	case line := <-a.answer:
+		return strings.TrimSpace(line)
+	default:
+		return "nothing"
+	}
+}
+
 // One connection more than a door may have waits until another ends.
 func TestConnectionLimit(t *testing.T) {
-	e := newEntrance("private", "127.0.0.1:0", newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })))
-	e.most = 2
-	mustServe(t, e)
-	ask := func() (net.Conn, chan string) {
-		conn, err := net.Dial("tcp", e.listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		l := bounded(t, 2)
+		first, second := l.ask("127.0.0.1"), l.ask("127.0.0.1")
+		for _, a := range []*asking{first, second} {
+			if got := a.got(); !strings.Contains(got, "200") {
+				t.Fatal(got)
+			}
 		}
-		t.Cleanup(func() { conn.Close() })
-		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		line := make(chan string, 1)
-		go func() {
-			text, _ := bufio.NewReader(conn).ReadString('\n')
-			line <- text
-		}()
-		return conn, line
-	}
-	first, one := ask()
-	_, two := ask()
-	for _, line := range []chan string{one, two} {
-		if got := <-line; !strings.Contains(got, "200") {
-			t.Fatal(got)
+		third := make(chan *asking, 1)
+		go func() { third <- l.ask("127.0.0.1") }()
+		synctest.Wait()
+		if len(third) > 0 {
+			t.Error("a third is taken beside two")
 		}
-	}
-	_, three := ask()
-	select {
-	case got := <-three:
-		t.Errorf("a third is answered beside two: %q", got)
-	default:
-	}
-	first.Close()
-	if got := <-three; !strings.Contains(got, "200") {
-		t.Error(got)
-	}
+		first.Close()
+		if got := (<-third).got(); !strings.Contains(got, "200") {
+			t.Errorf("after one ended, the third gets %q", got)
+		}
+	})
+}
+
+// One address has a quarter of a door's connections, so that the others are left to others.
+func TestOneClientLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := bounded(t, 8)
+		for i, want := range []string{"HTTP/1.1 200 OK", "HTTP/1.1 200 OK", "", ""} {
+			if got := l.ask("192.0.2.1").got(); got != want {
+				t.Errorf("connection %d of one client gets %q, want %q", i+1, got, want)
+			}
+		}
+		if got := l.ask("192.0.2.2").got(); got != "HTTP/1.1 200 OK" {
+			t.Errorf("another client gets %q", got)
+		}
+	})
 }
 
 func mustServe(t *testing.T, e *entrance) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"brine/access"
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
@@ -114,6 +115,36 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	err = st.hold(ctx, l)
 	st.Purge = newPurgeStatus(cfg, l, st.Held)
 	return st, err
+}
+
+// figures are what somebody below analyst sees of a status: nothing that rests on single events, as sizes, times
+// and the door's counters do.
+type figures struct {
+	Serving    bool       `json:"serving"`
+	Ready      bool       `json:"ready"`
+	CompleteTo *time.Time `json:"complete_to,omitempty"`
+	Held       []figure   `json:"held"` // but for those of fewer rows than the cell
+}
+
+// figure is how many rows a table has.
+type figure struct {
+	Dataset string `json:"dataset"`
+	Stream  string `json:"stream"`
+	Rows    int64  `json:"rows"` // in steps of the cell
+}
+
+// by is the status as somebody may see it to whom figures are told by this cell.
+func (s status) by(cell access.Cell) any {
+	if cell.Whole() {
+		return s
+	}
+	seen := figures{Serving: s.Serving, Ready: s.Ready, CompleteTo: s.CompleteTo, Held: []figure{}}
+	for _, h := range s.Held {
+		if rows := cell.Of(h.Rows); rows > 0 {
+			seen.Held = append(seen.Held, figure{h.Dataset, h.Stream, rows})
+		}
+	}
+	return seen
 }
 
 func (s *status) hold(ctx context.Context, l *lake.Lake) error {

@@ -72,13 +72,13 @@ func TestAppend(t *testing.T) {
 	if v.Records != 5 || v.Number != 5 || len(v.Notes) > 0 {
 		t.Errorf("verified %+v", v)
 	}
-	for _, name := range []string{"2026-11-25.ndjson", "2026-11-26.ndjson", "head"} {
+	for _, name := range []string{"000000000001-2026-11-25.ndjson", "000000000003-2026-11-26.ndjson", "head"} {
 		info := must(os.Stat(filepath.Join(dir, name)))
 		if info.Mode() != 0o600 || !info.ModTime().Equal(info.ModTime().Truncate(time.Hour)) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), info.ModTime())
 		}
 	}
-	first := string(must(os.ReadFile(filepath.Join(dir, "2026-11-25.ndjson"))))
+	first := string(must(os.ReadFile(filepath.Join(dir, "000000000001-2026-11-25.ndjson"))))
 	want := `{"number":1,"time":"2026-11-25T23:58:00Z","action":"login","who":"ada","note":"\u003c\n\"\u0000` + "\uFFFD" + `\u003e","before":"` + genesis + `"}` + "\n"
 	if !strings.HasPrefix(first, want) {
 		t.Errorf("the first line is\n%swant\n%s", first, want)
@@ -96,7 +96,7 @@ func TestAppendLong(t *testing.T) {
 	clean(t, v, err)
 }
 
-// The clock goes back by a day: the chain goes on in the newest file.
+// The clock goes back by a day: the chain goes on, in a file of that day.
 func TestClockBack(t *testing.T) {
 	d, now := newMemDisk(), newClock()
 	l := d.log(t, now)
@@ -120,10 +120,12 @@ func TestClockBack(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
-		"folder 0750":  func(dir string) error { return os.Chmod(dir, 0o750) },
-		"head 0640":    func(dir string) error { return os.Chmod(filepath.Join(dir, "head"), 0o640) },
-		"file 0644":    func(dir string) error { return os.Chmod(filepath.Join(dir, "2026-11-25.ndjson"), 0o644) },
-		"link":         func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "2026-11-26.ndjson")) },
+		"folder 0750": func(dir string) error { return os.Chmod(dir, 0o750) },
+		"head 0640":   func(dir string) error { return os.Chmod(filepath.Join(dir, "head"), 0o640) },
+		"file 0644":   func(dir string) error { return os.Chmod(filepath.Join(dir, "000000000001-2026-11-25.ndjson"), 0o644) },
+		"link": func(dir string) error {
+			return os.Symlink("/etc/passwd", filepath.Join(dir, "000000000003-2026-11-26.ndjson"))
+		},
 		"no folder":    func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)) },
 		"folder moved": func(dir string) error { return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir)) },
 	} {

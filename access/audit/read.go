@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,8 +62,8 @@ func (l *Log) Read(f Filter) iter.Seq2[Entry, error] {
 			yield(Entry{}, err)
 			return
 		}
-		for n := len(files) - 1; n >= 0 && files[n].name >= dayFile(f.From); n-- { // no file holds records of later days
-			if !l.readFile(files[n], j, yield) {
+		for _, i := range slices.Backward(since(files, f.From)) {
+			if !l.readFile(i, j, yield) {
 				return
 			}
 		}

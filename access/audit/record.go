@@ -5,7 +5,7 @@
 // out through [Log.Read] and, checked, through [Verify]. A record names people, routes, datasets and ranges of
 // time. It never holds an event, an id of one, an install id, an address, a token or a password.
 //
-// The folder holds a file a day, like 2026-11-25.ndjson, and head, which says what the last record is of which
+// The folder holds a file a day, like 000000000042-2026-11-25.ndjson, and head, which says what the last record is of which
 // somebody was told that it is kept. An append writes lines, syncs, writes head, syncs, and only then returns: a crash leaves
 // lines that head does not know yet, which the next append takes on where they are whole, and cuts off where they are not.
 // Whoever rewrites all files and head leaves no trace: note the head elsewhere now and again.

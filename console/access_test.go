@@ -82,7 +82,7 @@ func openWholeDoor(t *testing.T) *door {
 	d.server = &console.Server{Lake: h.lake, Temp: h.temp, Now: h.clock.Wall, Gate: g, Begin: h.audit.begin,
 		OpenAPI: []byte("openapi: 3.1.0"),
 		Status:  func() any { return "well" },
-		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
+		Audit:   func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Erase:   func([]byte) (any, error) { return "accepted", nil },
 		Receipt: func(string) (any, error) { return "accepted", nil },
 	}

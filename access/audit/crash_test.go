@@ -90,7 +90,7 @@ func check(t *testing.T, d *memDisk, acknowledged map[uint64]string, what string
 	}
 	there := map[uint64]string{}
 	l := &Log{o: Options{Dir: memDir, Now: time.Now, disk: d}}
-	for e, err := range l.Read(Filter{}) {
+	for e, err := range l.Read(t.Context(), Filter{}) {
 		if err != nil && !errors.Is(err, errNoRecord) { // a torn line that ends in a line break
 			t.Fatal(what, err)
 		}

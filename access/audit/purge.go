@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -155,11 +157,11 @@ func (l *Log) first(i info) (Record, error) {
 		return Record{}, err
 	}
 	defer f.Close()
-	line, _, err := newLineReader(f, 0, i.size).next()
-	if err != nil {
+	line, err := bufio.NewReader(io.NewSectionReader(f, 0, min(i.size, maxLine))).ReadBytes('\n')
+	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
 		return Record{}, err
 	}
-	r, err := parseLine(line)
+	r, err := parseLine(bytes.TrimSuffix(line, []byte{'\n'}))
 	if err != nil {
 		return Record{}, fmt.Errorf("%s:1: %w: look at brine audit verify", l.path(i.name), err)
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ type Purging struct {
 	Guard  float64       // the share of all bytes above which nothing goes, of what came due more than a day ago
 	Yes    bool          // it goes all the same
 	DryRun bool          // only say what would go
+	Who    string        // asks for it; "" for Brine itself
 }
 
 // Purged is what it did, or would do.
@@ -55,7 +57,7 @@ func (l *Log) Purge(p Purging) (done Purged, err error) {
 	}
 	for n, i := range due {
 		if !p.DryRun {
-			if err := l.purge(i, files[n+1:]); err != nil {
+			if err := l.purge(p.Who, i, files[n+1:]); err != nil {
 				return done, fmt.Errorf("purge the audit: %w", err)
 			}
 		}
@@ -126,12 +128,12 @@ func (l *Log) endOf(i info) (time.Time, error) {
 	return end, err
 }
 
-func (l *Log) purge(i info, after []info) error {
+func (l *Log) purge(who string, i info, after []info) error {
 	start, err := l.startOf(after)
 	if err != nil {
 		return err
 	}
-	_, err = l.Append(Record{Action: Purge, Who: "brine", Dataset: "audit", Anchor: start.String(),
+	_, err = l.Append(Record{Action: Purge, Who: cmp.Or(who, "brine"), Dataset: "audit", Anchor: start.String(),
 		Note: fmt.Sprintf("the audit of %s, up to record %d, is older than retention.audit.max_age", dayOf(i.name), start.Number)})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ const (
 	Salt      Action = "salt"
 	Purge     Action = "purge"
 	Config    Action = "config"
-	Command   Action = "command" // on the machine, by an OS user
+	Command   Action = "command" // on the machine, by an OS user, that changes what is stored: asked for, and how it went
 	Start     Action = "start"   // of a serving brine: what one before it was reading is cut
 	Audit     Action = "audit"   // what befell the audit itself; where Outcome is failed, [Verify] finds it
 )
@@ -40,7 +40,7 @@ type Record struct {
 	Time    time.Time `json:"time"`   // UTC, whole seconds; set by [Log.Append] where zero
 	Action  Action    `json:"action"`
 	Who     string    `json:"who"`             // a person of the directory, "os:" and a user of the machine, or "brine" itself
-	Via     string    `json:"via,omitempty"`   // session, token and the number of its note's list, or socket
+	Via     string    `json:"via,omitempty"`   // how a person was known: session, token and its number, or token of the terminal; none of a command
 	Route   string    `json:"route,omitempty"` // the pattern, like GET /api/v1/events/{stream}, or the command, like brine read
 	Dataset string    `json:"dataset,omitempty"`
 	Stream  string    `json:"stream,omitempty"`

@@ -118,7 +118,7 @@ func newAuditPrinter(out io.Writer, asJSON bool) *auditPrinter {
 		return &auditPrinter{json: json.NewEncoder(out)}
 	}
 	p := &auditPrinter{table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(p.table, "NUMBER\tTIME\tWHO\tACTION\tDATA\tRANGE\tOUTCOME\tWHAT FOR, OR WHAT")
+	fmt.Fprintln(p.table, "NUMBER\tTIME\tWHO\tACTION\tROUTE\tDATA\tRANGE\tOUTCOME\tWHAT FOR, OR WHAT")
 	return p
 }
 
@@ -129,8 +129,8 @@ func (p *auditPrinter) print(e audit.Entry) error {
 	if p.json != nil {
 		return p.json.Encode(e)
 	}
-	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Number, e.Time.UTC().Format("2006-01-02 15:04:05"), printable(e.Who), actionText(e),
-		printable(strings.TrimSpace(e.Dataset+" "+e.Stream)), rangeText(e), printable(outcomeText(e)), printable(strings.TrimSpace(e.Purpose+" "+e.Note)))
+	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Number, e.Time.UTC().Format("2006-01-02 15:04:05"), printable(e.Who), actionText(e),
+		printable(e.Route), printable(strings.TrimSpace(e.Dataset+" "+e.Stream)), rangeText(e), printable(outcomeText(e)), printable(strings.TrimSpace(e.Purpose+" "+e.Note)))
 	if p.lines++; err == nil && p.lines%tableBlock == 0 {
 		err = p.table.Flush()
 	}

@@ -89,7 +89,7 @@ func (p *purger) purgeAudit(now time.Time, w purgeWork, done *purged) error {
 		return nil
 	}
 	r := p.cfg.Retention
-	audited, err := p.audit.Purge(audit.Purging{Now: now, MaxAge: r.Audit.MaxAge, Guard: r.Guard, Yes: w.Yes, DryRun: w.DryRun})
+	audited, err := p.audit.Purge(audit.Purging{Now: now, MaxAge: r.Audit.MaxAge, Guard: r.Guard, Yes: w.Yes, DryRun: w.DryRun, Who: w.Who})
 	if audited.Stopped {
 		done.Stopped = append(done.Stopped, lake.Stopped{Dataset: "audit", Hours: 24 * audited.Days, Bytes: audited.Bytes, Share: audited.Share})
 	}

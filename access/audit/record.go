@@ -34,6 +34,9 @@ const (
 	Audit     Action = "audit"   // what befell the audit itself; where Outcome is failed, [Verify] finds it
 )
 
+// Digests are short hashes in hex, by what they are of.
+type Digests map[string]string
+
 // Record is one thing that was done. What does not apply is left out.
 type Record struct {
 	Number  uint64    `json:"number"` // 1, 2, 3, … set by [Log.Append]
@@ -52,5 +55,6 @@ type Record struct {
 	Outcome string    `json:"outcome,omitempty"` // ok, cut, failed, or why it was refused
 	Note    string    `json:"note,omitempty"`    // what was done, in words
 	Anchor  string    `json:"anchor,omitempty"`  // of a Purge of the audit: the number and hash of the last record that went; see [Anchor]
+	Config  Digests   `json:"config,omitempty"`  // of a Start: of each top-level key of the config
 	Before  string    `json:"before"`            // SHA-256 of the line before, lower-case hex; set by [Log.Append]
 }

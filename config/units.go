@@ -49,6 +49,9 @@ func (u Until) String() string {
 	return u.day.Format(time.DateOnly)
 }
 
+// MarshalText is the day, or never.
+func (u Until) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
 // UnmarshalText reads a day, or never.
 func (u *Until) UnmarshalText(text []byte) error {
 	if string(text) == "never" {

@@ -82,7 +82,7 @@ func openWholeDoor(t *testing.T) *door {
 		OpenAPI: []byte("openapi: 3.1.0"),
 		MinCell: 10,
 		Status:  func(cell access.Cell) any { return cell.Of(25) },
-		Audit:   func(audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
+		Audit:   func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Erase: func([]byte) (func() (string, any, error), error) {
 			return func() (string, any, error) { return "7", "accepted", nil }, nil
 		},

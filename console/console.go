@@ -5,6 +5,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,8 +34,8 @@ type Server struct {
 	// Begin makes the beginning of a read durable, before its first row leaves. End is called once, with how many rows left.
 	Begin func(audit.Record) (end func(rows int64, outcome string) error, err error)
 
-	Audit   func(f audit.Filter, cursor string, limit int) (audit.Page, error) // nil: no such route
-	Receipt func(number string) (receipt any, err error)                       // of an erasure; set with Erase
+	Audit   func(ctx context.Context, f audit.Filter, cursor string, limit int) (audit.Page, error) // nil: no such route
+	Receipt func(number string) (receipt any, err error)                                            // of an erasure; set with Erase
 
 	// Erase looks at a body {"unit": …} and gives what takes it. Errors of both that the reader is to see are [Error]. nil: no such route.
 	Erase func(body []byte) (take func() (number string, receipt any, err error), err error)

@@ -47,7 +47,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, p gate.Person) er
 	}
 	rec := audit.Record{Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "audit", From: f.From, To: f.To}
 	return s.recorded(r, rec, func(sent *int64) error {
-		page, err := s.Audit(f, values.Get("cursor"), limit)
+		page, err := s.Audit(r.Context(), f, values.Get("cursor"), limit)
 		if errors.Is(err, audit.ErrCursor) {
 			return badRequest(err.Error())
 		}

@@ -61,6 +61,16 @@ func TestBrokenConfigWhileServing(t *testing.T) {
 	b.eventually(5*time.Second, "the mended file is in force", func() bool {
 		return b.session().post(t, blob(newID())).status == http.StatusNoContent
 	})
+	b.eventually(5*time.Second, "the audit tells of both", func() bool {
+		all := b.entries("--action", "config")
+		return len(all) == 2 && all[0].Note == "changed: sampling" && all[0].Outcome == "ok" && all[1].Outcome == "failed"
+	})
+	b.stop()
+	b.writeConfig(string(whole) + "\nsampling: {interaction: 0}\nopt_out: {dnt: false}\n")
+	b.start()
+	if note := b.entries("--action", "start")[0].Note; !strings.HasSuffix(note, "changed in the config since the start before: opt_out, sampling") {
+		t.Errorf("the start is recorded as %q", note)
+	}
 }
 
 // Mistakes end the start, with the place and an exit code, before any door or folder is made.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -72,13 +73,13 @@ func TestAppend(t *testing.T) {
 	if v.Records != 5 || v.Number != 5 || len(v.Notes) > 0 {
 		t.Errorf("verified %+v", v)
 	}
-	for _, name := range []string{"2026-11-25.ndjson", "2026-11-26.ndjson", "head"} {
+	for _, name := range []string{"000000000001-2026-11-25.ndjson", "000000000003-2026-11-26.ndjson", "head"} {
 		info := must(os.Stat(filepath.Join(dir, name)))
 		if info.Mode() != 0o600 || !info.ModTime().Equal(info.ModTime().Truncate(time.Hour)) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), info.ModTime())
 		}
 	}
-	first := string(must(os.ReadFile(filepath.Join(dir, "2026-11-25.ndjson"))))
+	first := string(must(os.ReadFile(filepath.Join(dir, "000000000001-2026-11-25.ndjson"))))
 	want := `{"number":1,"time":"2026-11-25T23:58:00Z","action":"login","who":"ada","note":"\u003c\n\"\u0000` + "\uFFFD" + `\u003e","before":"` + genesis + `"}` + "\n"
 	if !strings.HasPrefix(first, want) {
 		t.Errorf("the first line is\n%swant\n%s", first, want)
@@ -96,7 +97,7 @@ func TestAppendLong(t *testing.T) {
 	clean(t, v, err)
 }
 
-// The clock goes back by a day: the chain goes on in the newest file.
+// The clock goes back by a day: the chain goes on, in a file of that day.
 func TestClockBack(t *testing.T) {
 	d, now := newMemDisk(), newClock()
 	l := d.log(t, now)
@@ -107,7 +108,7 @@ func TestClockBack(t *testing.T) {
 	v, err := verify(d, memDir, nil)
 	clean(t, v, err)
 	n := 0
-	for e, err := range l.Read(Filter{From: at("2026-11-24T00:00"), To: at("2026-11-25T00:00")}) {
+	for e, err := range l.Read(t.Context(), Filter{From: at("2026-11-24T00:00"), To: at("2026-11-25T00:00")}) {
 		if err != nil || e.Number != 2 {
 			t.Errorf("%+v, %v", e, err)
 		}
@@ -120,10 +121,12 @@ func TestClockBack(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
-		"folder 0750":  func(dir string) error { return os.Chmod(dir, 0o750) },
-		"head 0640":    func(dir string) error { return os.Chmod(filepath.Join(dir, "head"), 0o640) },
-		"file 0644":    func(dir string) error { return os.Chmod(filepath.Join(dir, "2026-11-25.ndjson"), 0o644) },
-		"link":         func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "2026-11-26.ndjson")) },
+		"folder 0750": func(dir string) error { return os.Chmod(dir, 0o750) },
+		"head 0640":   func(dir string) error { return os.Chmod(filepath.Join(dir, "head"), 0o640) },
+		"file 0644":   func(dir string) error { return os.Chmod(filepath.Join(dir, "000000000001-2026-11-25.ndjson"), 0o644) },
+		"link": func(dir string) error {
+			return os.Symlink("/etc/passwd", filepath.Join(dir, "000000000003-2026-11-26.ndjson"))
+		},
 		"no folder":    func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)) },
 		"folder moved": func(dir string) error { return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir)) },
 	} {
@@ -162,16 +165,17 @@ func TestReads(t *testing.T) {
 	now.add(61 * time.Minute)
 	going := must(l.BeginRead(read("ada", "interaction")))
 	now.add(61 * time.Minute)
-	states(t, l, "1 ended", "2 cut", "4 ", "5 cut", "6 ", "7 going")
+	states(t, l, "1 ended", "2 cut", "4 ", "5 unknown", "6 ", "7 going")
+	states(t, d.log(t, now), "1 ended", "2 cut", "4 ", "5 unknown", "6 ", "7 unknown") // as brine audit sees it
 	_ = going.End(7, "ok")
 	_ = cut
 
-	for e := range l.Read(Filter{Read: 1}) {
+	for e := range l.Read(t.Context(), Filter{Read: 1}) {
 		if e.Number != 1 || *e.End.Rows != 1_000_000 || e.End.Outcome != "ok" || e.Purpose != "a test" {
 			t.Errorf("the first read is %+v", e)
 		}
 	}
-	for e := range l.Read(Filter{Action: ReadEnd, Read: 1}) {
+	for e := range l.Read(t.Context(), Filter{Action: ReadEnd, Read: 1}) {
 		if e.Number != 3 {
 			t.Errorf("its end is %+v", e)
 		}
@@ -182,7 +186,7 @@ func TestReads(t *testing.T) {
 func states(t *testing.T, l *Log, want ...string) {
 	t.Helper()
 	var got []string
-	for e, err := range l.Read(Filter{}) {
+	for e, err := range l.Read(t.Context(), Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +210,7 @@ func TestPages(t *testing.T) {
 	}
 	seen, cursor := []uint64{}, ""
 	for {
-		p := must(l.Page(Filter{Who: "ben", From: at("2026-11-26T02:00")}, cursor, 7))
+		p := must(l.Page(t.Context(), Filter{Who: "ben", From: at("2026-11-26T02:00")}, cursor, 7))
 		for _, e := range p.Entries {
 			seen = append(seen, e.Number)
 			if e.State != Ended || *e.End.Rows*2+1 != int64(e.Number) {
@@ -221,10 +225,51 @@ func TestPages(t *testing.T) {
 	if len(seen) != 439 || seen[0] != 1999 || seen[len(seen)-1] != 247 {
 		t.Errorf("%d entries, from %d to %d", len(seen), seen[0], seen[len(seen)-1])
 	}
-	if _, err := l.Page(Filter{}, "x", 1); !errors.Is(err, ErrCursor) {
+	if _, err := l.Page(t.Context(), Filter{}, "x", 1); !errors.Is(err, ErrCursor) {
 		t.Errorf("a wrong cursor: %v", err)
 	}
 }
+
+// A page far back costs what its own day holds, not all that came after; reads that ended on a later day are joined with
+// their ends all the same, and those that did not are cut by the next start.
+func TestPageFarBack(t *testing.T) {
+	d, now := newMemDisk(), &clock{t: at("2026-01-01T12:00")}
+	l := d.log(t, now)
+	late, lost := must(l.BeginRead(read("ada", "interaction"))), must(l.BeginRead(read("ben", "interaction")))
+	lost.abandon()
+	for day := range 60 {
+		now.add(24 * time.Hour)
+		for range 200 {
+			must(l.Append(Record{Action: Login, Who: "ada"}))
+		}
+		if day == 2 {
+			if err := late.End(7, "ok"); err != nil {
+				t.Fatal(err)
+			}
+			must(l.Append(Record{Action: Start, Who: "brine"}))
+		}
+	}
+	var all int64
+	for _, f := range d.files {
+		all += int64(len(f.content))
+	}
+	d.read = 0
+	p := must(l.Page(t.Context(), Filter{}, "5", 10))
+	if len(p.Entries) != 4 || p.Entries[3].State != Ended || *p.Entries[3].End.Rows != 7 || p.Entries[2].State != Cut {
+		t.Errorf("the page is %+v", p)
+	}
+	if d.read > all/4 {
+		t.Errorf("%d of %d bytes were read for it", d.read, all)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Page(gone, Filter{}, "5", 10); !errors.Is(err, context.Canceled) {
+		t.Errorf("for a reader who has gone: %v", err)
+	}
+}
+
+// abandon is the end of a process that was killed.
+func (r *Read) abandon() { delete(r.log.going, r.begin.Number) }
 
 // Many append at once, through two logs of one folder: each has a number of its own.
 func TestTwoAtOnce(t *testing.T) {

@@ -41,7 +41,7 @@ func work(t *testing.T, d *memDisk, now *clock, acknowledged map[uint64]string) 
 		}
 		now.add(9 * time.Hour)
 		if n == 5 {
-			_, _ = l.Purge(now.now(), 24*time.Hour, false)
+			_, _ = l.Purge(Purging{Now: now.now(), MaxAge: 24 * time.Hour, Yes: true})
 		}
 	}
 }
@@ -90,7 +90,7 @@ func check(t *testing.T, d *memDisk, acknowledged map[uint64]string, what string
 	}
 	there := map[uint64]string{}
 	l := &Log{o: Options{Dir: memDir, Now: time.Now, disk: d}}
-	for e, err := range l.Read(Filter{}) {
+	for e, err := range l.Read(t.Context(), Filter{}) {
 		if err != nil && !errors.Is(err, errNoRecord) { // a torn line that ends in a line break
 			t.Fatal(what, err)
 		}
@@ -183,22 +183,24 @@ func TestGroup(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	d := threeDays(t)
-	now := &clock{t: at("2026-11-29T00:00")}
+	now := &clock{}
 	l := d.log(t, now)
 	for _, c := range []struct {
 		now  string
 		want string
 	}{
 		{"2026-11-25T23:59", "[]"},
-		{"2026-11-27T00:00", "[2026-11-25.ndjson]"},
-		{"2026-11-26T23:59", "[]"},
-		{"2026-11-29T00:00", "[2026-11-26.ndjson 2026-11-27.ndjson]"},
-		{"2036-11-29T00:00", "[2026-11-28.ndjson]"}, // not the newest
+		{"2026-11-27T00:00", "[000000000001-2026-11-25.ndjson]"},
+		{"2026-11-27T23:59", "[]"},
+		{"2026-11-29T00:00", "[000000000003-2026-11-26.ndjson 000000000007-2026-11-27.ndjson]"},
 	} {
-		if got := fmt.Sprint(must(l.Purge(at(c.now), 24*time.Hour, true))); got != c.want {
+		now.t = at(c.now)
+		p := Purging{Now: now.t, MaxAge: 24 * time.Hour, Guard: 1, DryRun: true}
+		if got := fmt.Sprint(must(l.Purge(p)).Files); got != c.want {
 			t.Errorf("at %s %s would go, want %s", c.now, got, c.want)
 		}
-		if got := fmt.Sprint(must(l.Purge(at(c.now), 24*time.Hour, false))); got != c.want {
+		p.DryRun = false
+		if got := fmt.Sprint(must(l.Purge(p)).Files); got != c.want {
 			t.Errorf("at %s %s went, want %s", c.now, got, c.want)
 		}
 		v, err := verify(d, memDir, nil)
@@ -207,11 +209,61 @@ func TestPurge(t *testing.T) {
 			t.Error("the first record is still there")
 		}
 	}
-	if removed := must(l.Purge(at("2036-11-29T00:00"), 0, false)); removed != nil {
-		t.Errorf("without a limit %s went", removed)
+	now.t = at("2036-11-29T00:00")
+	if done := must(l.Purge(Purging{Now: now.t})); done.Files != nil {
+		t.Errorf("without a limit %s went", done.Files)
 	}
 	noted := Anchor{1, genesis}
 	if v := must(verify(d, memDir, &noted)); len(v.Findings) != 1 {
 		t.Errorf("of a purged record %v is found", v.Findings)
+	}
+}
+
+// What would be much at once goes with a yes alone, and never by a time that is yet to come.
+func TestPurgeGuard(t *testing.T) {
+	d := threeDays(t)
+	now := &clock{t: at("2026-11-28T12:00")}
+	l := d.log(t, now)
+	p := Purging{Now: at("2036-01-01T00:00"), MaxAge: 3 * 24 * time.Hour, Yes: true}
+	if done := must(l.Purge(p)); len(done.Files) > 0 {
+		t.Errorf("by a time that is yet to come %s went", done.Files)
+	}
+	now.t = p.Now
+	p.Yes = false
+	done := must(l.Purge(p))
+	if !done.Stopped || len(done.Files) > 0 || done.Days != 3 || done.Share < 0.5 || done.Share > 1 {
+		t.Errorf("with a clock that is ahead: %+v", done)
+	}
+	p.Yes = true
+	if done := must(l.Purge(p)); done.Stopped || len(done.Files) != 3 {
+		t.Errorf("with a yes: %+v", done)
+	}
+	v, err := verify(d, memDir, nil)
+	clean(t, v, err)
+}
+
+// The clock jumps far ahead, then far back, for a record each: days go on having files of their own, which go when they
+// are old, and none before.
+func TestPurgeAfterAClockThatJumped(t *testing.T) {
+	d, now := newMemDisk(), newClock()
+	l := d.log(t, now)
+	for _, day := range []string{"2026-11-24", "2099-01-01", "2026-11-25", "1970-01-01", "2026-11-26", "2026-11-27", "2026-11-28"} {
+		now.t = at(day + "T12:00")
+		must(l.Append(Record{Action: Login, Who: "ada"}))
+	}
+	for _, c := range []struct {
+		now  string
+		want string
+	}{
+		{"2026-11-26T12:00", "[000000000001-2026-11-24.ndjson]"},
+		{"2026-11-27T12:00", "[000000000002-2099-01-01.ndjson 000000000003-2026-11-25.ndjson 000000000004-1970-01-01.ndjson]"},
+		{"2026-11-28T12:00", "[000000000005-2026-11-26.ndjson]"},
+	} {
+		now.t = at(c.now)
+		if got := fmt.Sprint(must(l.Purge(Purging{Now: now.t, MaxAge: 24 * time.Hour, Guard: 1})).Files); got != c.want {
+			t.Errorf("at %s went %s, want %s", c.now, got, c.want)
+		}
+		v, err := verify(d, memDir, nil)
+		clean(t, v, err)
 	}
 }

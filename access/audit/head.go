@@ -22,12 +22,12 @@ type head struct {
 }
 
 const (
-	headFormat = "%020d %s %17s %020d" // the last but one is as long as the name of a file
-	slotLength = 20 + 1 + 64 + 1 + 17 + 1 + 20 + 1 + 8 + 1
+	headFormat = "%020d %s %*s %020d"
+	slotLength = 20 + 1 + 64 + 1 + nameLength + 1 + 20 + 1 + 8 + 1
 )
 
 func (h head) slot() []byte {
-	text := fmt.Sprintf(headFormat, h.Number, h.Hash, h.file, h.size)
+	text := fmt.Sprintf(headFormat, h.Number, h.Hash, nameLength, h.file, h.size)
 	return fmt.Appendf(nil, "%s %08x\n", text, crc32.ChecksumIEEE([]byte(text)))
 }
 

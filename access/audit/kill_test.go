@@ -137,7 +137,7 @@ func readAcknowledged(t *testing.T, out io.Reader, acknowledged map[uint64]strin
 func checkAcknowledged(t *testing.T, dir string, acknowledged map[uint64]string) {
 	t.Helper()
 	there := 0
-	for e, err := range openDir(t, dir, newClock()).Read(Filter{Action: ReadBegin}) {
+	for e, err := range openDir(t, dir, newClock()).Read(t.Context(), Filter{Action: ReadBegin}) {
 		if err != nil {
 			t.Fatal(err)
 		}

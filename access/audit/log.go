@@ -161,7 +161,7 @@ func (l *Log) write(group []*waiting) error {
 	}
 	defer unlock()
 	now := l.o.Now().UTC().Truncate(time.Second)
-	s, err := l.settle(dayFile(now))
+	s, err := l.settle(today(now))
 	if err != nil {
 		return err
 	}

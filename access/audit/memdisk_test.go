@@ -20,6 +20,7 @@ type memDisk struct {
 	files   map[string]*memFile
 	durable map[string]*memFile // the names that are on the disk
 	folders map[string]bool
+	read    int64                                                    // bytes that were read
 	before  func(op, name string, content []byte) (n int, err error) // called before each change; with an error n bytes of it are done
 }
 
@@ -101,7 +102,9 @@ type openFile struct {
 func (o openFile) ReadAt(b []byte, at int64) (int, error) {
 	o.disk.mu.Lock()
 	defer o.disk.mu.Unlock()
-	return bytes.NewReader(o.file.content).ReadAt(b, at)
+	n, err := bytes.NewReader(o.file.content).ReadAt(b, at)
+	o.disk.read += int64(n)
+	return n, err
 }
 
 func (openFile) Close() error { return nil }

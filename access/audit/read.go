@@ -1,13 +1,13 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,6 +31,9 @@ const (
 	Going State = "going" // it has begun, and may still go on
 	Ended State = "ended" // its end is in Entry.End
 	Cut   State = "cut"   // it has no end, and will not get one: whoever read was stopped
+
+	// Unknown is a read of over an hour ago, by another process: it goes on, or was cut.
+	Unknown State = "unknown"
 )
 
 // Entry is one record; of a read it is the beginning, joined with its end.
@@ -40,37 +43,31 @@ type Entry struct {
 	End   *Record `json:"end,omitempty"`
 }
 
-// Page is some entries, the newest first.
-type Page struct {
-	Entries []Entry `json:"entries"`
-	Next    string  `json:"next,omitempty"`   // the cursor of the next page; "" on the last
-	Broken  int     `json:"broken,omitempty"` // lines that are no records, as far as was looked; see [Verify]
-}
-
-// ErrCursor is a cursor that no page gave.
-var ErrCursor = errors.New("cursor is not the next of a page")
-
 // Read gives the records that pass the filter, the newest first, in bounded memory. A read is one entry, its
 // beginning joined with its end, unless ends are asked for by their action. An error is of a line that is no record, and others
-// follow, or of the disk.
-func (l *Log) Read(f Filter) iter.Seq2[Entry, error] {
+// follow, or of the disk, or the context's.
+func (l *Log) Read(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		j := &joiner{log: l, filter: f, ends: map[uint64]*Record{}, now: l.o.Now()}
 		files, err := logFiles(l.o.disk, l.o.Dir)
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		for n := len(files) - 1; n >= 0 && files[n].name >= dayFile(f.From); n-- { // no file holds records of later days
-			if !l.readFile(files[n], j, yield) {
-				return
-			}
+		l.readFiles(ctx, since(files, f.From), f, yield)
+	}
+}
+
+func (l *Log) readFiles(ctx context.Context, files []info, f Filter, yield func(Entry, error) bool) {
+	j := &joiner{log: l, filter: f, ends: map[uint64]*Record{}, now: l.o.Now()}
+	for _, i := range slices.Backward(files) {
+		if !l.readFile(ctx, i, j, yield) {
+			return
 		}
 	}
 }
 
 // readFile says whether to go on.
-func (l *Log) readFile(i info, j *joiner, yield func(Entry, error) bool) bool {
+func (l *Log) readFile(ctx context.Context, i info, j *joiner, yield func(Entry, error) bool) bool {
 	f, err := l.o.disk.open(l.path(i.name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return true // a purge has just removed it
@@ -83,6 +80,9 @@ func (l *Log) readFile(i info, j *joiner, yield func(Entry, error) bool) bool {
 	for err == nil {
 		var line []byte
 		if line, err = lines.next(); err != nil {
+			break
+		}
+		if err = ctx.Err(); err != nil {
 			break
 		}
 		r, wrong := parseLine(line)
@@ -99,8 +99,8 @@ func (l *Log) readFile(i info, j *joiner, yield func(Entry, error) bool) bool {
 	return errors.Is(err, io.EOF) || yield(Entry{}, err)
 }
 
-// longestRead is how long a read by another process may go on without being shown as cut.
-const longestRead = time.Hour
+// surelyGoing is how long a read by another process is taken to go on.
+const surelyGoing = time.Hour
 
 // joiner joins beginnings with their ends, and chooses. It sees the newest record first, and so a read's end before its beginning.
 type joiner struct {
@@ -130,52 +130,32 @@ func (j *joiner) join(r Record) (e Entry, wanted bool) {
 }
 
 func (j *joiner) state(e Entry) State {
-	j.log.mu.Lock()
-	going := j.log.going[e.Number]
-	j.log.mu.Unlock()
-	served := !strings.HasPrefix(e.Route, "brine ")
 	switch {
 	case e.End != nil:
 		return Ended
-	case going:
+	case j.log.isGoing(e.Number):
 		return Going
-	case served && j.started, j.now.Sub(e.Time) > longestRead:
+	case e.served() && j.started:
 		return Cut
+	case j.now.Sub(e.Time) > surelyGoing:
+		return Unknown
 	}
 	return Going
 }
+
+// isGoing says whether a read by this process goes on.
+func (l *Log) isGoing(number uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.going[number]
+}
+
+// served says whether a serving brine answered, not a command.
+func (e Entry) served() bool { return !strings.HasPrefix(e.Route, "brine ") }
 
 func (f Filter) wants(r Record) bool {
 	return (f.Who == "" || r.Who == f.Who) && (f.Action == "" || r.Action == f.Action) &&
 		(f.Dataset == "" || r.Dataset == f.Dataset) && (f.Stream == "" || r.Stream == f.Stream) &&
 		(f.From.IsZero() || !r.Time.Before(f.From)) && (f.To.IsZero() || r.Time.Before(f.To)) &&
 		(f.Read == 0 || r.Number == f.Read || r.Read == f.Read)
-}
-
-// Page is one page of [Log.Read]: at most limit entries from the cursor on, "" for the newest. Its errors are [ErrCursor]
-// and those of the disk.
-func (l *Log) Page(f Filter, cursor string, limit int) (Page, error) {
-	below := uint64(math.MaxUint64)
-	if cursor != "" {
-		var err error
-		if below, err = strconv.ParseUint(cursor, 10, 64); err != nil {
-			return Page{}, ErrCursor
-		}
-	}
-	p := Page{Entries: []Entry{}}
-	for e, err := range l.Read(f) {
-		switch {
-		case errors.Is(err, errNoRecord):
-			p.Broken++
-		case err != nil:
-			return Page{}, err
-		case e.Number >= below:
-		case len(p.Entries) == limit:
-			p.Next = strconv.FormatUint(p.Entries[limit-1].Number, 10)
-			return p, nil
-		default:
-			p.Entries = append(p.Entries, e)
-		}
-	}
-	return p, nil
 }

@@ -5,7 +5,7 @@
 // out through [Log.Read] and, checked, through [Verify]. A record names people, routes, datasets and ranges of
 // time. It never holds an event, an id of one, an install id, an address, a token or a password.
 //
-// The folder holds a file a day, like 2026-11-25.ndjson, and head, which says what the last record is of which
+// The folder holds a file a day, like 000000000042-2026-11-25.ndjson, and head, which says what the last record is of which
 // somebody was told that it is kept. An append writes lines, syncs, writes head, syncs, and only then returns: a crash leaves
 // lines that head does not know yet, which the next append takes on where they are whole, and cuts off where they are not.
 // Whoever rewrites all files and head leaves no trace: note the head elsewhere now and again.
@@ -29,10 +29,13 @@ const (
 	Salt      Action = "salt"
 	Purge     Action = "purge"
 	Config    Action = "config"
-	Command   Action = "command" // on the machine, by an OS user
+	Command   Action = "command" // on the machine, by an OS user, that changes what is stored: asked for, and how it went
 	Start     Action = "start"   // of a serving brine: what one before it was reading is cut
 	Audit     Action = "audit"   // what befell the audit itself; where Outcome is failed, [Verify] finds it
 )
+
+// Digests are short hashes in hex, by what they are of.
+type Digests map[string]string
 
 // Record is one thing that was done. What does not apply is left out.
 type Record struct {
@@ -40,7 +43,7 @@ type Record struct {
 	Time    time.Time `json:"time"`   // UTC, whole seconds; set by [Log.Append] where zero
 	Action  Action    `json:"action"`
 	Who     string    `json:"who"`             // a person of the directory, "os:" and a user of the machine, or "brine" itself
-	Via     string    `json:"via,omitempty"`   // session, token and the number of its note's list, or socket
+	Via     string    `json:"via,omitempty"`   // how a person was known: session, token and its number, or token of the terminal; none of a command
 	Route   string    `json:"route,omitempty"` // the pattern, like GET /api/v1/events/{stream}, or the command, like brine read
 	Dataset string    `json:"dataset,omitempty"`
 	Stream  string    `json:"stream,omitempty"`
@@ -52,5 +55,6 @@ type Record struct {
 	Outcome string    `json:"outcome,omitempty"` // ok, cut, failed, or why it was refused
 	Note    string    `json:"note,omitempty"`    // what was done, in words
 	Anchor  string    `json:"anchor,omitempty"`  // of a Purge of the audit: the number and hash of the last record that went; see [Anchor]
+	Config  Digests   `json:"config,omitempty"`  // of a Start: of each top-level key of the config
 	Before  string    `json:"before"`            // SHA-256 of the line before, lower-case hex; set by [Log.Append]
 }

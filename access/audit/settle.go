@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // spot is where the next line goes.
@@ -23,16 +24,16 @@ type mended struct{ outcome, note string }
 // settle finds where the chain goes on: after the record that head knows. Mostly nothing has changed since head was written, by
 // whichever process. Else a crash left lines that head does not know, or somebody changed the files. What a crash left is taken on
 // where it is whole, and cut off where it is not. Of a change nothing is hidden: the chain goes on from what head says.
-func (l *Log) settle(today string) (s spot, err error) {
+func (l *Log) settle(day string) (s spot, err error) {
 	h, err := l.readHeads()
 	if errors.Is(err, errNoHead) {
-		return l.settleWithoutHead(today)
+		return l.settleWithoutHead(day)
 	}
 	if err != nil {
 		return s, err
 	}
 	s = spot{Anchor: h.Anchor, file: h.file, at: h.size, slot: h.slot}
-	if today <= h.file {
+	if day == dayOf(h.file) {
 		i, err := l.o.disk.stat(l.path(h.file))
 		if err == nil && i.size == h.size {
 			return s, l.lookBefore(&s)
@@ -50,7 +51,7 @@ func (l *Log) settle(today string) (s spot, err error) {
 	if err := l.takeOn(&s, files, h); err != nil {
 		return s, err
 	}
-	return s, l.chooseFile(&s, today)
+	return s, l.chooseFile(&s, day)
 }
 
 // takeOn follows the chain beyond head, through the rest of its file and a newer one.
@@ -151,10 +152,11 @@ func (l *Log) rewrite(name string, from, to int64) error {
 	return l.o.disk.write(l.path(name), from, part)
 }
 
-// chooseFile goes on in the file of today, or in the newest there is where the clock went back.
-func (l *Log) chooseFile(s *spot, today string) error {
-	if today > s.file {
-		s.file, s.at, s.lineBreak = today, 0, false
+// chooseFile goes on in the newest file where it is of this day, else in a new one, also where the clock went back: a file
+// is of one day, so that it can go when that is long ago.
+func (l *Log) chooseFile(s *spot, day string) error {
+	if day != dayOf(s.file) {
+		s.file, s.at, s.lineBreak = newFile(s.Number+1, day, s.file), 0, false
 		return nil
 	}
 	return l.lookBefore(s)
@@ -179,14 +181,14 @@ func (l *Log) lookBefore(s *spot) error {
 }
 
 // settleWithoutHead goes on from the last line there is. That head was missing stays to be found.
-func (l *Log) settleWithoutHead(today string) (s spot, err error) {
+func (l *Log) settleWithoutHead(day string) (s spot, err error) {
 	files, err := logFiles(l.o.disk, l.o.Dir)
 	if err != nil {
 		return s, err
 	}
 	s = spot{Anchor: Anchor{0, genesis}, noHead: true}
 	for n := len(files) - 1; n >= 0 && s.Number == 0; n-- {
-		if s.Anchor, err = l.last(files[n]); err != nil {
+		if s.Anchor, _, err = l.last(files[n]); err != nil {
 			return s, err
 		}
 	}
@@ -195,14 +197,14 @@ func (l *Log) settleWithoutHead(today string) (s spot, err error) {
 		s.file, s.at = newest.name, newest.size
 	}
 	s.mended = []mended{{"failed", fmt.Sprintf("the head file was missing or broken: what was recorded after record %d may have been cut off", s.Number)}}
-	return s, l.chooseFile(&s, today)
+	return s, l.chooseFile(&s, day)
 }
 
-// last is the last record of a file, the genesis where it holds none.
-func (l *Log) last(i info) (Anchor, error) {
+// last is the last record of a file and its time, the genesis where it holds none.
+func (l *Log) last(i info) (Anchor, time.Time, error) {
 	f, err := l.o.disk.open(l.path(i.name))
 	if err != nil {
-		return Anchor{}, err
+		return Anchor{}, time.Time{}, err
 	}
 	defer f.Close()
 	lines, err := newBackReader(f, i.size)
@@ -212,11 +214,11 @@ func (l *Log) last(i info) (Anchor, error) {
 			break
 		}
 		if r, err := parseLine(line); err == nil {
-			return Anchor{r.Number, hashOf(line)}, nil
+			return Anchor{r.Number, hashOf(line)}, r.Time, nil
 		}
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return Anchor{0, genesis}, err
+	return Anchor{0, genesis}, time.Time{}, err
 }

@@ -82,13 +82,13 @@ func TestFlippedByte(t *testing.T) {
 func TestTampered(t *testing.T) {
 	lines := func(change func(lines [][]byte) [][]byte) func(*memDisk) {
 		return func(d *memDisk) {
-			f := d.files[memDir+"/2026-11-26.ndjson"]
+			f := d.files[memDir+"/000000000003-2026-11-26.ndjson"]
 			f.content = bytes.Join(change(bytes.SplitAfter(f.content, []byte("\n"))), nil)
 		}
 	}
 	tail := func(n int) func(*memDisk) {
 		return func(d *memDisk) {
-			f := d.files[memDir+"/2026-11-28.ndjson"]
+			f := d.files[memDir+"/000000000011-2026-11-28.ndjson"]
 			f.content = f.content[:len(f.content)-n]
 		}
 	}
@@ -97,26 +97,26 @@ func TestTampered(t *testing.T) {
 		change func(*memDisk)
 		want   string
 	}{
-		{"a line removed", lines(func(l [][]byte) [][]byte { return slices.Delete(l, 1, 2) }), "2026-11-26.ndjson:2: records 4 to 4 are missing before this one"},
-		{"two lines swapped", lines(func(l [][]byte) [][]byte { l[0], l[1] = l[1], l[0]; return l }), "2026-11-26.ndjson:1: records 3 to 3 are missing before this one"},
-		{"a line twice", lines(func(l [][]byte) [][]byte { return slices.Insert(l, 1, l[1]) }), "2026-11-26.ndjson:3: record 4 stands after record 4"},
-		{"an empty line", lines(func(l [][]byte) [][]byte { return slices.Insert(l, 1, []byte("\n")) }), "2026-11-26.ndjson:2: this line is not a record"},
+		{"a line removed", lines(func(l [][]byte) [][]byte { return slices.Delete(l, 1, 2) }), "000000000003-2026-11-26.ndjson:2: records 4 to 4 are missing before this one"},
+		{"two lines swapped", lines(func(l [][]byte) [][]byte { l[0], l[1] = l[1], l[0]; return l }), "000000000003-2026-11-26.ndjson:1: records 3 to 3 are missing before this one"},
+		{"a line twice", lines(func(l [][]byte) [][]byte { return slices.Insert(l, 1, l[1]) }), "000000000003-2026-11-26.ndjson:3: record 4 stands after record 4"},
+		{"an empty line", lines(func(l [][]byte) [][]byte { return slices.Insert(l, 1, []byte("\n")) }), "000000000003-2026-11-26.ndjson:2: this line is not a record"},
 		{"rows changed", lines(func(l [][]byte) [][]byte {
 			l[1] = bytes.Replace(l[1], []byte(`"rows":1`), []byte(`"rows":9`), 1)
 			return l
-		}), "2026-11-26.ndjson:2: record 4 was changed: it is not what record 5 was written after"},
+		}), "000000000003-2026-11-26.ndjson:2: record 4 was changed: it is not what record 5 was written after"},
 		{"the last line removed", func(d *memDisk) {
-			f := d.files[memDir+"/2026-11-28.ndjson"]
+			f := d.files[memDir+"/000000000011-2026-11-28.ndjson"]
 			f.content = f.content[:bytes.LastIndexByte(f.content[:len(f.content)-1], '\n')+1]
 		}, "head: record 12 is missing at the end"},
-		{"the last bytes removed", tail(2), "2026-11-28.ndjson:2: this line is not a record"},
+		{"the last bytes removed", tail(2), "000000000011-2026-11-28.ndjson:2: this line is not a record"},
 		{"the last line changed", func(d *memDisk) {
-			f := d.files[memDir+"/2026-11-28.ndjson"]
+			f := d.files[memDir+"/000000000011-2026-11-28.ndjson"]
 			f.content = bytes.Replace(f.content, []byte(`"rows":5`), []byte(`"rows":0`), 1)
-		}, "2026-11-28.ndjson:2: record 12 was changed: its hash is not the one that head says"},
-		{"the newest file removed", func(d *memDisk) { delete(d.files, memDir+"/2026-11-28.ndjson") }, "head: records 11 to 12 are missing at the end"},
-		{"a file removed", func(d *memDisk) { delete(d.files, memDir+"/2026-11-26.ndjson") }, "2026-11-27.ndjson:1: records 3 to 6 are missing before this one"},
-		{"the oldest file removed", func(d *memDisk) { delete(d.files, memDir+"/2026-11-25.ndjson") },
+		}, "000000000011-2026-11-28.ndjson:2: record 12 was changed: its hash is not the one that head says"},
+		{"the newest file removed", func(d *memDisk) { delete(d.files, memDir+"/000000000011-2026-11-28.ndjson") }, "head: records 11 to 12 are missing at the end"},
+		{"a file removed", func(d *memDisk) { delete(d.files, memDir+"/000000000003-2026-11-26.ndjson") }, "000000000007-2026-11-27.ndjson:1: records 3 to 6 are missing before this one"},
+		{"the oldest file removed", func(d *memDisk) { delete(d.files, memDir+"/000000000001-2026-11-25.ndjson") },
 			"head: record 3 is the oldest, and no record says that those before it were purged: they are missing, or it was changed"},
 		{"all files removed", func(d *memDisk) {
 			for name := range d.files {
@@ -126,8 +126,8 @@ func TestTampered(t *testing.T) {
 			}
 		}, "head: records 1 to 12 are missing at the end"},
 		{"head removed", func(d *memDisk) { delete(d.files, memDir+"/head") }, "head: head is missing or broken: whether the last records were cut off cannot be told"},
-		{"head and the tail removed", func(d *memDisk) { delete(d.files, memDir+"/head"); tail(1)(d) }, "2026-11-28.ndjson:2: this line is not a record"},
-		{"another file", func(d *memDisk) { d.files[memDir+"/2026-11-26.ndjson.bak"] = &memFile{} }, "2026-11-26.ndjson.bak: this is no file of the audit"},
+		{"head and the tail removed", func(d *memDisk) { delete(d.files, memDir+"/head"); tail(1)(d) }, "000000000011-2026-11-28.ndjson:2: this line is not a record"},
+		{"another file", func(d *memDisk) { d.files[memDir+"/000000000003-2026-11-26.ndjson.bak"] = &memFile{} }, "000000000003-2026-11-26.ndjson.bak: this is no file of the audit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := threeDays(t)
@@ -143,7 +143,7 @@ func TestTampered(t *testing.T) {
 // Each tail that can be cut off is found, but for what head does not know.
 func TestCutTail(t *testing.T) {
 	whole := threeDays(t)
-	path := memDir + "/2026-11-28.ndjson"
+	path := memDir + "/000000000011-2026-11-28.ndjson"
 	for n := range whole.files[path].content {
 		d := whole.clone()
 		d.files[path].content = d.files[path].content[:n]
@@ -157,7 +157,7 @@ func TestCutTail(t *testing.T) {
 // All files and head written anew are found by a head that was noted elsewhere.
 func TestNoted(t *testing.T) {
 	d, other := threeDays(t), threeDays(t)
-	other.files[memDir+"/2026-11-25.ndjson"].content[20]++
+	other.files[memDir+"/000000000001-2026-11-25.ndjson"].content[20]++
 	v := must(verify(d, memDir, nil))
 	noted := Anchor{v.Number, v.Hash}
 	if got := must(ParseAnchor(noted.String())); got != noted {

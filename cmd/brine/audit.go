@@ -76,8 +76,8 @@ type auditListCmd struct {
 
 // Help is shown below the flags.
 func (*auditListCmd) Help() string {
-	return `The newest first; a read is one line, with how many rows it gave. One without an end is cut once a brine has begun to serve
-anew, or after an hour. --json prints one object a line.
+	return `The newest first; a read is one line, with how many rows it gave. One without an end was cut where a brine has begun to serve
+anew since; of others that began over an hour ago it is not known whether they go on. --json prints one object a line.
 
 Example:
   brine audit --dataset raw --from 2026-11-01T00:00:00Z --limit 0 --json`
@@ -102,7 +102,7 @@ func (c *auditListCmd) Run(g *globals) error {
 	}
 	out := newAuditPrinter(g.stdout, c.JSON)
 	n, broken := 0, error(nil)
-	for e, err := range log.Read(audit.Filter{Who: c.Who, Action: audit.Action(c.Action), Dataset: c.Dataset, Stream: c.Stream, From: c.From, To: c.To, Read: c.Read}) {
+	for e, err := range log.Read(g.ctx, audit.Filter{Who: c.Who, Action: audit.Action(c.Action), Dataset: c.Dataset, Stream: c.Stream, From: c.From, To: c.To, Read: c.Read}) {
 		if err != nil {
 			broken = err
 			continue
@@ -129,7 +129,7 @@ func newAuditPrinter(out io.Writer, asJSON bool) *auditPrinter {
 		return &auditPrinter{json: json.NewEncoder(out)}
 	}
 	p := &auditPrinter{table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(p.table, "NUMBER\tTIME\tWHO\tACTION\tDATA\tRANGE\tOUTCOME\tWHAT FOR, OR WHAT")
+	fmt.Fprintln(p.table, "NUMBER\tTIME\tWHO\tACTION\tROUTE\tDATA\tRANGE\tOUTCOME\tWHAT FOR, OR WHAT")
 	return p
 }
 
@@ -140,8 +140,8 @@ func (p *auditPrinter) print(e audit.Entry) error {
 	if p.json != nil {
 		return p.json.Encode(e)
 	}
-	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Number, e.Time.UTC().Format("2006-01-02 15:04:05"), printable(e.Who), actionText(e),
-		printable(strings.TrimSpace(e.Dataset+" "+e.Stream)), rangeText(e), printable(outcomeText(e)), printable(strings.TrimSpace(e.Purpose+" "+e.Note)))
+	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Number, e.Time.UTC().Format("2006-01-02 15:04:05"), printable(e.Who), actionText(e),
+		printable(e.Route), printable(strings.TrimSpace(e.Dataset+" "+e.Stream)), rangeText(e), printable(outcomeText(e)), printable(strings.TrimSpace(e.Purpose+" "+e.Note)))
 	if p.lines++; err == nil && p.lines%tableBlock == 0 {
 		err = p.table.Flush()
 	}
@@ -189,6 +189,8 @@ func outcomeText(e audit.Entry) string {
 	switch {
 	case e.End != nil && e.End.Rows != nil:
 		return fmt.Sprintf("%s, %d rows", e.End.Outcome, *e.End.Rows)
+	case e.State == audit.Unknown:
+		return "going, or cut"
 	case e.State != "":
 		return string(e.State)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,7 +99,7 @@ func (c *auditAccessCmd) Run(g *globals) error {
 	if report.Grants, err = grantsOf(cfg); err != nil {
 		return err
 	}
-	if report.Reads, err = lastReads(log); err != nil {
+	if report.Reads, err = lastReads(g.ctx, log); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -108,10 +109,10 @@ func (c *auditAccessCmd) Run(g *globals) error {
 }
 
 // lastReads are those of each person and dataset, in this order.
-func lastReads(log *audit.Log) ([]lastRead, error) {
+func lastReads(ctx context.Context, log *audit.Log) ([]lastRead, error) {
 	type key struct{ who, dataset string }
 	all := map[key]*lastRead{}
-	for e, err := range log.Read(audit.Filter{Action: audit.ReadBegin}) {
+	for e, err := range log.Read(ctx, audit.Filter{Action: audit.ReadBegin}) {
 		if err != nil {
 			return nil, err
 		}

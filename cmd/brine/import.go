@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/event"
 	"brine/lake"
@@ -64,7 +65,11 @@ func (c *importCmd) Run(g *globals) error {
 	if !ok {
 		return errUnknownStream(c.Stream, cfg)
 	}
-	report, err := c.importInto(g, cfg, streams, s)
+	var report importReport
+	err = commanded(cfg, audit.Record{Route: "brine import", Dataset: lake.Raw, Stream: c.Stream}, func() (string, error) {
+		report, err = c.importInto(g, cfg, streams, s)
+		return report.String(), err
+	})
 	if err != nil {
 		return err
 	}
@@ -238,6 +243,10 @@ func (r importReport) print(g *globals, asJSON bool) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(g.stdout, "line %d: %v\n", p.Line, p.Problem)
 	}
-	_, err := fmt.Fprintf(g.stdout, "%d stored, %d known already, %d older than the raw window, %d refused\n", r.Stored, r.Known, r.TooOld, r.Refused)
+	_, err := fmt.Fprintln(g.stdout, r)
 	return err
+}
+
+func (r importReport) String() string {
+	return fmt.Sprintf("%d stored, %d known already, %d older than the raw window, %d refused", r.Stored, r.Known, r.TooOld, r.Refused)
 }

@@ -25,7 +25,7 @@ type purgeCmd struct {
 
 // purgeWork is what is asked for, on the command line and through the socket.
 type purgeWork struct {
-	Now    time.Time `placeholder:"TIME" help:"Act as if it were then (RFC 3339). What is due by then goes for good." json:"now"`
+	Now    time.Time `placeholder:"TIME" help:"Act as if it were then (RFC 3339). What is due by then goes for good; of the audit only what is due by now." json:"now"`
 	DryRun bool      `help:"Only say what would go." json:"dry_run"`
 	Yes    bool      `help:"Drop it, however much it is at once." json:"yes"`
 	Who    string    `kong:"-" json:"who"` // who asks, for the audit; "" for Brine itself

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/access/audit"
 	"brine/config"
 	"brine/event"
 	"brine/eventlog"
@@ -173,5 +174,41 @@ func TestNoPurgeByAClockThatJumped(t *testing.T) {
 	}
 	if _, err := p.do(t.Context(), purgeWork{Now: time.Now()}, nil); err != nil || len(l.Held()) == before {
 		t.Errorf("of %d hours %d are left after a purge with a time: %v", before, len(l.Held()), err)
+	}
+}
+
+// The audit's files go when they are old by the clock, much at once by --yes alone, and never by --now.
+func TestPurgeAudit(t *testing.T) {
+	inFolder(t, nil)
+	const day = 24 * time.Hour
+	var old []string
+	for _, ago := range []time.Duration{400 * day, 399 * day, 10 * day, 9 * day} {
+		then := time.Now().Add(-ago)
+		log, err := audit.Open(audit.Options{Dir: filepath.Join("data", auditFolder), Now: func() time.Time { return then }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if _, err := log.Append(audit.Record{Action: audit.Login, Who: "ada"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old = append(old, then.UTC().Format(time.DateOnly))
+	}
+	history(t, 1)
+	later := time.Now().Add(400 * day).UTC().Format(time.RFC3339)
+	for _, c := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"purge --json", exitFailed, `"stopped":[{"dataset":"audit","hours":48,`},
+		{"purge --json --yes --now " + later, exitOK, `"audit":["000000000001-` + old[0] + `.ndjson","000000000021-` + old[1] + `.ndjson"]`},
+		{"audit verify", exitOK, "nothing was changed"},
+	} {
+		stdout, stderr, code := brine(t, strings.Fields(c.line)...)
+		if code != c.code || !strings.Contains(stdout, c.says) {
+			t.Errorf("brine %s: exit code %d, want %d and %q\n%s%s", c.line, code, c.code, c.says, stdout, stderr)
+		}
 	}
 }

@@ -65,9 +65,7 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 	}
 	done.Purged, err = p.lake.Purge(ctx, lake.Purge{Retention: retention(p.cfg), Now: now, DryRun: w.DryRun, Yes: w.Yes,
 		Unsanitized: p.unsanitized, Progress: progress})
-	var auditErr error
-	done.Audit, auditErr = p.purgeAudit(now, w.DryRun)
-	err = errors.Join(err, auditErr)
+	err = errors.Join(err, p.purgeAudit(now, w, &done))
 	if w.DryRun {
 		return done, err
 	}
@@ -86,11 +84,17 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 }
 
 // purgeAudit removes what is too old of the audit, which records it by itself.
-func (p *purger) purgeAudit(now time.Time, dryRun bool) (files []string, err error) {
+func (p *purger) purgeAudit(now time.Time, w purgeWork, done *purged) error {
 	if p.audit == nil {
-		return nil, nil
+		return nil
 	}
-	return p.audit.Purge(now, p.cfg.Retention.Audit.MaxAge, dryRun)
+	r := p.cfg.Retention
+	audited, err := p.audit.Purge(audit.Purging{Now: now, MaxAge: r.Audit.MaxAge, Guard: r.Guard, Yes: w.Yes, DryRun: w.DryRun, Who: w.Who})
+	if audited.Stopped {
+		done.Stopped = append(done.Stopped, lake.Stopped{Dataset: "audit", Hours: 24 * audited.Days, Bytes: audited.Bytes, Share: audited.Share})
+	}
+	done.Audit = audited.Files
+	return err
 }
 
 func (p *purger) record(who string, dropped []lake.Dropped) error {

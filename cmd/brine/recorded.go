@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -52,6 +53,25 @@ func recordCommand(cfg *config.Config, action audit.Action, route, note string) 
 		return err
 	}
 	return record(audit.Record{Action: action, Who: osUser(), Route: route, Outcome: "ok", Note: note})
+}
+
+// commanded does what this user asks a command to change, between two records: that it was asked for, without which nothing is
+// done, and how it went, with what did says in words.
+func commanded(cfg *config.Config, r audit.Record, do func() (did string, err error)) error {
+	record, err := recorderOf(cfg)
+	if err != nil {
+		return err
+	}
+	r.Action, r.Who, r.Outcome = audit.Command, osUser(), "asked for"
+	if err := record(r); err != nil {
+		return err
+	}
+	did, err := do()
+	r.Outcome, r.Note = "ok", did
+	if err != nil {
+		r.Outcome = "failed"
+	}
+	return errors.Join(err, record(r))
 }
 
 // osUser is who runs this process, as the audit has it.

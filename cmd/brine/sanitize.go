@@ -15,6 +15,7 @@ import (
 	"brine/access/audit"
 	"brine/config"
 	"brine/event"
+	"brine/lake"
 	"brine/sanitize"
 )
 
@@ -68,7 +69,7 @@ func (c *sanitizeCmd) Run(g *globals) error {
 		return errUnknownStream(c.Stream, cfg)
 	}
 	bar := showCount(g, "sanitizing")
-	done, err := c.work(g, cfg, streams, bar.show)
+	done, err := c.recordedWork(g, cfg, streams, bar.show)
 	bar.done()
 	if err != nil {
 		return err
@@ -82,6 +83,23 @@ func (c *sanitizeCmd) Run(g *globals) error {
 		return errTold
 	}
 	return err
+}
+
+// recordedWork records the command where it adds to what is sanitized. A dry run changes nothing, and what is taken out is recorded
+// where it is done.
+func (c *sanitizeCmd) recordedWork(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done sanitized, err error) {
+	if c.DryRun || c.Tighten {
+		return c.work(g, cfg, streams, progress)
+	}
+	r := audit.Record{Route: "brine sanitize", Dataset: lake.Sanitized, Stream: c.Stream, From: c.From, To: c.To}
+	err = commanded(cfg, r, func() (string, error) {
+		done, err = c.work(g, cfg, streams, progress)
+		if done.Report == nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d hours with %d events sanitized", done.Report.Hours, done.Report.Rows), err
+	})
+	return done, err
 }
 
 func (c *sanitizeCmd) work(g *globals, cfg *config.Config, streams map[string]*event.Stream, progress func(done, of int)) (done sanitized, err error) {

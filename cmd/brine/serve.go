@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"brine/access/audit"
 	"brine/config"
 )
 
@@ -86,24 +86,27 @@ func closeWith(h *house, err error) error {
 
 // watchConfig takes on sample rates and the allowlist when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
+	inAudit := &configRecorder{record: recorderTo(h.audit), seen: h.cfg.Digests()}
 	return h.cfg.Watch(func(next *config.Config) {
 		h.broken.Store(nil)
 		h.renewCertificates()
-		if keys := h.cfg.NeedsRestart(next); len(keys) > 0 {
-			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(keys, ", "))
+		waits := h.cfg.NeedsRestart(next)
+		if len(waits) > 0 {
+			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(waits, ", "))
 		}
 		err := h.intake.Sampling.Set(rates(next), time.Now())
 		h.sanitizer.take(next)
 		h.policy.changed()
+		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(err, h.sanitizer.Err())))
 		if err != nil {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return
 		}
-		h.tellAudit(recorderTo(h.audit).say(audit.Config, "", "taken on: sample rates "+fmt.Sprint(rates(next))+", and the allowlist"))
 		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
 	}, func(err error) {
 		h.broken.Store(&err)
 		h.renewCertificates()
+		h.tellAudit(inAudit.cannotRead())
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})
 }

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// digestBytes are enough to tell values apart; nobody chooses them to collide.
+const digestBytes = 8
+
+// Digests are hashes of the values of the top-level keys, by key, in hex: they tell what differs from another process's config.
+// That of allowlist is also over what the file holds. None is of a secret, as the config names files for these.
+func (c *Config) Digests() map[string]string {
+	all := map[string]string{}
+	values := reflect.ValueOf(*c)
+	for _, f := range reflect.VisibleFields(values.Type()) {
+		if !f.IsExported() {
+			continue
+		}
+		value, err := json.Marshal(values.FieldByIndex(f.Index).Interface())
+		if err != nil {
+			panic(err) // a type without a text form: a mistake in this package
+		}
+		key := f.Tag.Get("yaml")
+		if key == "allowlist" {
+			value = append(value, read(c.Allowlist)...)
+		}
+		sum := sha256.Sum256(value)
+		all[key] = hex.EncodeToString(sum[:digestBytes])
+	}
+	return all
+}
+
+// Differing are the keys of which two digests differ, sorted; a key that one of them lacks differs.
+func Differing(a, b map[string]string) []string {
+	keys := map[string]bool{}
+	for _, m := range []map[string]string{a, b} {
+		for key := range m {
+			if a[key] != b[key] {
+				keys[key] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}

@@ -21,31 +21,32 @@ import (
 	"brine/console"
 )
 
-// mayTable says what each route answers to whom: to nobody (a program, then a browser), and to people of each role.
+// mayTable says what each route answers to whom: to nobody (a program, then a browser), to people of each role, and
+// to nobody and people while access is not set up; then guests get what people of their roles do.
 // What is here is allowed; all else is refused.
 const mayTable = `
-request                                              nobody browser viewer analyst raw privacy
-GET    /                                             401    303     200    200     200 200
-GET    /api/v1/events/interaction                    401    303     403    200     200 403
-GET    /api/v1/events/interaction?dataset=sanitized  401    303     403    200     200 403
-GET    /api/v1/events/interaction?dataset=raw        401    303     403    403     200 403
-GET    /api/v1/events/interaction?dataset=rejected   401    303     403    403     200 403
-GET    /api/v1/events/lines?dataset=quarantine       401    303     403    403     200 403
-GET    /api/v1/events/interaction?dataset=unheard    401    303     403    403     404 403
-GET    /wsapi/interaction_data                       401    303     403    403     200 403
-GET    /wsapi/interaction_data/count                 401    303     403    403     200 403
-GET    /wsapi/interaction_data/last                  401    303     403    403     200 403
-GET    /api/v1/status                                401    303     200    200     200 403
-GET    /api/v1/audit                                 401    303     403    403     403 200
-POST   /api/v1/erasures                              401    303     403    403     403 202
-GET    /api/v1/erasures/5f0c9be2                     401    303     403    403     403 200
-GET    /openapi.yaml                                 401    303     200    200     200 200
-GET    /login                                        200    200     -      -       -   -
-POST   /login                                        415    415     415    415     415 415
-POST   /logout                                       303|403 303|403 -      -       -   -
-GET    /access.css                                   200    200     200    200     200 200
-GET    /nowhere                                      401    303     404    404     404 404
-DELETE /api/v1/audit                                 401    303     405    405     405 405
+request                                              nobody browser viewer analyst raw privacy setup
+GET    /                                             401    303     200    200     200 200     401
+GET    /api/v1/events/interaction                    401    303     403    200     200 403     401
+GET    /api/v1/events/interaction?dataset=sanitized  401    303     403    200     200 403     401
+GET    /api/v1/events/interaction?dataset=raw        401    303     403    403     200 403     401
+GET    /api/v1/events/interaction?dataset=rejected   401    303     403    403     200 403     401
+GET    /api/v1/events/lines?dataset=quarantine       401    303     403    403     200 403     401
+GET    /api/v1/events/interaction?dataset=unheard    401    303     403    403     404 403     401
+GET    /wsapi/interaction_data                       401    303     403    403     200 403     401
+GET    /wsapi/interaction_data/count                 401    303     403    403     200 403     401
+GET    /wsapi/interaction_data/last                  401    303     403    403     200 403     401
+GET    /api/v1/status                                401    303     200    200     200 403     401
+GET    /api/v1/audit                                 401    303     403    403     403 200     401
+POST   /api/v1/erasures                              401    303     403    403     403 202     401
+GET    /api/v1/erasures/5f0c9be2                     401    303     403    403     403 200     401
+GET    /openapi.yaml                                 401    303     200    200     200 200     401
+GET    /login                                        200    200     -      -       -   -  401
+POST   /login                                        415    415     415    415     415 415     415
+POST   /logout                                       303|403 303|403 -      -       -   -  303|403
+GET    /access.css                                   200    200     200    200     200 200     200
+GET    /nowhere                                      401    303     404    404     404 404     401
+DELETE /api/v1/audit                                 401    303     405    405     405 405     401
 `
 
 // staff is a directory with somebody of each role, named like it.
@@ -183,6 +184,27 @@ func TestWhoMay(t *testing.T) {
 		}
 	}
 	d.checkAllAreThere(t, lines)
+}
+
+// Before access is set up nobody is let in, whatever they show, but guests of the terminal, who have their roles.
+func TestWhoMayWhileSettingUp(t *testing.T) {
+	d := openWholeDoor(t)
+	cookie, csrf := d.login("raw")
+	token := d.token("raw", access.RolesOf(access.Raw), time.Hour)
+	d.server.Gate.Empty = func() bool { return true }
+	for _, line := range strings.Split(strings.TrimSpace(mayTable), "\n")[1:] {
+		request, wants := columns(line)
+		for who, headers := range map[string][]string{"nobody": nil, "a person's session": {"Cookie", cookie, "X-CSRF-Token", csrf}, "a person's token": {"Authorization", token}} {
+			d.check(t, request, who+", while setting up", wants[6], headers...)
+		}
+		for i, role := range access.AllRoles {
+			if wants[2+i] == "-" {
+				continue
+			}
+			guest, _ := d.server.Gate.Invite("guest", access.RolesOf(role), time.Hour)
+			d.check(t, request, "a guest who is "+role.String(), wants[2+i], "Authorization", "Bearer "+guest)
+		}
+	}
 }
 
 func (d *door) check(t *testing.T, request, who, want string, headers ...string) {

@@ -3,9 +3,13 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -63,10 +67,53 @@ func (b *brine) wantStatus(token, route string, want int) {
 
 const allRaw = "/api/v1/events/interaction?dataset=raw"
 
+var hiddenToken = regexp.MustCompile(`name="csrf" value="([0-9a-f]{64})"`)
+
+// visit signs in as a browser does, by a link or as somebody, and gives what that shows to the browser: cookies and tokens of forms.
+func (b *brine) visit(link, name string) (secrets []string) {
+	b.tb.Helper()
+	jar, _ := cookiejar.New(nil)
+	browser := http.Client{Jar: jar}
+	do := func(method, link string, form url.Values) {
+		req, err := http.NewRequest(method, link, strings.NewReader(form.Encode()))
+		if err != nil {
+			b.tb.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html")
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := browser.Do(req)
+		if err != nil {
+			b.tb.Fatal(err)
+		}
+		defer res.Body.Close()
+		page, _ := io.ReadAll(res.Body)
+		found := hiddenToken.FindSubmatch(page)
+		if found == nil || res.StatusCode != http.StatusOK {
+			b.tb.Fatalf("%s is answered %d, without a form: %.300s", res.Request.URL.Path, res.StatusCode, page)
+		}
+		secrets = append(secrets, string(found[1]))
+		for _, c := range jar.Cookies(req.URL) {
+			secrets = append(secrets, c.Value)
+		}
+	}
+	do(http.MethodGet, link, nil)
+	if name != "" {
+		do(http.MethodPost, link, url.Values{"csrf": {secrets[0]}, "name": {name}, "password": {passwordOf(name)}})
+	}
+	return secrets
+}
+
 // Whoever was not named reads nothing; a token is for its owner's roles, while they have them, and can be revoked beside a running brine.
 func TestTokens(t *testing.T) {
 	b := startBrine(t)
-	guest := b.token()
+	stdout, stderr, code := b.command(nil, "token", "setup", "--json")
+	var setup struct{ Token, Link string }
+	if err := json.Unmarshal([]byte(stdout), &setup); err != nil || code != 0 {
+		t.Fatal(err, stderr)
+	}
+	guest := setup.Token
+	_, once, _ := strings.Cut(setup.Link, "once=")
+	secrets := append(b.visit(setup.Link, ""), once)
 	b.wantStatus(guest, allRaw, http.StatusOK)
 	b.wantStatus("", allRaw, http.StatusUnauthorized)
 	if _, stderr, code := b.command(nil, "token", "create", "--owner", "mira", "--role", "raw"); code != 1 || !strings.Contains(stderr, "brine user add") {
@@ -86,6 +133,7 @@ func TestTokens(t *testing.T) {
 	b.wantStatus(token, allRaw, http.StatusForbidden)
 	b.restart()
 	b.wantStatus(token, "/api/v1/status", http.StatusOK)
+	secrets = append(secrets, b.visit(b.private+"/login", "mira")...)
 	list, stderr, code := b.command(nil, "token", "list")
 	if code != 0 || !strings.Contains(list, "end-to-end tests") || !strings.Contains(list, time.Now().UTC().Format(time.DateOnly)) || strings.Contains(list, token) {
 		t.Errorf("%d %s%s", code, list, stderr)
@@ -95,7 +143,10 @@ func TestTokens(t *testing.T) {
 	}
 	b.wantStatus(token, "/api/v1/status", http.StatusUnauthorized)
 
-	for _, secret := range []string{token, guest, passwordOf("mira")} {
+	for _, secret := range append(secrets, token, guest, passwordOf("mira")) {
+		if len(secret) < 20 {
+			t.Errorf("%q is no secret", secret)
+		}
 		if strings.Contains(b.output(), secret) {
 			t.Error("something that lets in is in the log")
 		}

@@ -179,6 +179,9 @@ func (h *house) Close() error {
 // serve works until the context ends; then it closes the doors, flushes what they took, and
 // returns. The doors are open before it, and answer from the moment that opened is called.
 func (h *house) serve(ctx context.Context, opened func()) (err error) {
+	if err := recorderTo(h.audit).say(audit.Start, "", "Brine "+version+" serves"); err != nil { // before whatever it does is recorded
+		h.logger.Error("the start is not in the audit", "err", err)
+	}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	lakeDone := make(chan error, 1)
 	go func() { lakeDone <- h.lake.Run(inner) }()
@@ -192,9 +195,6 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
-	}
-	if err := recorderTo(h.audit).say(audit.Start, "", "Brine "+version+" serves"); err != nil {
-		h.logger.Error("the start is not in the audit", "err", err)
 	}
 	opened()
 	select {

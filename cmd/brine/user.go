@@ -27,7 +27,7 @@ const usersFile = "users"
 func openUsers(cfg *config.Config) *users.File { return users.New(filepath.Join(cfg.Data, usersFile)) }
 
 // userCmd is what an operator does with users. All of it is safe beside a running brine, which looks
-// at the file anew for each login.
+// at the file anew for each login; what it knows of roles is up to 60 s old.
 type userCmd struct {
 	Add    userAddCmd    `cmd:"" help:"Add a user."`
 	Remove userRemoveCmd `cmd:"" help:"Remove a user."`

@@ -89,7 +89,7 @@ func openPrivate(t *testing.T, directory access.Directory, p *private) *private 
 	if err := g.Open(); err != nil {
 		t.Fatal(err)
 	}
-	s := &console.Server{Lake: l, Temp: dir, Gate: g, Begin: p.begin, OpenAPI: docs.OpenAPI(), Status: func(access.Cell) any { return map[string]bool{"ready": true} },
+	s := &console.Server{Lake: l, Temp: dir, Gate: g, Begin: p.begin, OpenAPI: docs.OpenAPI(), Status: func(access.Cell) any { return map[string]any{"serving": true, "ready": true, "held": []any{}} },
 		Audit: func(context.Context, audit.Filter, string, int) (audit.Page, error) {
 			return audit.Page{Entries: []audit.Entry{{Record: audit.Record{Number: 1, Time: time.Now(), Action: audit.Login, Who: "ada"}}}}, nil
 		},

@@ -62,8 +62,11 @@ func (c *demoCmd) Run(g *globals) error {
 	}
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
+	guest, err := h.invite("demo", demoTime)
+	if err != nil {
+		return closeWith(h, err)
+	}
 	err = h.serve(g.ctx, func() {
-		guest := h.invite("demo", demoTime)
 		fmt.Fprintf(g.stdout, demoText, c.Public, guest.Link, guest.Token, c.Private, c.Private, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})

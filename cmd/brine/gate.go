@@ -140,17 +140,18 @@ func (h *house) setup() (s setup, err error) {
 	if !h.gate.SettingUp() {
 		return s, errSetUp
 	}
-	rec := audit.Record{Action: audit.Token, Who: "brine", Outcome: "ok", Note: "a token of setup, with all roles, for one hour"}
+	return h.invite("setup", setupTime)
+}
+
+// invite lets a guest in, which is recorded before. Its token and link are for the terminal: they are never logged.
+func (h *house) invite(name string, lasts time.Duration) (s setup, err error) {
+	expires := time.Now().Add(lasts).UTC().Truncate(time.Second)
+	rec := audit.Record{Action: audit.Token, Who: "brine", Outcome: "ok", Note: "a token and a link of " + name + ", with all roles, until " + expires.Format(time.RFC3339)}
 	if _, err := h.audit.Append(rec); err != nil {
 		return s, err
 	}
-	return h.invite("setup", setupTime), nil
-}
-
-// invite lets a guest in. Its token and link are for the terminal: they are never logged.
-func (h *house) invite(name string, lasts time.Duration) setup {
 	token, path := h.gate.Invite(name, everyRole, lasts)
-	return setup{token, h.privateURL() + path, time.Now().Add(lasts).UTC().Truncate(time.Second)}
+	return setup{token, h.privateURL() + path, expires}, nil
 }
 
 // privateURL is how this machine reaches the private door.

@@ -1,14 +1,47 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"brine/access"
+	"brine/docs"
+	"brine/event"
 	"brine/intake"
 	"brine/lake"
+	"brine/simulate"
 )
+
+// What the private door says of a status is as docs/openapi.yaml has it, whole and below analyst.
+func TestStatusIsAsDescribed(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := mustOpenHouse(t)
+	in := bytes.NewReader(append(simulate.NewSource(1).AppendInteraction(nil, time.Now()), '\n'))
+	if _, err := importEvents(t.Context(), h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg)); err != nil {
+		t.Fatal(err)
+	}
+	st := h.status(t.Context())
+	for schema, seen := range map[string]any{"Status": st.by(1), "Figures": st.by(10)} {
+		text, err := json.Marshal(seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body any
+		if err := json.Unmarshal(text, &body); err != nil {
+			t.Fatal(err)
+		}
+		if err := doc.ValidateSchemaJSON(doc.Components.Schemas[schema].Value, body); err != nil {
+			t.Errorf("%s: %v\n%s", schema, err, text)
+		}
+	}
+}
 
 // Below analyst a status has rows in steps of the least cell, and nothing else that could be counted.
 func TestStatusBelowAnalyst(t *testing.T) {

@@ -38,7 +38,7 @@ func mustOpenHouse(t *testing.T) *house {
 // recorded are the audit's records of an action.
 func (h *house) recorded(t *testing.T, action audit.Action) (all []audit.Entry) {
 	t.Helper()
-	for e, err := range h.audit.Read(audit.Filter{Action: action}) {
+	for e, err := range h.audit.Read(t.Context(), audit.Filter{Action: action}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -176,9 +176,9 @@ type asking struct {
 	answer chan string
 }
 
-func (l *pipes) ask(from string) *asking {
+func (p *pipes) ask(from string) *asking {
 	a := &asking{answer: make(chan string, 1)}
-	a.Conn = l.dialFrom(from)
+	a.Conn = p.dialFrom(from)
 	go func() {
 		io.WriteString(a, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		text, _ := bufio.NewReader(a).ReadString('\n')

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // public is the public door with one stream of an app, whose log and limits can be broken.
 type public struct {
 	*intake.Server
-	failing error
+	failing atomic.Pointer[error] // nil: the log works. A hasty event is appended after its answer, so beside the test
 	cookie  string
 	token   string
 	page    string // the token of the form
@@ -45,7 +46,7 @@ func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 	}
 	pages := &policy.Pages{Current: func() *policy.Policy { return current }, History: history}
 	p.Server = &intake.Server{
-		Append: func(context.Context, []byte) error { return p.failing }, Forget: func(string) error { return p.failing }, Ready: func() error { return p.failing },
+		Append: func(context.Context, []byte) error { return p.failure() }, Forget: func(string) error { return p.failure() }, Ready: p.failure,
 		Sampling: sampling, CSRFKey: []byte(strings.Repeat("k", 32)), DNT: true, Version: "test", Library: []byte("(function(){})()"), LibraryMap: []byte(`{"version":3}`),
 		Privacy: func(w http.ResponseWriter, r *http.Request, v intake.Visitor) {
 			p.page = v.Token
@@ -62,6 +63,13 @@ func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 	t.Cleanup(func() { p.Close() })
 	p.begin()
 	return p
+}
+
+func (p *public) failure() error {
+	if err := p.failing.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // begin takes a session, and the token of the policy page.
@@ -106,15 +114,19 @@ func TestPublicDoor(t *testing.T) {
 
 	source := simulate.NewSource(1)
 	blob := func() string { return string(source.AppendInteraction(nil, time.Now().Add(-time.Minute))) }
-	apps := simulate.Apps{Seed: 1, Days: 1, PerDay: 5, End: time.Now(), Stream: "app_session"}
+	apps := simulate.Apps{Seed: 1, Days: 1, PerDay: 100, End: time.Now(), Stream: "app_session"}
 	var lines strings.Builder
 	if err := apps.Write(&lines); err != nil {
 		t.Fatal(err)
 	}
 	app, _, _ := strings.Cut(lines.String(), "\n")
+	if app == "" {
+		t.Fatal("no event of an app was simulated")
+	}
 	session := map[string]string{"Cookie": p.cookie, "X-CSRF-Token": p.token}
 	data := func(blobs string) string { return `{"data":` + blobs + `}` }
-	fail, mend := func() { p.failing = errors.New("the disk is full") }, func() { p.failing = nil }
+	full := errors.New("the disk is full")
+	fail, mend := func() { p.failing.Store(&full) }, func() { p.failing.Store(nil) }
 	no := map[string]string{"Sec-GPC": "1"}
 	foreign := map[string]string{"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
 	text := map[string]string{"Content-Type": "text/plain"}

@@ -20,7 +20,8 @@ test: test-needs ## install what the tests need, and run them all
 	client/node_modules/.bin/tsc -p client
 	go vet ./...
 	@go test -count=1 -v -run '^TestLibraryIsSmall$$' ./client/build | grep gzipped
-	go test -race -count=1 -timeout 20m ./e2e ./... # the longest first
+	@# The longest first. A program with the race detector sleeps a second before it exits, unless told not to: the tests run hundreds.
+	GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -count=1 -timeout 20m ./e2e ./...
 
 lint: ## check format, code and go.mod
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }

@@ -160,6 +160,7 @@ func TestTokens(t *testing.T) {
 
 // A read of many rows leaves one beginning and one end with their number.
 func TestReadIsRecorded(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := newBrine(t)
 	b.addUser("rosa", "raw")
 	token := b.makeToken("rosa", "raw")

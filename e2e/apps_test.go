@@ -75,6 +75,7 @@ func appEvent(id string) string {
 
 // An app's events, killed at random moments under load: every acknowledged one is there once.
 func TestAppStreamKilledUnderLoad(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := newAppBrine(t)
 	b.start()
 	said := newLedger("app_session")

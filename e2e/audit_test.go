@@ -131,6 +131,7 @@ func (b *brine) tamper() {
 // Killed at random moments under reads, brine has the beginning of each read of which a row was seen; those without an end are
 // cut, and the audit is whole. BRINE_ROUNDS says how often.
 func TestKilledWhileReading(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := startBrine(t)
 	history := simulated(t, 3, 2000)
 	b.importHistory(history, len(history), 0)

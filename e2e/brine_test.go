@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -166,12 +167,18 @@ func merge(base, over map[string]any) {
 	}
 }
 
-// freeAddr is a loopback address that nothing listens on. Its port lies below those that the
+// given are the addresses that some test has: a brine that is down between two starts does not listen on its own.
+var given sync.Map
+
+// freeAddr is a loopback address that nothing listens on and no other test has. Its port lies below those that the
 // system gives to outgoing connections, so that it is free again after a restart too.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.N(15_000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
 		if l, err := net.Listen("tcp", addr); err == nil {
 			l.Close()
 			return addr

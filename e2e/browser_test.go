@@ -60,6 +60,7 @@ func TestDialogInABrowser(t *testing.T) {
 // With the server gone the record waits in the browser. It arrives, once, when the server is back
 // and the dialog is used again.
 func TestBlobWaitsInTheBrowser(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	d := startDemo(t)
 	page := openPage(t, d.public+"/demo/")
 	page.waitForState("recording")

@@ -21,6 +21,7 @@ import (
 // Killed at random moments while installs are erased under load, brine erases every install that it said it would, and has
 // every other acknowledged event once.
 func TestKilledWhileErasing(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := newAppBrine(t)
 	b.start()
 	said := newLedger("app_session")

@@ -19,6 +19,7 @@ import (
 // Killed at random moments under load, brine has every acknowledged event once, and every other
 // one at most once. BRINE_ROUNDS says how often it is killed; the default is 20.
 func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := startBrine(t)
 	said := newLedger("interaction")
 	for round := range rounds(t) {

@@ -14,7 +14,7 @@ import (
 // due is there once, nothing is left out, and the next purge takes the rest. The process has
 // the clock of a time when the oldest of 8 days come due, one round after the other.
 func TestPurgeKilled(t *testing.T) {
-	t.Parallel() // with the other jobs that are killed: it waits more than it works
+	t.Parallel() // it waits more than it works
 	b := newBrine(t)
 	const raw, days = 90 * 24 * time.Hour, 8
 	lines := history(t, days)
@@ -122,6 +122,7 @@ func (b *brine) wantSince(all, left map[string]time.Time, after time.Time, done 
 
 // A brine that serves purges by itself, and the command asks it; the dry run drops nothing.
 func TestPurgeBesideServe(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := newBrine(t)
 	history := history(t, 12)
 	b.importHistory(history, len(history), 0)

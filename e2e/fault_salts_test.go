@@ -42,6 +42,7 @@ func (b *brine) mustInForce() (path string) {
 
 // Whatever becomes of a salt while brine serves, status tells it by name, and events are taken and read as before.
 func TestSaltsSpoiltWhileServing(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := startBrine(t)
 	path := b.mustInForce()
 	key, err := os.ReadFile(path)
@@ -118,6 +119,7 @@ func TestStartWithBrokenSalts(t *testing.T) {
 // Two `brine salt rotate` are killed at random beside a serving brine, in rounds of half a day
 // each: whatever they leave, the next one puts in order, and no salt that is there changes.
 func TestSaltRotationKilled(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := startBrine(t, "salts: {period: 12h, grace: 12h}")
 	b.mustInForce()
 	now, keys := time.Now().UTC(), map[string]string{}

@@ -14,7 +14,7 @@ import (
 // Killed at random while sanitizing, by itself and beside a brine that serves: each hour
 // is sanitized whole or not at all, and the next run does the rest.
 func TestSanitizeKilled(t *testing.T) {
-	t.Parallel() // with the other jobs that are killed: it waits more than it works
+	t.Parallel() // it waits more than it works
 	b := newBrine(t)
 	b.importClosed()
 	raw := b.rowsByHour("raw")
@@ -39,7 +39,7 @@ func TestSanitizeKilled(t *testing.T) {
 
 // Killed at random while tightening: no row is lost, and in the end what is no longer permitted is gone.
 func TestTightenKilled(t *testing.T) {
-	t.Parallel() // with the other jobs that are killed: it waits more than it works
+	t.Parallel() // it waits more than it works
 	b := newBrine(t)
 	b.importClosed()
 	b.mustRun("sanitize")

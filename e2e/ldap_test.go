@@ -33,6 +33,7 @@ func startWithLDAP(t *testing.T) (*slapdtest.Server, *brine) {
 
 // The directory alone says who reads what; the policy page says the same; and where the directory is gone nobody new is let in.
 func TestLDAP(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s, b := startWithLDAP(t)
 	said := b.published(t).statements()
 	opened := map[string][]string{ // by role

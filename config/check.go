@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"brine/door"
 	"brine/event"
 )
 
@@ -112,7 +113,7 @@ func (c *Config) checkDoors(d *decoder) {
 	checkTLS(d, "private.tls", c.Private.TLS)
 	checkConnections(d, "public.max_connections", c.Public.MaxConnections)
 	checkConnections(d, "private.max_connections", c.Private.MaxConnections)
-	if privateOK && !isLoopback(private.host) && !c.Private.TLS.On() {
+	if privateOK && !door.IsLoopback(private.host) && !c.Private.TLS.On() {
 		d.mistake("private.addr", "set private.tls: {cert, key}, or use 127.0.0.1:"+private.port,
 			"%s is not loopback, and without TLS passwords and events can be read on the way", c.Private.Addr)
 		return
@@ -171,17 +172,12 @@ func (a addr) meets(b addr) bool {
 	if a.port != b.port || a.port == "0" {
 		return false
 	}
-	return a.host == b.host || isEverywhere(a.host) || isEverywhere(b.host) || isLoopback(a.host) && isLoopback(b.host)
+	return a.host == b.host || isEverywhere(a.host) || isEverywhere(b.host) || door.IsLoopback(a.host) && door.IsLoopback(b.host)
 }
 
 func isEverywhere(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
@@ -220,7 +216,7 @@ func originMistake(s string) (what, fix string) {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "expected https", like
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !door.IsLoopback(u.Hostname()) && !strings.HasSuffix(u.Hostname(), ".localhost"): // which browsers ask no server for
 		return "http is for loopback only", "use https://" + u.Host
 	case s != plain:
 		return "an origin is scheme, host and port as browsers send them, and nothing else", "use " + plain

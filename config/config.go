@@ -1,6 +1,6 @@
 // Package config reads brine.yaml: every key with its default, its unit and its check.
 //
-// It imports event, salt and access/ldap of the house. A file's bytes come in; a [Config] whose every value has
+// It imports door, event, salt and access/ldap of the house. A file's bytes come in; a [Config] whose every value has
 // been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
 // likely fix. [Config.Watch] does the same again whenever the file changes.
 package config

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 const settle = 50 * time.Millisecond
 
 // Watch calls changed with the new config when the content of the file, or of the allowlist or the certificates that it
-// names, changes, on every SIGHUP, and once at the start where there is one of those. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
+// names, or the mode of a certificate's file, changes, on every SIGHUP, and once at the start where there is one of those. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
 // Both are called from one goroutine; stop ends it and waits for it.
 //
 // An error means that the folder of a file cannot be watched.
@@ -73,7 +74,8 @@ type watch struct {
 	broken    func(error)
 }
 
-// contents are those of the files that are watched; nil where there is none. Of certificates and keys it is their hash.
+// contents are those of the files that are watched; nil where there is none. Of certificates and keys it is their hash, with their modes: a
+// key that others may read is refused, so that chmod alone can mend it.
 type contents struct{ config, allowlist, pairs []byte }
 
 func (c contents) equal(o contents) bool {
@@ -90,7 +92,7 @@ func (c *Config) pairs() (files []string) {
 	return files
 }
 
-// hashOf is a hash over files that may not be there; nil for no files.
+// hashOf is a hash over files that may not be there, and their modes; nil for no files.
 func hashOf(files []string) []byte {
 	if len(files) == 0 {
 		return nil
@@ -98,11 +100,21 @@ func hashOf(files []string) []byte {
 	h := sha256.New()
 	for _, f := range files {
 		content := read(f)
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(modeOf(f))))
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(content))))
 		h.Write(content)
 		clear(content) // it may be a key
 	}
 	return h.Sum(nil)
+}
+
+// modeOf is the mode of a file, 0 where there is none.
+func modeOf(path string) fs.FileMode {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Mode()
 }
 
 // read is the content of a file that may not be there.

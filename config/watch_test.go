@@ -101,6 +101,23 @@ func TestWatchAllowlist(t *testing.T) {
 	}
 }
 
+// A key that others may read is refused until chmod mends it: that is a change too, although no file's content is another one.
+func TestWatchModeOfKey(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"door.pem", "door.key"} {
+		write(t, filepath.Join(folder, name), "as "+name)
+	}
+	key := filepath.Join(folder, "door.key")
+	h := mustWatch(t, mustLoad(t, mustWrite(t, "public: {tls: {cert: "+filepath.Join(folder, "door.pem")+", key: "+key+"}}")))
+	next(t, h.configs)
+	for _, mode := range []os.FileMode{0o640, 0o600} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		next(t, h.configs)
+	}
+}
+
 // Kubernetes changes a file by turning a link in its folder.
 func TestWatchLinkedFolder(t *testing.T) {
 	folder := t.TempDir()

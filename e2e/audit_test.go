@@ -55,12 +55,12 @@ func TestAudit(t *testing.T) {
 	b.waitFlushed()
 	token := b.token()
 	b.readAll("app_session")
-	_, stderr, code := b.command(nil, "read", "app_session")
+	_, stderr, code := b.command(nil, "read", "app_session", "--dataset", "raw")
 	if code != 2 || !strings.Contains(stderr, "--purpose") {
 		t.Errorf("without a purpose: exit code %d, %s", code, stderr)
 	}
 	for n, format := range []string{"ndjson", "csv", "parquet", "json"} {
-		if _, stderr, code := b.command(nil, "read", "app_session", "--format", format, "--purpose", "a test of "+format); code != 0 {
+		if _, stderr, code := b.command(nil, "read", "app_session", "--dataset", "raw", "--format", format, "--purpose", "a test of "+format); code != 0 {
 			t.Fatalf("exit code %d\n%s", code, stderr)
 		}
 		e := b.entries("--stream", "app_session", "--action", "read-begin")[0]

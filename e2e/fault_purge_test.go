@@ -81,7 +81,7 @@ func history(t *testing.T, days int) []string {
 // readAtRest gives the time of each interaction in the data folder, with nobody serving from it.
 func (b *brine) readAtRest() map[string]time.Time {
 	b.tb.Helper()
-	out, stderr, code := b.command(nil, "read", "interaction", "--purpose", "a test")
+	out, stderr, code := b.command(nil, "read", "interaction", "--dataset", "raw", "--purpose", "a test")
 	if code != 0 || strings.Contains(stderr, "left out") {
 		b.tb.Fatalf("exit code %d\n%s", code, stderr)
 	}

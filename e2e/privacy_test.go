@@ -317,7 +317,7 @@ func (s *secrets) readBadly(t *testing.T, b *brine) {
 			t.Errorf("%s is answered %s", path, res.Status)
 		}
 	}
-	stdout, stderr, _ := b.command(nil, "read", "interaction", "--from", who, "--purpose", "a test")
+	stdout, stderr, _ := b.command(nil, "read", "interaction", "--dataset", "raw", "--from", who, "--purpose", "a test")
 	s.told = append(s.told, stdout+stderr...)
 }
 

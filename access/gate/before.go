@@ -3,7 +3,6 @@ package gate
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"brine/door"
@@ -25,7 +24,7 @@ func (g *Gate) before(next *http.ServeMux) http.Handler {
 		for name, value := range security {
 			w.Header().Set(name, value)
 		}
-		if !g.TLS && !isLoopback(r.Host) {
+		if !g.TLS && !door.IsLoopback(named(r.Host)) {
 			g.turnAway(w, next, r, "asked for by another name than this machine's own", &Error{Status: http.StatusForbidden, Reason: "this door has no TLS, so it answers on 127.0.0.1, [::1] or localhost only: set private.tls"})
 			return
 		}
@@ -44,11 +43,10 @@ func (g *Gate) turnAway(w http.ResponseWriter, mux *http.ServeMux, r *http.Reque
 	writeRefusal(w, e)
 }
 
-// isLoopback says whether a host is this machine's own name for itself. Another name may be one that a web page made point here.
-func isLoopback(host string) bool {
+// named is the host that a request asks for, without its port. Another name than this machine's own may be one that a web page made point here.
+func named(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
+	return strings.Trim(host, "[]")
 }

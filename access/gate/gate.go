@@ -39,7 +39,7 @@ type Gate struct {
 	sessions *sessions
 	guests   *guests
 	refusals *refusals
-	told     throttle // of lines of the log about the directory
+	told     throttle // of lines of the log
 }
 
 // Audit is where logins, logouts and refusals are recorded. Append returns when the record is durable.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -214,6 +215,33 @@ func TestAuditFull(t *testing.T) {
 	b.login("anna", "anna-secret").want(t, http.StatusServiceUnavailable, "cannot be recorded")
 	if b.cookies["brine_reader"] != "" {
 		t.Error("there is a session all the same")
+	}
+}
+
+// Each thing that an operator should know is logged once a minute, also where another one is told all the time.
+func TestToldByThing(t *testing.T) {
+	var lines strings.Builder
+	h := openHouse(t, func(h *house) { h.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	token := h.token("anna", access.Analyst)
+	h.people.down, h.audit.full = true, true
+	for minute := 1; minute <= 2; minute++ {
+		for range 3 {
+			h.bearer(token, "/analyst").want(t, http.StatusServiceUnavailable)
+		}
+		for _, what := range []string{"the directory does not answer", "a refusal could not be recorded"} {
+			if n := strings.Count(lines.String(), `msg="`+what); n != minute {
+				t.Errorf("in minute %d there are %d lines that %s:\n%s", minute, n, what, lines.String())
+			}
+		}
+		h.now = h.now.Add(time.Minute)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for wait, want := range map[time.Duration]string{0: "a second", time.Second: "a second", 1100 * time.Millisecond: "2 seconds", time.Minute: "60 seconds"} {
+		if got := seconds(&access.TooMany{Wait: wait}); got != want {
+			t.Errorf("%s: %s", wait, got)
+		}
 	}
 }
 

@@ -122,7 +122,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 	switch {
 	case errors.As(err, &wait):
 		w.Header().Set("Retry-After", waitText(wait))
-		return again(http.StatusTooManyRequests, "too many attempts to log in", "Too many attempts. Please wait "+waitText(wait)+" seconds and try again.")
+		return again(http.StatusTooManyRequests, "too many attempts to log in", "Too many attempts. Please wait "+seconds(wait)+" and try again.")
 	case errors.Is(err, access.ErrDenied):
 		return again(http.StatusUnauthorized, access.ErrDenied.Error(), "Wrong name or password, or this person has no role in Brine.")
 	case err != nil:
@@ -135,6 +135,14 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, _ Person) error {
 
 func waitText(wait *access.TooMany) string {
 	return strconv.Itoa(int(math.Ceil(max(wait.Wait.Seconds(), 1))))
+}
+
+// seconds is that wait for people.
+func seconds(wait *access.TooMany) string {
+	if text := waitText(wait); text != "1" {
+		return text + " seconds"
+	}
+	return "a second"
 }
 
 // attempt asks the directory, where there were not too many attempts. It never sees an empty password, which many directories take

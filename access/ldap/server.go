@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"brine/access"
+	"brine/door"
 )
 
 const (
@@ -64,7 +64,7 @@ func parseURL(address string, startTLS bool) (name, port string, use tlsUse, err
 		return name, orPort(port, ldap.DefaultLdapsPort), tlsAlways, nil
 	case startTLS:
 		return name, orPort(port, ldap.DefaultLdapPort), tlsStart, nil
-	case isLoopback(name):
+	case door.IsLoopback(name):
 		return name, orPort(port, ldap.DefaultLdapPort), tlsNone, nil
 	}
 	return "", "", 0, errors.New("without TLS, passwords would pass the network readable")
@@ -75,11 +75,6 @@ func orPort(port, usual string) string {
 		return usual
 	}
 	return port
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (d *Directory) newServer(address string) (*server, error) {

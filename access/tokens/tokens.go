@@ -58,7 +58,7 @@ func (t *Token) State(now time.Time) string {
 
 // Limits of a token.
 const (
-	MaxAge     = 366 * 24 * time.Hour
+	MaxAge     = 365 * 24 * time.Hour
 	MaxNote    = 200   // bytes
 	maxTokens  = 1_000 // that work at a time
 	clockSlack = time.Minute

@@ -57,7 +57,7 @@ func TestDemoWithTakenPort(t *testing.T) {
 
 func TestNoDataFolder(t *testing.T) {
 	inFolder(t, nil)
-	for _, args := range [][]string{{"read", "interaction", "--purpose", "a test"}, {"status"}} {
+	for _, args := range [][]string{{"read", "interaction"}, {"status"}} {
 		_, stderr, code := brine(t, append(args, "--data", "nowhere")...)
 		if code != exitFailed || !strings.Contains(stderr, "no data folder at nowhere (is --data right?)") {
 			t.Errorf("brine %s: exit code %d\n%s", args[0], code, stderr)

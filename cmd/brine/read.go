@@ -21,7 +21,7 @@ import (
 type readCmd struct {
 	dataFlag
 	Stream  string `arg:"" help:"The stream to read, like interaction."`
-	Dataset string `default:"raw" enum:"raw,sanitized,rejected,quarantine" help:"raw, sanitized, rejected or quarantine."`
+	Dataset string `default:"sanitized" enum:"sanitized,raw,rejected,quarantine" help:"sanitized, as at the private door, or raw, rejected or quarantine."`
 	From    string `help:"The first event time, inclusive: RFC 3339 or milliseconds."`
 	To      string `help:"The last event time, exclusive."`
 	Format  string `default:"ndjson" enum:"ndjson,json,csv,parquet" help:"ndjson, json (one page), csv or parquet."`
@@ -32,12 +32,12 @@ type readCmd struct {
 
 // Help is shown below the flags.
 func (*readCmd) Help() string {
-	return `Prints events ordered by time and id, as they were sent. What was sent in the last seconds may not be there yet.
+	return `Prints events ordered by time and id: those of the last closed hours and before, sanitized; with --dataset raw as they were sent, up to some seconds ago.
 Who reads, what and what for is recorded before the first event is printed: see brine audit.
 
 Examples:
-  brine read interaction --dataset sanitized | jq .language
-  brine read interaction --purpose "ticket 123, why users stop at the code" --from 2026-11-20T00:00:00Z --to 2026-11-21T00:00:00Z | jq .event_stream`
+  brine read interaction | jq .language
+  brine read interaction --dataset raw --purpose "ticket 123, why users stop at the code" --from 2026-11-20T00:00:00Z --to 2026-11-21T00:00:00Z | jq .event_stream`
 }
 
 var mediaTypes = map[string]string{

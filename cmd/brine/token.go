@@ -62,7 +62,7 @@ type made struct {
 
 // Run makes the token.
 func (c *tokenCreateCmd) Run(g *globals) error {
-	roles, err := access.ParseRoles(c.Role)
+	roles, err := parseRoles(c.Role)
 	if err != nil {
 		return err
 	}
@@ -96,11 +96,25 @@ func (c *tokenCreateCmd) Run(g *globals) error {
 	return err
 }
 
-// parseAge reads a number of days or hours.
+// Validate finds a role that there is not, and a time that no token has.
+func (c *tokenCreateCmd) Validate() error {
+	_, err := parseRoles(c.Role)
+	if err == nil {
+		_, err = parseAge(c.Expires)
+	}
+	return err
+}
+
+// parseAge reads a number of days or hours, of a year at most.
 func parseAge(text string) (time.Duration, error) {
 	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour} {
 		number, ok := strings.CutSuffix(text, suffix)
-		if n, err := strconv.Atoi(number); ok && err == nil && n > 0 && n <= 10_000 {
+		n, err := strconv.Atoi(number)
+		switch {
+		case !ok || err != nil || n <= 0:
+		case n > int(tokens.MaxAge/unit):
+			return 0, fmt.Errorf("--expires %s is too long: a token lives a year at most, 365d", text)
+		default:
 			return time.Duration(n) * unit, nil
 		}
 	}

@@ -79,6 +79,7 @@ type userAddCmd struct {
 	userFlags
 	Name string   `arg:"" help:"Name to log in with: a to z, 0 to 9 and . _ @ + -"`
 	Role []string `required:"" placeholder:"ROLE" help:"viewer, analyst, raw or privacy; may be given again."`
+	JSON bool     `help:"Print JSON."`
 }
 
 // Help is shown below the flags.
@@ -93,9 +94,9 @@ Examples:
 
 // Run adds.
 func (c *userAddCmd) Run(g *globals) error {
-	roles, err := access.ParseRoles(c.Role)
+	roles, err := parseRoles(c.Role)
 	if err != nil {
-		return fmt.Errorf("--role: %w", err)
+		return err
 	}
 	cfg, file, err := c.open(g)
 	if err != nil {
@@ -111,13 +112,37 @@ func (c *userAddCmd) Run(g *globals) error {
 	if err := changeUser(cfg, "brine user add", c.Name+": "+roles.String(), func() error { return file.Add(g.ctx, c.Name, password, roles) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.stdout, "added %s: %s\n", c.Name, roles)
+	return c.tell(g, fmt.Sprintf("added %s: %s", c.Name, roles), listed(c.Name, roles), c.JSON)
+}
+
+// Validate finds a role that there is not.
+func (c *userAddCmd) Validate() error {
+	_, err := parseRoles(c.Role)
+	return err
+}
+
+// parseRoles reads the roles of the flag.
+func parseRoles(names []string) (access.Roles, error) {
+	roles, err := access.ParseRoles(names)
+	if err != nil {
+		return 0, fmt.Errorf("--role: %w", err)
+	}
+	return roles, nil
+}
+
+// tell prints what was done, in words or as JSON.
+func (userFlags) tell(g *globals, words string, done any, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(g.stdout).Encode(done)
+	}
+	_, err := fmt.Fprintln(g.stdout, words)
 	return err
 }
 
 type userRemoveCmd struct {
 	userFlags
 	Name string `arg:"" help:"Who."`
+	JSON bool   `help:"Print JSON."`
 }
 
 // Help is shown below the flags.
@@ -146,8 +171,13 @@ func (c *userRemoveCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.stdout, "removed %s; tokens revoked: %d\n", c.Name, tokens)
-	return err
+	return c.tell(g, fmt.Sprintf("removed %s; tokens revoked: %d", c.Name, tokens), removedUser{c.Name, tokens}, c.JSON)
+}
+
+// removedUser is somebody who is gone.
+type removedUser struct {
+	Name    string `json:"name"`
+	Revoked int    `json:"tokens_revoked"`
 }
 
 // removeUser removes a user, and their tokens. With LDAP tokens are those of its people, whoever was in the file.
@@ -165,6 +195,7 @@ func removeUser(cfg *config.Config, file *users.File, name string) (tokens int, 
 type userPasswdCmd struct {
 	userFlags
 	Name string `arg:"" help:"Whose."`
+	JSON bool   `help:"Print JSON."`
 }
 
 // Help is shown below the flags.
@@ -192,8 +223,10 @@ func (c *userPasswdCmd) Run(g *globals) error {
 	if err := changeUser(cfg, "brine user passwd", c.Name, func() error { return file.SetPassword(g.ctx, c.Name, password) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.stdout, "changed the password of %s: sessions end within 60 s, tokens stay\n", c.Name)
-	return err
+	words := fmt.Sprintf("changed the password of %s: sessions end within 60 s, tokens stay", c.Name)
+	return c.tell(g, words, struct {
+		Name string `json:"name"`
+	}{c.Name}, c.JSON)
 }
 
 type userListCmd struct {
@@ -218,6 +251,10 @@ type userList struct {
 type listedUser struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles"`
+}
+
+func listed(name string, roles access.Roles) listedUser {
+	return listedUser{name, strings.Split(roles.String(), ", ")}
 }
 
 // Run lists.
@@ -245,7 +282,7 @@ func listUsers(file *users.File) (userList, error) {
 	list := userList{Users: []listedUser{}, Faults: []string{}}
 	all, faults, err := file.List()
 	for _, u := range all {
-		list.Users = append(list.Users, listedUser{u.Name, strings.Split(u.Roles.String(), ", ")})
+		list.Users = append(list.Users, listed(u.Name, u.Roles))
 	}
 	for _, fault := range faults {
 		list.Faults = append(list.Faults, fault.Error())

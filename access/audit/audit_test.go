@@ -86,6 +86,45 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// Whatever others may get at while it runs takes no record, until it is mended; then all goes on.
+func TestModesWhileItRuns(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "audit"), newClock()
+	l := openDir(t, dir, now)
+	rec := Record{Action: Login, Who: "ada"}
+	must(l.Append(rec))
+	newest := filepath.Join(dir, "000000000001-2026-11-25.ndjson")
+	for _, c := range []struct {
+		path       string
+		mode, good os.FileMode
+	}{{dir, 0o755, 0o700}, {dir, 0o770, 0o700}, {filepath.Join(dir, headFile), 0o640, 0o600}, {newest, 0o604, 0o600}} {
+		do(t, os.Chmod(c.path, c.mode))
+		if n, err := l.Append(rec); err == nil || !strings.Contains(err.Error(), "chmod") || l.Err() == nil {
+			t.Errorf("%s with mode %v takes record %d: %v, %v", c.path, c.mode, n, err, l.Err())
+		}
+		do(t, os.Chmod(c.path, c.good))
+		must(l.Append(rec))
+	}
+	do(t, os.Chmod(newest, 0o644))
+	now.add(48 * time.Hour) // the next file
+	if _, err := l.Append(rec); err == nil {
+		t.Error("an older file that others may read")
+	}
+	do(t, os.Chmod(newest, 0o600))
+	must(l.Append(rec))
+	v, err := Verify(dir, nil)
+	clean(t, v, err)
+	if v.Records != 6 {
+		t.Errorf("%d records", v.Records)
+	}
+}
+
+func do(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A text can be as long as it likes: the line is bounded.
 func TestAppendLong(t *testing.T) {
 	d := newMemDisk()

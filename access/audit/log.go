@@ -81,24 +81,55 @@ func (l *Log) open() error {
 
 // checkModes refuses a folder and files of which others than their owner can do anything with.
 func (l *Log) checkModes() error {
-	folder, err := l.o.disk.stat(l.o.Dir)
+	folder, err := l.checkFolder()
 	if err != nil {
 		return err
 	}
-	if folder.mode&^fs.ModeSticky != fs.ModeDir|0o700 {
-		return fmt.Errorf("%s has mode %v: make it a folder that nobody else may enter (chmod 0700)", l.o.Dir, folder.mode)
-	}
-	if me := os.Geteuid(); folder.uid != me && me != 0 {
-		return fmt.Errorf("%s belongs to user number %d, and this is %d: run as its owner", l.o.Dir, folder.uid, me)
-	}
 	all, err := l.o.disk.list(l.o.Dir)
 	for _, i := range all {
-		if i.mode != 0o600 || i.uid != folder.uid {
-			return fmt.Errorf("%s in %s has mode %v and belongs to user number %d: make it a file that its owner alone may read (chmod 0600, chown %d)",
-				i.name, l.o.Dir, i.mode, i.uid, folder.uid)
+		if err := l.checkFile(i, folder); err != nil {
+			return err
 		}
 	}
 	return err
+}
+
+func (l *Log) checkFolder() (folder info, err error) {
+	folder, err = l.o.disk.stat(l.o.Dir)
+	if err != nil {
+		return folder, err
+	}
+	if folder.mode&^fs.ModeSticky != fs.ModeDir|0o700 {
+		return folder, fmt.Errorf("%s has mode %v: make it a folder that nobody else may enter (chmod 0700)", l.o.Dir, folder.mode)
+	}
+	if me := os.Geteuid(); folder.uid != me && me != 0 {
+		return folder, fmt.Errorf("%s belongs to user number %d, and this is %d: run as its owner", l.o.Dir, folder.uid, me)
+	}
+	return folder, nil
+}
+
+func (l *Log) checkFile(i, folder info) error {
+	if i.mode == 0o600 && i.uid == folder.uid {
+		return nil
+	}
+	return fmt.Errorf("%s in %s has mode %v and belongs to user number %d: make it a file that its owner alone may read (chmod 0600, chown %d)",
+		i.name, l.o.Dir, i.mode, i.uid, folder.uid)
+}
+
+// checkBefore looks at the folder and head before each append: what somebody changed since the start is not left until the next one.
+// The files of records are looked at where they are found.
+func (l *Log) checkBefore() (folder info, err error) {
+	if folder, err = l.checkFolder(); err != nil {
+		return folder, err
+	}
+	head, err := l.o.disk.stat(l.path(headFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return folder, nil // it is about to be made
+	}
+	if err == nil {
+		err = l.checkFile(head, folder)
+	}
+	return folder, err
 }
 
 // readHeads reads the head file, and makes one where nothing is recorded yet: a file of records is never
@@ -161,7 +192,11 @@ func (l *Log) write(group []*waiting) error {
 	}
 	defer unlock()
 	now := l.o.Now().UTC().Truncate(time.Second)
-	s, err := l.settle(today(now))
+	folder, err := l.checkBefore()
+	if err != nil {
+		return err
+	}
+	s, err := l.settle(today(now), folder)
 	if err != nil {
 		return err
 	}

@@ -2,44 +2,21 @@ package audit
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"brine/access/private"
 )
 
 // osDisk is the real file system. What it syncs gets the times of the hour in which it was changed, as
 // everything in a data folder: the records say when, and who may read them is told.
 type osDisk struct{}
 
-// lockWait is how long another process may hold the folder: each holds it for some milliseconds.
-const lockWait = 10 * time.Second
-
-func (osDisk) lock(folder string) (unlock func(), err error) {
-	f, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, err
-	}
-	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
-		switch {
-		case err == nil:
-			return func() { f.Close() }, nil
-		case busy && time.Since(began) < lockWait:
-		case busy:
-			f.Close()
-			return nil, fmt.Errorf("another process has held %s for %s (does a brine hang?)", folder, lockWait)
-		default:
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w (it must be on a file system with locks)", folder, err)
-		}
-	}
-}
+func (osDisk) lock(folder string) (unlock func(), err error) { return private.LockFolder(folder) }
 
 func (osDisk) stat(path string) (info, error) {
 	i, err := os.Lstat(path)
@@ -84,7 +61,7 @@ func (d osDisk) mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return errors.Join(giveToOwner(path), d.sync(above))
+	return errors.Join(private.GiveToOwner(path), d.sync(above))
 }
 
 func (osDisk) write(path string, offset int64, content []byte) error {
@@ -100,12 +77,9 @@ func (osDisk) truncate(path string, size int64) error {
 
 func (osDisk) remove(path string) error { return os.Remove(path) }
 
-func (osDisk) sync(folder string) error {
-	return durably(folder, os.O_RDONLY|unix.O_DIRECTORY, func(*os.File) error { return nil })
-}
+func (osDisk) sync(folder string) error { return private.Sync(folder) }
 
-// durably changes a file and syncs it. What root makes, as a command may, goes to the owner of the folder around it: a
-// server that is not root must be able to go on with it.
+// durably changes a file and syncs it.
 func durably(path string, flag int, change func(*os.File) error) (err error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
@@ -116,29 +90,12 @@ func durably(path string, flag int, change func(*os.File) error) (err error) {
 		return err
 	}
 	if flag&os.O_CREATE != 0 {
-		if err := giveToOwner(path); err != nil {
+		if err := private.GiveToOwner(path); err != nil {
 			return err
 		}
 	}
-	i, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	hour := i.ModTime().Truncate(time.Hour)
-	if err := os.Chtimes(path, hour, hour); err != nil && !errors.Is(err, fs.ErrPermission) { // a folder of root's
+	if err := private.HourTime(path); err != nil {
 		return err
 	}
 	return f.Sync()
-}
-
-func giveToOwner(path string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	i, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	owner := i.Sys().(*syscall.Stat_t)
-	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }

@@ -24,10 +24,11 @@ type mended struct{ outcome, note string }
 // settle finds where the chain goes on: after the record that head knows. Mostly nothing has changed since head was written, by
 // whichever process. Else a crash left lines that head does not know, or somebody changed the files. What a crash left is taken on
 // where it is whole, and cut off where it is not. Of a change nothing is hidden: the chain goes on from what head says.
-func (l *Log) settle(day string) (s spot, err error) {
+// A file of records that others than its owner can do anything with is an error before anything is changed.
+func (l *Log) settle(day string, folder info) (s spot, err error) {
 	h, err := l.readHeads()
 	if errors.Is(err, errNoHead) {
-		return l.settleWithoutHead(day)
+		return l.settleWithoutHead(day, folder)
 	}
 	if err != nil {
 		return s, err
@@ -36,10 +37,10 @@ func (l *Log) settle(day string) (s spot, err error) {
 	if day == dayOf(h.file) {
 		i, err := l.o.disk.stat(l.path(h.file))
 		if err == nil && i.size == h.size {
-			return s, l.lookBefore(&s)
+			return s, errors.Join(l.checkFile(i, folder), l.lookBefore(&s))
 		}
 	}
-	files, err := logFiles(l.o.disk, l.o.Dir)
+	files, err := l.checkedFiles(folder)
 	if err != nil {
 		return s, err
 	}
@@ -52,6 +53,15 @@ func (l *Log) settle(day string) (s spot, err error) {
 		return s, err
 	}
 	return s, l.chooseFile(&s, day)
+}
+
+// checkedFiles are the files of records, where nobody but their owner can do anything with them.
+func (l *Log) checkedFiles(folder info) ([]info, error) {
+	files, err := logFiles(l.o.disk, l.o.Dir)
+	for _, i := range files {
+		err = errors.Join(err, l.checkFile(i, folder))
+	}
+	return files, err
 }
 
 // takeOn follows the chain beyond head, through the rest of its file and a newer one.
@@ -181,8 +191,8 @@ func (l *Log) lookBefore(s *spot) error {
 }
 
 // settleWithoutHead goes on from the last line there is. That head was missing stays to be found.
-func (l *Log) settleWithoutHead(day string) (s spot, err error) {
-	files, err := logFiles(l.o.disk, l.o.Dir)
+func (l *Log) settleWithoutHead(day string, folder info) (s spot, err error) {
+	files, err := l.checkedFiles(folder)
 	if err != nil {
 		return s, err
 	}

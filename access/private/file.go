@@ -1,7 +1,7 @@
-// Package private is for small files that nobody but their owner may read, in the data folder: it reads, locks and replaces them.
+// Package private is for small files that nobody but their owner may read, which several processes share: it reads, locks, syncs and replaces them.
 //
-// It imports nothing of the house. Contents come in and go out as they are; what is in them is for access/users and access/tokens, whose
-// files several processes share.
+// It imports nothing of the house. Contents come in and go out as they are; what is in them is for access/users, access/tokens, access/audit
+// and salt.
 package private
 
 import (
@@ -54,8 +54,11 @@ func check(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// lockWait is how long a change waits for another one, which takes some milliseconds.
-const lockWait = 5 * time.Second
+// How long a change waits for another one, which takes some milliseconds: of a file, and of a folder, whose changes are also synced.
+const (
+	fileWait   = 5 * time.Second
+	folderWait = 10 * time.Second
+)
 
 // Lock keeps every other change of the file waiting, in this process and others, until unlock. The file cannot be its own
 // lock, as it is replaced. The error says so where another command holds the lock for 5 s.
@@ -65,8 +68,8 @@ func Lock(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err = errors.Join(giveToOwner(name), hourTime(name)); err == nil {
-		err = wait(lock)
+	if err = errors.Join(GiveToOwner(name), HourTime(name)); err == nil {
+		err = wait(lock, fileWait)
 	}
 	if err != nil {
 		lock.Close()
@@ -75,16 +78,29 @@ func Lock(path string) (unlock func(), err error) {
 	return func() { lock.Close() }, nil
 }
 
-func wait(lock *os.File) error {
-	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+// LockFolder is Lock for a whole folder, which is its own lock. The error says so where another process holds it for 10 s.
+func LockFolder(path string) (unlock func(), err error) {
+	folder, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := wait(folder, folderWait); err != nil {
+		folder.Close()
+		return nil, err
+	}
+	return func() { folder.Close() }, nil
+}
+
+func wait(lock *os.File, longest time.Duration) error {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		busy := errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
 		switch {
 		case err == nil:
 			return nil
-		case busy && time.Since(began) < lockWait:
+		case busy && time.Since(began) < longest:
 		case busy:
-			return fmt.Errorf("another command has held %s for %s (does one hang?)", lock.Name(), lockWait)
+			return fmt.Errorf("another process has held %s for %s (does a brine hang?)", lock.Name(), longest)
 		default:
 			return fmt.Errorf("lock %s: %w (it must be on a file system with locks)", lock.Name(), err)
 		}
@@ -103,28 +119,32 @@ func Replace(path string, content []byte) error {
 		return err
 	}
 	_, err = file.Write(content)
-	if err := errors.Join(err, file.Chmod(0o600), giveToOwner(aside), hourTime(aside), file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(err, file.Chmod(0o600), GiveToOwner(aside), HourTime(aside), file.Sync(), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
 	if err := os.Rename(aside, path); err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
-	folder := filepath.Dir(path)
-	return errors.Join(hourTime(folder), syncFolder(folder))
+	return Sync(filepath.Dir(path))
 }
 
-// hourTime sets a file's time to its hour: nothing in a data folder but the log tells finer when something was.
-func hourTime(path string) error {
-	hour := time.Now().Truncate(time.Hour)
-	err := os.Chtimes(path, hour, hour)
+// HourTime sets a file's time to the hour in which it was changed: nothing in a data folder but the log tells finer when something was.
+func HourTime(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	hour := info.ModTime().Truncate(time.Hour)
+	err = os.Chtimes(path, hour, hour)
 	if errors.Is(err, fs.ErrPermission) { // the folder may be somebody else's
 		return nil
 	}
 	return err
 }
 
-// giveToOwner hands what root has made to the owner of the folder around it: a server that is not root must be able to read it.
-func giveToOwner(path string) error {
+// GiveToOwner hands what root has made, as a cron job may, to the owner of the folder around it: a server that is not root must be able to
+// go on with it.
+func GiveToOwner(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -136,11 +156,15 @@ func giveToOwner(path string) error {
 	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
 
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
+// Sync makes a file or a folder durable, with the time of its hour.
+func Sync(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	return folder.Sync()
+	defer f.Close()
+	if err := HourTime(path); err != nil {
+		return err
+	}
+	return f.Sync()
 }

@@ -218,7 +218,7 @@ func TestLockIsHeld(t *testing.T) {
 	}
 	defer lock.Close()
 	_, unnoted, err := h.Find(secret)
-	if err != nil || unnoted == nil || !strings.Contains(unnoted.Error(), "another command has held") {
+	if err != nil || unnoted == nil || !strings.Contains(unnoted.Error(), "another process has held") {
 		t.Error(unnoted, err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 
 	"brine/access/audit"
@@ -11,9 +12,12 @@ import (
 
 // Changes of the config, as the audit has them: which keys, not what they say.
 
+// maxLookBack is how many entries of the audit a start looks through for the start before: a second's work.
+const maxLookBack = 100_000
+
 // recordStart records that this brine begins to serve, and what of its config is not as it was at the start before.
 func recordStart(ctx context.Context, log *audit.Log, now map[string]string) error {
-	before, err := lastDigests(ctx, log)
+	before, all, err := lastDigests(ctx, log, maxLookBack)
 	if err != nil {
 		return err
 	}
@@ -21,21 +25,28 @@ func recordStart(ctx context.Context, log *audit.Log, now map[string]string) err
 	if keys := config.Differing(before, now); before != nil && len(keys) > 0 {
 		note += "; changed in the config since the start before: " + strings.Join(keys, ", ")
 	}
+	if !all {
+		note += fmt.Sprintf("; the start before lies over %d entries back, so what changed in the config since then is not known", maxLookBack)
+	}
 	_, err = log.Append(audit.Record{Action: audit.Start, Who: "brine", Outcome: "ok", Note: note, Config: now})
 	return err
 }
 
-// lastDigests are those of the config at the start before; nil where none is recorded.
-func lastDigests(ctx context.Context, log *audit.Log) (map[string]string, error) {
-	for e, err := range log.Read(ctx, audit.Filter{Action: audit.Start}) {
+// lastDigests are those of the config at the start before; nil where none is recorded. Where that is because it looked through as many entries as
+// it may, all is false.
+func lastDigests(ctx context.Context, log *audit.Log, most int) (digests map[string]string, all bool, err error) {
+	for e, err := range log.Read(ctx, audit.Filter{}) {
 		if err == nil && e.Config != nil {
-			return e.Config, nil
+			return e.Config, true, nil
 		}
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, false, err
+		}
+		if most--; most == 0 {
+			return nil, false, nil
 		}
 	}
-	return nil, nil // also where a line is none: verify tells of it, and the start is to be recorded all the same
+	return nil, true, nil // also where a line is none: verify tells of it, and the start is to be recorded all the same
 }
 
 // configRecorder records what becomes of the config file while a brine serves.

@@ -57,6 +57,28 @@ func TestConfigChangesAreRecorded(t *testing.T) {
 	checkLines(t, recordedConfig(t, log, audit.Start), []string{serves, serves, serves + "; changed in the config since the start before: retention, sampling"})
 }
 
+// A start looks back so far and no further, and says that it did not find the one before.
+func TestLookBackIsBounded(t *testing.T) {
+	log, err := openAudit(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := config.Default().Digests()
+	if err := recordStart(t.Context(), log, start); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := log.Append(audit.Record{Action: audit.Login, Who: "ada"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most, found := range map[int]bool{3: false, 4: true} {
+		if digests, all, err := lastDigests(t.Context(), log, most); err != nil || all != found || found != (len(digests) == len(start)) {
+			t.Errorf("within %d entries: %d digests, all %t, %v", most, len(digests), all, err)
+		}
+	}
+}
+
 func checkLines(t *testing.T, got, want []string) {
 	t.Helper()
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {

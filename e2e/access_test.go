@@ -114,6 +114,9 @@ func TestTokens(t *testing.T) {
 	guest := setup.Token
 	_, once, _ := strings.Cut(setup.Link, "once=")
 	secrets := append(b.visit(setup.Link, ""), once)
+	if made := b.entries("--action", "token"); len(made) != 1 || !strings.HasPrefix(made[0].Who, "os:") {
+		t.Errorf("of the guest's token is recorded %+v", made)
+	}
 	b.wantStatus(guest, allRaw, http.StatusOK)
 	b.wantStatus("", allRaw, http.StatusUnauthorized)
 	if _, stderr, code := b.command(nil, "token", "create", "--owner", "mira", "--role", "raw"); code != 1 || !strings.Contains(stderr, "brine user add") {

@@ -115,4 +115,16 @@ func TestDemoLink(t *testing.T) {
 	if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
 		t.Errorf("a second time it is answered %s", res.Status)
 	}
+
+	// Where somebody has added people to the folder there are no guests, and nothing is printed that would not work.
+	d.stop()
+	printed := len(d.output())
+	if _, stderr, code := runBrine(t, strings.NewReader(passwordOf("mira")+"\n"), "user", "add", "mira", "--role", "raw", "--data", d.data); code != 0 {
+		t.Fatal(stderr)
+	}
+	d.start()
+	d.eventually(10*time.Second, "it says how to get in", func() bool { return strings.Contains(d.output()[printed:], d.private+"/login\n") })
+	if text := d.output()[printed:]; strings.Contains(text, "once=") || strings.Contains(text, "brine_") || !strings.Contains(text, "brine token create") {
+		t.Errorf("beside people it prints\n%s", text)
+	}
 }

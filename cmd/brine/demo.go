@@ -62,12 +62,12 @@ func (c *demoCmd) Run(g *globals) error {
 	}
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
-	guest, err := h.invite("demo", demoTime)
+	ways, err := c.waysIn(h)
 	if err != nil {
 		return closeWith(h, err)
 	}
 	err = h.serve(g.ctx, func() {
-		fmt.Fprintf(g.stdout, demoText, c.Public, guest.Link, guest.Token, c.Private, c.Private, c.Data)
+		fmt.Fprintf(g.stdout, demoText, c.Public, ways, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
@@ -87,20 +87,37 @@ func demoPage() http.Handler {
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
+// waysIn says how to read: as a guest, or where somebody has added people to this folder, as one of them.
+func (c *demoCmd) waysIn(h *house) (string, error) {
+	if !h.gate.SettingUp() {
+		return fmt.Sprintf(demoForPeople, c.Private, c.Data, c.Private), nil
+	}
+	guest, err := h.invite("demo", osUser(), demoTime)
+	return fmt.Sprintf(demoForGuests, guest.Link, guest.Token, c.Private, c.Private), err
+}
+
 const demoText = `
 Brine is running.
 
   Click through a sign-in dialog     http://%s/demo/
-  Look at it, signed in (once)       %s
-
-  On a command line                  T='Authorization: Bearer %s'
-  See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
-  Read all of it as a stream         curl -H "$T" -H 'X-Purpose: demo' -H 'Accept: application/x-ndjson' 'http://%s/api/v1/events/interaction?dataset=raw'
-  How things stand                   bin/brine status --data %s
+%s  How things stand                   bin/brine status --data %s
 
 A few simulated users sign in every few seconds. Kill this process as hard as you like
 (kill -9): what was answered with success is still there when you start it again.
 Ctrl-C stops it.
+`
+
+const demoForGuests = `  Look at it, signed in (once)       %s
+
+  On a command line                  T='Authorization: Bearer %s'
+  See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
+  Read all of it as a stream         curl -H "$T" -H 'X-Purpose: demo' -H 'Accept: application/x-ndjson' 'http://%s/api/v1/events/interaction?dataset=raw'
+`
+
+const demoForPeople = `  Look at it, as one of its users    http://%s/login
+
+  On a command line, with the role   bin/brine token create --data %s --owner NAME --role raw, and then T='Authorization: Bearer …'
+  See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
 `
 
 // makeHistory imports the days before now, once.

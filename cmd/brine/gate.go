@@ -136,17 +136,18 @@ type setup struct {
 // errSetUp is for who asks for a guest's token where people are known.
 var errSetUp = errors.New("access is set up: log in, or make a token with brine token create")
 
-func (h *house) setup() (s setup, err error) {
+// setup invites a guest for who sits at the machine, an OS user.
+func (h *house) setup(who string) (s setup, err error) {
 	if !h.gate.SettingUp() {
 		return s, errSetUp
 	}
-	return h.invite("setup", setupTime)
+	return h.invite("setup", who, setupTime)
 }
 
-// invite lets a guest in, which is recorded before. Its token and link are for the terminal: they are never logged.
-func (h *house) invite(name string, lasts time.Duration) (s setup, err error) {
+// invite lets a guest in, which is recorded before, as who asked for it. Its token and link are for the terminal: they are never logged.
+func (h *house) invite(name, who string, lasts time.Duration) (s setup, err error) {
 	expires := time.Now().Add(lasts).UTC().Truncate(time.Second)
-	rec := audit.Record{Action: audit.Token, Who: "brine", Outcome: "ok", Note: "a token and a link of " + name + ", with all roles, until " + expires.Format(time.RFC3339)}
+	rec := audit.Record{Action: audit.Token, Who: who, Outcome: "ok", Note: "a token and a link of " + name + ", with all roles, until " + expires.Format(time.RFC3339)}
 	if _, err := h.audit.Append(rec); err != nil {
 		return s, err
 	}
@@ -178,7 +179,7 @@ func (h *house) tellSetup(g *globals) {
 		h.logger.Warn("access is not set up, so nobody can read", "do", "set ldap, or brine user add; brine token setup gives a token that lasts an hour")
 		return
 	}
-	s, err := h.setup()
+	s, err := h.setup(osUser())
 	if err != nil {
 		h.logger.Error("no token of setup could be made", "err", err)
 		return

@@ -50,12 +50,12 @@ func (h *house) recorded(t *testing.T, action audit.Action) (all []audit.Entry) 
 // A guest who has all roles is let in on record, or not at all.
 func TestGuestsAreRecorded(t *testing.T) {
 	h := mustOpenHouse(t)
-	guest, err := h.invite("demo", time.Hour)
+	guest, err := h.invite("demo", "os:mira", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := h.recorded(t, audit.Token)
-	if len(all) != 1 || !strings.Contains(all[0].Note, "of demo, with all roles, until "+guest.Expires.Format(time.RFC3339)) || strings.Contains(all[0].Note, guest.Token) {
+	if len(all) != 1 || all[0].Who != "os:mira" || !strings.Contains(all[0].Note, "of demo, with all roles, until "+guest.Expires.Format(time.RFC3339)) || strings.Contains(all[0].Note, guest.Token) {
 		t.Errorf("%+v", all)
 	}
 }

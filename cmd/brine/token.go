@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -256,7 +257,11 @@ func (c *tokenSetupCmd) Run(g *globals) error {
 		return err
 	}
 	var s setup
-	if err := askSocket(g.ctx, cfg.Data, "POST", "/setup", nil, &s); err != nil {
+	ask, err := json.Marshal(setupAsk{osUser()})
+	if err != nil {
+		return err
+	}
+	if err := askSocket(g.ctx, cfg.Data, "POST", "/setup", bytes.NewReader(ask), &s); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -266,9 +271,19 @@ func (c *tokenSetupCmd) Run(g *globals) error {
 	return err
 }
 
+// setupAsk is what a terminal asks the brine that serves.
+type setupAsk struct {
+	Who string `json:"who"` // who asks, for the audit
+}
+
 // postSetup answers it.
-func (h *house) postSetup(w http.ResponseWriter, _ *http.Request) {
-	s, err := h.setup()
+func (h *house) postSetup(w http.ResponseWriter, r *http.Request) {
+	var ask setupAsk
+	err := json.NewDecoder(r.Body).Decode(&ask)
+	var s setup
+	if err == nil {
+		s, err = h.setup(ask.Who)
+	}
 	if err != nil {
 		writeSocketError(w, err)
 		return

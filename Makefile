@@ -33,11 +33,15 @@ lint: ## check format, code and go.mod
 generate: client/node_modules/.package-lock.json ## build anew what is committed and built from sources, like client/dist
 	go generate ./...
 
+# Go 1.26 may fail a target at the end of its time with "context deadline exceeded" and no finding (golang/go#75804, mended in 1.27): that
+# passes, where it is all that is wrong. A finding always says "Failing input written to".
 fuzz: ## fuzz every target for FUZZTIME (30s)
-	@for package in $$(go list ./...); do \
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package 2>&1 | tee "$$log" || \
+				{ grep -qxF '    context deadline exceeded' "$$log" && ! grep -qE 'Failing input|panic:|_test\.go:' "$$log" && echo "no finding: the time was over"; }; \
 		done; \
 	done
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"brine/config"
 	"brine/docs"
 )
 
@@ -154,6 +155,23 @@ func wantRoutes(t *testing.T, described map[string]*openapi3.Operation, real []s
 	slices.Sort(real)
 	if !slices.Equal(names, real) {
 		t.Errorf("openapi.yaml has\n%s\nand the door\n%s", strings.Join(names, "\n"), strings.Join(real, "\n"))
+	}
+}
+
+// An operation is asked for at its own door: the default addresses of the config.
+func TestServers(t *testing.T) {
+	doc := mustDescription(t)
+	defaults := config.Default()
+	for tag, addr := range map[string]string{"public": defaults.Public.Addr, "private": defaults.Private.Addr} {
+		for route, op := range operations(doc, tag) {
+			servers := doc.Servers
+			if op.Servers != nil {
+				servers = *op.Servers
+			}
+			if len(servers) != 1 || servers[0].URL != "http://"+addr {
+				t.Errorf("%s is said to be at %v, and is at %s", route, servers, addr)
+			}
+		}
 	}
 }
 

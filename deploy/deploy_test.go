@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -310,7 +311,7 @@ func TestPuppetUnitsAreThoseOfSystemd(t *testing.T) {
 	t.Parallel()
 	const templates = "puppet/brine/templates/"
 	out, errs, code := runs(t, "puppet", "epp", "render", templates+"brine-salt-rotate.service.epp", "--values",
-		"{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', writes => '/var/lib/brine'}")
+		"{owner => 'brine', group => 'brine', rotate => '/usr/bin/brine salt rotate --config /etc/brine/brine.yaml', data => '/var/lib/brine', writes => '/var/lib/brine'}")
 	if want := mustRead(t, "systemd/brine-salt-rotate.service"); code != 0 || strings.TrimSpace(out) != strings.TrimSpace(want) {
 		t.Errorf("exit code %d, %s\n%s", code, errs, out)
 	}
@@ -367,5 +368,70 @@ func (s *site) wantNowhere(salt string) {
 	})
 	if err != nil {
 		s.t.Error(err)
+	}
+}
+
+// seen runs what a unit starts on a data folder, with the paths out of sight that the unit takes away, and without what root may more than others.
+func seen(t *testing.T, unit, data string, args ...string) (stdout string) {
+	t.Helper()
+	text := mustRead(t, filepath.Join("systemd", unit))
+	start := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/brine (.*) --config /etc/brine/brine\.yaml$`).FindStringSubmatch(text)
+	hidden := regexp.MustCompile(`(?m)^InaccessiblePaths=(.*)$`).FindStringSubmatch(text)
+	if start == nil || hidden == nil {
+		t.Fatalf("%s starts no command, or hides nothing", unit)
+	}
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	if err := os.Mkdir(nothing, 0); err != nil {
+		t.Fatal(err)
+	}
+	script := ""
+	for _, path := range strings.Fields(hidden[1]) {
+		path = data + strings.TrimPrefix(path, "-/var/lib/brine")
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			script += fmt.Sprintf("mount --bind %s %s\n", nothing, path)
+		} else if err == nil {
+			script += fmt.Sprintf("touch %[1]s.file; chmod 0 %[1]s.file; mount --bind %[1]s.file %[2]s\n", nothing, path)
+		}
+	}
+	script += `exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"`
+	command := append([]string{binary}, strings.Fields(start[1])...)
+	command = append(append(command, "--config", filepath.Join(filepath.Dir(data), "brine.yaml")), args...)
+	out, errs, code := runs(t, "unshare", append([]string{"--user", "--map-root-user", "--mount", "sh", "-e", "-c", script, "sh"}, command...)...)
+	if code != 0 {
+		t.Fatalf("%s: exit code %d\n%s%s", unit, code, out, errs)
+	}
+	return out
+}
+
+// Each job does its work with what its unit shows it of the data: a purge without the salts, a rotation without the events.
+func TestJobsSeeWhatTheyNeed(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	mustWrite(t, filepath.Join(dir, "brine.yaml"), "data: "+data+"\n")
+	must := func(stdin io.Reader, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(binary, args...)
+		cmd.Dir, cmd.Stdin = dir, stdin
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	must(strings.NewReader("a password for tests\n"), "user", "add", "mira", "--role", "viewer")
+	end := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
+	history := must(nil, "simulate", "--days=2", "--per-day=50", "--end", end)
+	must(strings.NewReader(history), "import", "interaction")
+
+	if out := seen(t, "brine-salt-rotate.service", data); !strings.Contains(out, "make ") {
+		t.Errorf("a rotation that sees no event says %s", out)
+	}
+	if out := seen(t, "brine-sanitize.service", data); strings.Contains(out, "0 hours with 0 events") || !strings.Contains(out, "sanitized") {
+		t.Errorf("sanitizing says %s", out)
+	}
+	later := []string{"--yes", "--json", "--dry-run", "--now", time.Now().AddDate(0, 0, 91).UTC().Format(time.RFC3339)}
+	want := must(nil, append([]string{"purge"}, later...)...)
+	if got := seen(t, "brine-purge.service", data, later...); got != want || !strings.Contains(got, `"interaction"`) {
+		t.Errorf("a purge that sees no salt would drop\n%s\nand one that sees all\n%s", got, want)
 	}
 }

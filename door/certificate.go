@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"brine/access/private"
 )
 
 // Fault is what is wrong with the files of a certificate.
@@ -137,7 +139,7 @@ func readFile(which, path string) ([]byte, error) {
 // keptFromOthers refuses a key that more than its owner may read.
 func keptFromOthers(path string) error {
 	info, err := os.Stat(path)
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
+	if err == nil && private.Exposed(path, info.Mode()) {
 		return &Fault{"key", fmt.Sprintf("others may read %s: its mode is %04o", path, info.Mode().Perm()), "chmod 600 " + path}
 	}
 	return nil // readFile says what is wrong

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"brine/access/private"
 )
 
 const (
@@ -49,7 +51,7 @@ func readKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("the CSRF key: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("the CSRF key %s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case private.Exposed(path, info.Mode()):
 		return nil, fmt.Errorf("the CSRF key %s has mode %04o, others may read it: chmod 600 %s, and replace it if they did",
 			path, info.Mode().Perm(), path)
 	}

@@ -1,6 +1,6 @@
 // Package intake is the public door: an [http.Handler] that browsers send their events to.
 //
-// It imports event and door, and nothing else of the house. Requests come in; groups of
+// It imports event, door and access/private, and nothing else of the house. Requests come in; groups of
 // records in Brine's own encoding go out, through [Server.Append], which cmd/brine sets to the
 // event log. An answer of success is given only when Append has returned, so it means stored.
 // Nothing that tells who a client is goes further than the request: no address, user agent

@@ -1,7 +1,7 @@
 // Package salt keeps the keys that turn ids into pseudonyms: it makes them ahead, chooses by the
 // hour, and destroys them on time, after which nothing ties a pseudonym to its id any more.
 //
-// It imports nothing of the house. The salts folder, an hour and the clock come in; a [Salt], which
+// It imports access/private of the house. The salts folder, an hour and the clock come in; a [Salt], which
 // never shows itself, and records of what became of each salt go out. Nothing here caches: each call
 // looks at the folder anew, under a lock, so that any number of processes may work on it at once.
 package salt

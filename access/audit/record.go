@@ -1,7 +1,7 @@
 // Package audit is the record of who did what: append-only lines of JSON, each with the hash of the one
 // before, so that a change, a gap or a cut is found.
 //
-// It imports nothing of the house. Records come in through [Log.Append], which returns when they are durable; they go
+// It imports access/private of the house. Records come in through [Log.Append], which returns when they are durable; they go
 // out through [Log.Read] and, checked, through [Verify]. A record names people, routes, datasets and ranges of
 // time. It never holds an event, an id of one, an install id, an address, a token or a password.
 //

@@ -13,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"brine/access"
+	"brine/access/private"
 )
 
 // conn is one connection. What hangs on it ends when the context of hold does.
@@ -155,7 +156,7 @@ func ReadPassword(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if private.Exposed(path, info.Mode()) {
 		return "", fmt.Errorf("%s has mode %04o: others than its owner may read the password (chmod 600 %s)", path, info.Mode().Perm(), path)
 	}
 	content, err := os.ReadFile(path)

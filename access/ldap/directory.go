@@ -1,6 +1,6 @@
 // Package ldap asks an LDAP directory who a person is, and which of its groups give roles in Brine.
 //
-// It imports access and door of the house. Settings come in as the fields of a [Directory]; names and passwords come in by Login, and
+// It imports access, access/private and door of the house. Settings come in as the fields of a [Directory]; names and passwords come in by Login, and
 // go to the directory's servers and nowhere else: neither is in an error. People and roles go out.
 //
 // A login is: find the one entry of that name with the service account (search), try the password on a

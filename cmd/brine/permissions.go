@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"brine/access/private"
 	"brine/config"
 )
 
@@ -102,10 +103,10 @@ func (p *permissions) private(path string) {
 	if !ok {
 		return
 	}
-	if owner := uidOf(info); owner != p.uid {
+	if owner := uidOf(info); owner != p.uid && !(owner == 0 && private.IsCredential(path)) {
 		p.fault(path, "chown "+p.User+" "+path, "it belongs to %s, and what Brine keeps must belong to %s", userName(owner), p.User)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); private.Exposed(path, mode) {
 		p.fault(path, fmt.Sprintf("chmod %o %s", mode&0o700, path), "its mode is %04o: %s may reach it", mode, others(mode))
 	}
 }

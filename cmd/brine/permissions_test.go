@@ -1,14 +1,20 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"brine/access/ldap"
 	"brine/config"
+	"brine/door"
+	"brine/door/doortest"
+	"brine/intake"
 )
 
 // checkedPaths is a site with everything that is looked at, as it should be.
@@ -125,5 +131,42 @@ func TestSecretFiles(t *testing.T) {
 	cfg.Public.CSRFKeyFile, cfg.Public.TLS, cfg.Private.TLS = "a", config.TLS{Cert: "x", Key: "b"}, config.TLS{Cert: "x", Key: "c"}
 	if got := secretFiles(reflect.ValueOf(*cfg)); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Error(got)
+	}
+}
+
+// What systemd hands over may be read by its group, as systemd makes it, and by nobody else.
+func TestCredentials(t *testing.T) {
+	dir := checkedPaths(t)
+	handed := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", handed)
+	cert, key := doortest.NewPair(t, time.Hour).Files(t, handed)
+	csrf, password := filepath.Join(handed, "csrf.key"), filepath.Join(handed, "password")
+	for path, content := range map[string]string{csrf: strings.Repeat("k", 64), password: "a service's password"} {
+		if err := os.WriteFile(path, []byte(content), 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := fmt.Sprintf("data: data\npublic: {csrf_key_file: %q, tls: {cert: %q, key: %q}}\nldap: {urls: [\"ldaps://a.example\"], user_base: \"dc=a\", bind_dn: \"cn=a\", bind_password_file: %q, group_base: \"dc=a\", roles: {raw: [\"cn=r,dc=a\"]}}\n",
+		csrf, cert, key, password)
+	if err := os.WriteFile(filepath.Join(dir, "brine.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]bool{0o440: true, 0o400: true, 0o444: false} {
+		for _, path := range []string{key, csrf, password} {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, certErr := door.OpenCertificate(cert, key)
+		_, csrfErr := intake.LoadCSRFKey(csrf)
+		_, passwordErr := ldap.ReadPassword(password)
+		for what, err := range map[string]error{"the key of TLS": certErr, "the CSRF key": csrfErr, "the password": passwordErr} {
+			if (err == nil) != want {
+				t.Errorf("%s with mode %04o: %v", what, mode, err)
+			}
+		}
+		if faults := checked(t, dir); want != (len(faults) == 0) {
+			t.Errorf("with mode %04o check --permissions says %v", mode, faults)
+		}
 	}
 }

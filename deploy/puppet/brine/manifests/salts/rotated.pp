@@ -9,7 +9,7 @@ class brine::salts::rotated {
     "${data}/" => $data,
     default    => "${data} ${dir}",
   }
-  $unit   = { 'owner' => $owner, 'group' => $brine::salts::group, 'rotate' => $rotate, 'writes' => $writes }
+  $unit   = { 'owner' => $owner, 'group' => $brine::salts::group, 'rotate' => $rotate, 'data' => $data, 'writes' => $writes }
 
   case $brine::salts::scheduler {
     'timer': {

@@ -1,0 +1,161 @@
+// Package board is the dashboard: pages for people, and the same figures as JSON and CSV for programs.
+//
+// It imports access, its gate and audit, and kpi. Questions come in as addresses, each of which is one view (view.go); answers come from
+// [Answers] and go out as tables that need no script, with charts that a script of this door draws from JSON in the page (charts/). It
+// holds no figure, and knows of no cell but who asks: what is withheld was withheld before.
+package board
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"brine/access"
+	"brine/access/audit"
+	"brine/access/gate"
+	"brine/kpi"
+)
+
+// Answers are what the pages ask. A question that cannot be asked gives a [gate.Error].
+type Answers interface {
+	Definitions() *kpi.Definitions // in force now, with all changes
+	Span() (from, to kpi.Date)     // of what there is; both "" where there is nothing
+	Overview(ctx context.Context, v kpi.View) (kpi.Overview, error)
+	Funnel(ctx context.Context, v kpi.View) (kpi.Funnel, error)
+	Segments(ctx context.Context, v kpi.View) (kpi.Segments, error)
+	Changes(ctx context.Context, v kpi.View) ([]kpi.Judged, error)
+	Change(ctx context.Context, name string, v kpi.View) (kpi.Judged, error)
+	Arrivals(ctx context.Context, v kpi.View) (kpi.Arrivals, error)
+}
+
+// Board is the dashboard. All fields must be set, but for those that say what they are without.
+type Board struct {
+	Answers Answers
+	MinCell int              // of the config; see [access.CellOf]
+	Now     func() time.Time // default time.Now
+	Gate    *gate.Gate       // for the tokens of forms
+
+	Add    func(who string, c kpi.Change) error // keeps a change; an error for who asks is a [gate.Error]
+	Remove func(who, name string) error         // of those that were added here or by a command
+	Doors  func() Doors                         // how the doors stand, for the health page
+	Held   func(context.Context) (Held, error)  // what is held, for the privacy page
+	Audit  func(ctx context.Context, f audit.Filter, cursor string, limit int) (audit.Page, error)
+
+	// Recorded does a read between its two records of the audit.
+	Recorded func(r *http.Request, rec audit.Record, do func(rows *int64) error) error
+}
+
+// Routes are those of the dashboard but for GET /, which shows [Board.Overview] to whoever has the role.
+func (b *Board) Routes() []gate.Route {
+	routes := []gate.Route{
+		{Pattern: "GET /board.css", Need: gate.Anyone, Handle: asset("text/css; charset=utf-8", style)},
+		{Pattern: "GET /charts.js", Need: gate.Anyone, Handle: asset("text/javascript; charset=utf-8", script)},
+		{Pattern: "POST /changes", Need: access.Analyst, Handle: b.addChange},
+		{Pattern: "POST /changes/{name}/remove", Need: access.Analyst, Handle: b.removeChange},
+		{Pattern: "GET /privacy-board", Need: access.Privacy, Handle: b.privacy},
+	}
+	for _, t := range topics {
+		if t.page != start {
+			routes = append(routes, gate.Route{Pattern: "GET " + t.page, Need: access.Viewer, Handle: b.showing(t)})
+		}
+		routes = append(routes, gate.Route{Pattern: "GET " + t.api, Need: access.Viewer, Handle: b.telling(t)})
+	}
+	return routes
+}
+
+// Overview is the first page.
+func (b *Board) Overview(w http.ResponseWriter, r *http.Request, p gate.Person) error {
+	return b.showing(topics[0])(w, r, p)
+}
+
+// start is the page that the door begins with.
+const start = "/{$}"
+
+// topic is one thing that can be asked: as a page, and as JSON or CSV.
+type topic struct {
+	name   string   // in file names, and of its template
+	title  string   // of the page
+	page   string   // the page's pattern, without its method
+	api    string   //
+	params []string // beside those of every view
+	ask    func(b *Board, r *http.Request, q question) (answer, error)
+}
+
+// answer is what was asked, in each of its forms.
+type answer interface {
+	body() any    // as JSON
+	table() table // as CSV
+}
+
+var topics = []topic{
+	{"overview", "Overview", start, "/api/v1/kpi/overview", nil, askOverview},
+	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", []string{"flow"}, askFunnel},
+	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", []string{"by", "kpi", "sort"}, askSegments},
+	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", nil, askChanges},
+	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", nil, askChange},
+	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", nil, askArrivals},
+}
+
+// changesTopic is the page that changes are added on.
+var changesTopic = topics[3]
+
+// showing answers a topic as a page. What is wrong with the question is said on the page, where it can be mended.
+func (b *Board) showing(t topic) gate.Handler {
+	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
+		q, err := b.question(r, p, t.params)
+		if err != nil {
+			return b.problem(w, r, p, t, err)
+		}
+		return b.recorded(r, p, q, func(rows *int64) error {
+			a, err := t.ask(b, r, q)
+			if err != nil {
+				return b.problem(w, r, p, t, err)
+			}
+			*rows = int64(len(a.table().rows))
+			return b.send(w, http.StatusOK, t.name, b.page(r, p, t, q, a))
+		})
+	}
+}
+
+// telling answers a topic to a program.
+func (b *Board) telling(t topic) gate.Handler {
+	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
+		q, err := b.question(r, p, slices.Concat(t.params, []string{"format"}))
+		if err != nil {
+			return err
+		}
+		form, err := formOf(r)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Vary", "Accept")
+		return b.recorded(r, p, q, func(rows *int64) error {
+			a, err := t.ask(b, r, q)
+			if err != nil {
+				return err
+			}
+			*rows = int64(len(a.table().rows))
+			return form(w, t.name, a)
+		})
+	}
+}
+
+func (b *Board) recorded(r *http.Request, p gate.Person, q question, do func(rows *int64) error) error {
+	zone := b.Answers.Definitions().Zone
+	return b.Recorded(r, audit.Record{
+		Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "facts", Stream: "interaction",
+		From: q.From.Start(zone).UTC(), To: q.To.Start(zone).UTC(),
+	}, do)
+}
+
+func (b *Board) now() time.Time {
+	if b.Now == nil {
+		return time.Now()
+	}
+	return b.Now()
+}
+
+func refusal(status int, reason string) error { return &gate.Error{Status: status, Reason: reason} }
+
+func badRequest(reason string) error { return refusal(http.StatusBadRequest, reason) }

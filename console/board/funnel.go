@@ -1,0 +1,72 @@
+package board
+
+import (
+	"cmp"
+	"net/http"
+
+	"brine/kpi"
+)
+
+// funnel is how people went through a flow.
+type funnel struct{ kpi.Funnel }
+
+func askFunnel(b *Board, r *http.Request, q question) (answer, error) {
+	if q.Flow == "" {
+		return funnel{kpi.Funnel{Span: kpi.Span{From: q.From, To: q.To}, Steps: []kpi.FunnelStep{}}}, nil
+	}
+	f, err := b.Answers.Funnel(r.Context(), q.View)
+	return funnel{f}, err
+}
+
+func (f funnel) body() any { return f.Funnel }
+
+func (f funnel) table() table {
+	t := table{header: append([]string{"flow", "step", "measure", "unit", "event"}, figureHeader...)}
+	for _, s := range f.Steps {
+		for _, m := range []struct {
+			name, unit string
+			figure     kpi.Figure
+		}{
+			{"reached", count, s.Reached}, {"of_first", share, s.OfFirst}, {"of_before", share, s.OfBefore},
+			{"p50", ms, s.P50}, {"p75", ms, s.P75}, {"p95", ms, s.P95}, {"left", count, s.Left},
+		} {
+			t.add(m.figure, f.Flow, s.Name, m.name, m.unit, "")
+		}
+		for _, e := range s.NextEvent {
+			t.add(e.Count, f.Flow, s.Name, "next_event", count, e.Event)
+		}
+		for _, e := range s.LastEvent {
+			t.add(e.Count, f.Flow, s.Name, "last_event", count, e.Event)
+		}
+	}
+	return t
+}
+
+// Empty says whether nobody is known to have gone this way.
+func (f funnel) Empty() bool { return len(f.Steps) == 0 || f.Steps[0].Reached.Why == kpi.NoData }
+
+// Chart is how many reached each step.
+func (f funnel) Chart() chart {
+	c := chart{Kind: "funnel", Name: "flow-" + f.Flow, Title: f.Title + ": how many reached each step", Unit: count}
+	for _, s := range f.Steps {
+		text := valueText(s.Reached, count)
+		if s.OfFirst.Value != nil {
+			text += " · " + valueText(s.OfFirst, share)
+		}
+		c.Bars = append(c.Bars, chartBar{s.Title, s.Reached.Value, text})
+	}
+	return c
+}
+
+// Leaving are the steps at which somebody is known to have left.
+func (f funnel) Leaving() (steps []kpi.FunnelStep) {
+	for _, s := range f.Steps {
+		if len(s.NextEvent)+len(s.LastEvent) > 0 {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// EventText is what an event is called on a page.
+func (f funnel) EventText(e kpi.EventFigure) string { return cmp.Or(e.Event, "nothing more") }

@@ -19,18 +19,206 @@ type Cell struct {
 // Measure is the values of one KPI.
 type Measure struct {
 	stat.Moments
+	Ones   int     // how many values are above 0: of a share, the interactions that have it
 	Sketch *Sketch // nil where the KPI is no percentile, or nothing was counted
 }
 
 // StepCell is those who reached one step of a flow.
 type StepCell struct {
 	stat.Moments         // of the value 1
-	Times        *Sketch // ms since the step before, or the opening
+	Times        *Sketch // ms since the step before, or the opening; nil where nobody reached it
 }
 
 // Departures is what people did instead of going on.
 type Departures struct {
 	Next, Last map[string]stat.Moments // event → how many, as moments of the value 1; "" where no event came
+}
+
+// NewCell is a cell of no interactions; with left, one that has [Cell.Left] and [Cell.Missing].
+func (d *Definitions) NewCell(left bool) *Cell {
+	c := &Cell{KPIs: make([]Measure, len(d.KPIs)), Flows: make([][]StepCell, len(d.Flows))}
+	for i, f := range d.Flows {
+		c.Flows[i] = make([]StepCell, len(f.Steps))
+	}
+	if left {
+		c.Missing = make([]float64, len(Fields))
+		c.Left = make([][]Departures, len(d.Flows))
+		for i, f := range d.Flows {
+			c.Left[i] = make([]Departures, len(f.Steps)-1)
+		}
+	}
+	return c
+}
+
+// Plus is the cell of both cells' interactions, as a cell of its own. It has [Cell.Left] and [Cell.Missing] where
+// both have. The cells are of the same definitions.
+func (c *Cell) Plus(o *Cell) *Cell {
+	sum := c.Clone()
+	if o.Missing == nil {
+		sum.Left, sum.Missing = nil, nil
+	}
+	sum.Merge(o)
+	return sum
+}
+
+// Clone is a copy that shares nothing with the cell.
+func (c *Cell) Clone() *Cell {
+	n := &Cell{KPIs: make([]Measure, len(c.KPIs)), Flows: make([][]StepCell, len(c.Flows))}
+	for i := range c.Flows {
+		n.Flows[i] = make([]StepCell, len(c.Flows[i]))
+	}
+	if c.Missing != nil {
+		n.Missing = make([]float64, len(c.Missing))
+		n.Left = make([][]Departures, len(c.Left))
+		for i := range c.Left {
+			n.Left[i] = make([]Departures, len(c.Left[i]))
+		}
+	}
+	n.Merge(c)
+	return n
+}
+
+// Merge adds another cell's interactions to this one: of [Cell.Left] and [Cell.Missing] where this one has them.
+func (c *Cell) Merge(o *Cell) {
+	c.Count = c.Count.Plus(o.Count)
+	for i := range o.KPIs {
+		c.KPIs[i].Moments = c.KPIs[i].Plus(o.KPIs[i].Moments)
+		c.KPIs[i].Ones += o.KPIs[i].Ones
+		mergeInto(&c.KPIs[i].Sketch, o.KPIs[i].Sketch)
+	}
+	for f := range o.Flows {
+		for s := range o.Flows[f] {
+			c.Flows[f][s].Moments = c.Flows[f][s].Plus(o.Flows[f][s].Moments)
+			mergeInto(&c.Flows[f][s].Times, o.Flows[f][s].Times)
+		}
+	}
+	if c.Missing == nil || o.Missing == nil {
+		return
+	}
+	for i, weight := range o.Missing {
+		c.Missing[i] += weight
+	}
+	for f := range o.Left {
+		for s := range o.Left[f] {
+			mergeEvents(&c.Left[f][s].Next, o.Left[f][s].Next)
+			mergeEvents(&c.Left[f][s].Last, o.Left[f][s].Last)
+		}
+	}
+}
+
+func mergeInto(s **Sketch, o *Sketch) {
+	if o == nil {
+		return
+	}
+	if *s == nil {
+		*s = NewSketch()
+	}
+	(*s).merge(o)
+}
+
+func mergeEvents(events *map[string]stat.Moments, o map[string]stat.Moments) {
+	if *events == nil && len(o) > 0 {
+		*events = make(map[string]stat.Moments, len(o))
+	}
+	for event, m := range o {
+		(*events)[event] = (*events)[event].Plus(m)
+	}
+}
+
+// Adder adds facts to cells. What is the same for all cells that a fact goes into is done once, by Set.
+type Adder struct {
+	fact  *Fact
+	count stat.Moments // of the fact
+	kpis  []addedValue
+	steps []addedStep
+	defs  *Definitions
+}
+
+type addedValue struct {
+	kpi, bin int // bin is noBin where the KPI is no percentile
+	ones     int // 1 where the value is above 0
+	stat.Moments
+}
+
+type addedStep struct{ flow, step, bin int }
+
+// Adder makes one. It serves one goroutine.
+func (d *Definitions) Adder() *Adder { return &Adder{defs: d} }
+
+// Set takes a fact, which is to stay as it is until the last Add.
+func (a *Adder) Set(f *Fact) {
+	a.fact, a.count, a.kpis, a.steps = f, stat.Moments{}, a.kpis[:0], a.steps[:0]
+	a.count.Add(1, f.Weight)
+	for i, value := range f.Values {
+		if value != value {
+			continue
+		}
+		v := addedValue{kpi: i, bin: noBin}
+		v.Add(value, f.Weight)
+		if value > 0 {
+			v.ones = v.N
+		}
+		if a.defs.KPIs[i].Percentiles() {
+			v.bin = binOf(value)
+		}
+		a.kpis = append(a.kpis, v)
+	}
+	for i, w := range f.Flows {
+		before := int32(0)
+		for s := range w.Reached {
+			// Where steps may come in any order, one may come before the step that stands before it.
+			a.steps = append(a.steps, addedStep{i, s, binOf(float64(max(0, w.Offsets[s]-before)))})
+			before = w.Offsets[s]
+		}
+	}
+}
+
+// Add adds the fact to a cell.
+func (a *Adder) Add(c *Cell) {
+	c.Count = c.Count.Plus(a.count)
+	for i := range a.kpis {
+		v := &a.kpis[i]
+		m := &c.KPIs[v.kpi]
+		m.Moments = m.Plus(v.Moments)
+		m.Ones += v.ones
+		if v.bin != noBin {
+			addTo(&m.Sketch, v.bin, a.fact.Weight)
+		}
+	}
+	for _, s := range a.steps {
+		cell := &c.Flows[s.flow][s.step]
+		cell.Moments = cell.Plus(a.count)
+		addTo(&cell.Times, s.bin, a.fact.Weight)
+	}
+	if c.Missing != nil {
+		a.addLeft(c)
+	}
+}
+
+func addTo(s **Sketch, bin int, weight float64) {
+	if *s == nil {
+		*s = NewSketch()
+	}
+	(*s).addBin(bin, weight)
+}
+
+func (a *Adder) addLeft(c *Cell) {
+	for i := range c.Missing {
+		if a.fact.Missing&(1<<i) != 0 {
+			c.Missing[i] += a.fact.Weight
+		}
+	}
+	for f, w := range a.fact.Flows {
+		if w.Reached == 0 || w.Reached > len(c.Left[f]) {
+			continue
+		}
+		left := &c.Left[f][w.Reached-1]
+		if left.Next == nil {
+			left.Next, left.Last = map[string]stat.Moments{}, map[string]stat.Moments{}
+		}
+		left.Next[w.Next] = left.Next[w.Next].Plus(a.count)
+		left.Last[w.Last] = left.Last[w.Last].Plus(a.count)
+	}
 }
 
 // Date is a day in the definitions' time zone, as 2026-11-28.

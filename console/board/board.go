@@ -7,6 +7,7 @@ package board
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -17,21 +18,20 @@ import (
 	"brine/kpi"
 )
 
-// Answers are what the pages ask. A question that cannot be asked gives a [gate.Error].
+// Answers are what the pages ask: a [kpi.Board].
 type Answers interface {
-	Definitions() *kpi.Definitions // in force now, with all changes
-	Span() (from, to kpi.Date)     // of what there is; both "" where there is nothing
-	Overview(ctx context.Context, v kpi.View) (kpi.Overview, error)
-	Funnel(ctx context.Context, v kpi.View) (kpi.Funnel, error)
-	Segments(ctx context.Context, v kpi.View) (kpi.Segments, error)
+	Overview(ctx context.Context, v kpi.View) (*kpi.Overview, error)
+	Funnel(ctx context.Context, v kpi.View) (*kpi.Funnel, error)
+	Segments(ctx context.Context, v kpi.View) (*kpi.Segments, error)
 	Changes(ctx context.Context, v kpi.View) ([]kpi.Judged, error)
-	Change(ctx context.Context, name string, v kpi.View) (kpi.Judged, error)
-	Arrivals(ctx context.Context, v kpi.View) (kpi.Arrivals, error)
+	Change(ctx context.Context, name string, v kpi.View) (*kpi.Judged, error)
+	Arrivals(ctx context.Context, v kpi.View) (*kpi.Arrivals, error)
 }
 
 // Board is the dashboard. All fields must be set, but for those that say what they are without.
 type Board struct {
 	Answers Answers
+	Source  kpi.Source       // whose definitions are in force now
 	MinCell int              // of the config; see [access.CellOf]
 	Now     func() time.Time // default time.Now
 	Gate    *gate.Gate       // for the tokens of forms
@@ -108,7 +108,7 @@ func (b *Board) showing(t topic) gate.Handler {
 			return b.problem(w, r, p, t, err)
 		}
 		return b.recorded(r, p, q, func(rows *int64) error {
-			a, err := t.ask(b, r, q)
+			a, err := b.ask(t, r, q)
 			if err != nil {
 				return b.problem(w, r, p, t, err)
 			}
@@ -131,7 +131,7 @@ func (b *Board) telling(t topic) gate.Handler {
 		}
 		w.Header().Set("Vary", "Accept")
 		return b.recorded(r, p, q, func(rows *int64) error {
-			a, err := t.ask(b, r, q)
+			a, err := b.ask(t, r, q)
 			if err != nil {
 				return err
 			}
@@ -141,8 +141,21 @@ func (b *Board) telling(t topic) gate.Handler {
 	}
 }
 
+// ask asks; what is wrong with the question becomes an answer to who asked.
+func (b *Board) ask(t topic, r *http.Request, q question) (answer, error) {
+	a, err := t.ask(b, r, q)
+	var bad kpi.BadQuestion
+	switch {
+	case !errors.As(err, &bad):
+		return a, err
+	case bad.Param == "change":
+		return nil, refusal(http.StatusNotFound, bad.Error())
+	}
+	return nil, badRequest(bad.Error())
+}
+
 func (b *Board) recorded(r *http.Request, p gate.Person, q question, do func(rows *int64) error) error {
-	zone := b.Answers.Definitions().Zone
+	zone := b.Source.Definitions().Zone
 	return b.Recorded(r, audit.Record{
 		Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "facts", Stream: "interaction",
 		From: q.From.Start(zone).UTC(), To: q.To.Start(zone).UTC(),

@@ -46,24 +46,18 @@ func addJudged(t *table, j kpi.Judged) {
 }
 
 // change is what can be said of one.
-type change struct{ kpi.Judged }
+type change struct{ *kpi.Judged }
 
 func askChange(b *Board, r *http.Request, q question) (answer, error) {
-	name := r.PathValue("name")
-	for _, c := range b.Answers.Definitions().Changes {
-		if c.Name == name {
-			j, err := b.Answers.Change(r.Context(), name, q.View)
-			return change{j}, err
-		}
-	}
-	return nil, refusal(http.StatusNotFound, "there is no such change: it may have been removed; /changes lists those that there are")
+	j, err := b.Answers.Change(r.Context(), r.PathValue("name"), q.View)
+	return change{j}, err
 }
 
 func (c change) body() any { return c.Judged }
 
 func (c change) table() table {
 	t := table{header: append([]string{"change", "kpi", "unit", "measure", "from", "to", "verdict"}, figureHeader...)}
-	addJudged(&t, c.Judged)
+	addJudged(&t, *c.Judged)
 	row := func(k kpi.KPIInfo, measure, verdict string, f kpi.Figure) {
 		t.add(f, c.Change.Name, k.Name, k.Unit, measure, string(c.Before.From), string(c.After.To), verdict)
 	}
@@ -83,14 +77,12 @@ func (c change) table() table {
 }
 
 // Sides are what A and B are called.
-func (c change) Sides() [2]string { return sides(c.Judged) }
-
-func sides(j kpi.Judged) [2]string {
+func (c change) Sides() [2]string {
 	switch {
-	case j.Change.Experiment == "":
+	case c.Change.Experiment == "":
 		return [2]string{"Before", "After"}
-	case len(j.Change.Branches) >= 2:
-		return [2]string{j.Change.Branches[0], j.Change.Branches[1]}
+	case len(c.Change.Branches) >= 2:
+		return [2]string{c.Change.Branches[0], c.Change.Branches[1]}
 	}
 	return [2]string{"Without it", "With it"}
 }
@@ -149,7 +141,7 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 		Link: field("link"), Moves: field("moves"), Added: true}
 	if text := field("at"); text != "" {
 		var ok bool
-		if c.At, ok = kpi.ParseMoment(text, b.Answers.Definitions().Zone); !ok {
+		if c.At, ok = kpi.ParseMoment(text, b.Source.Definitions().Zone); !ok {
 			return b.problem(w, r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
 		}
 	}

@@ -1,18 +1,17 @@
 package board
 
 import (
-	"cmp"
 	"net/http"
 
 	"brine/kpi"
 )
 
 // funnel is how people went through a flow.
-type funnel struct{ kpi.Funnel }
+type funnel struct{ *kpi.Funnel }
 
 func askFunnel(b *Board, r *http.Request, q question) (answer, error) {
 	if q.Flow == "" {
-		return funnel{kpi.Funnel{Span: kpi.Span{From: q.From, To: q.To}, Steps: []kpi.FunnelStep{}}}, nil
+		return funnel{&kpi.Funnel{Span: kpi.Span{From: q.From, To: q.To}, Steps: []kpi.FunnelStep{}}}, nil
 	}
 	f, err := b.Answers.Funnel(r.Context(), q.View)
 	return funnel{f}, err
@@ -67,6 +66,3 @@ func (f funnel) Leaving() (steps []kpi.FunnelStep) {
 	}
 	return steps
 }
-
-// EventText is what an event is called on a page.
-func (f funnel) EventText(e kpi.EventFigure) string { return cmp.Or(e.Event, "nothing more") }

@@ -25,7 +25,7 @@ type Refused struct {
 
 // arrivals are whether interactions arrive as they use to.
 type arrivals struct {
-	kpi.Arrivals
+	*kpi.Arrivals
 	Doors Doors
 	now   time.Time
 	zone  *time.Location

@@ -7,7 +7,7 @@ import (
 )
 
 // overview is each KPI now, against the period before.
-type overview struct{ kpi.Overview }
+type overview struct{ *kpi.Overview }
 
 func askOverview(b *Board, r *http.Request, q question) (answer, error) {
 	o, err := b.Answers.Overview(r.Context(), q.View)

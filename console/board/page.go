@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,7 +48,7 @@ const plotStyle = "jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
 
 var functions = template.FuncMap{
 	"value": valueText, "difference": differenceText, "interval": intervalText, "day": dayText, "span": spanText, "count": countText,
-	"when": whenText, "sides": sides, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
+	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
 	"mark":      verdictMark, "measure": measure,
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
@@ -104,17 +105,17 @@ type view struct {
 }
 
 func (b *Board) frame(r *http.Request, p gate.Person, title string) frame {
-	return frame{Title: title, Person: p, Token: b.Gate.FormToken(p), Nav: nav(p, r.URL.Path, ""), Zone: b.Answers.Definitions().Zone, May: p.Has(access.Analyst)}
+	return frame{Title: title, Person: p, Token: b.Gate.FormToken(p), Nav: nav(p, r.URL.Path, url.Values{}), Zone: b.Source.Definitions().Zone, May: p.Has(access.Analyst)}
 }
 
 // page is the frame of a topic that was answered.
 func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answer) frame {
 	f := b.frame(r, p, t.title)
-	d := b.Answers.Definitions()
+	d := b.Source.Definitions()
 	f.View = &view{Q: q, Path: r.URL.Path, Filters: filters(d), Defs: d, params: t.params,
 		api: strings.Replace(t.api, "{name}", url.PathEscape(r.PathValue("name")), 1)}
 	f.View.Presets = f.View.presets()
-	f.Nav = nav(p, r.URL.Path, "?"+q.values(nil).Encode())
+	f.Nav = nav(p, r.URL.Path, q.values(nil))
 	f.Answer = a
 	return f
 }
@@ -125,7 +126,7 @@ func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	q := question{zone: b.Answers.Definitions().Zone}
+	q := question{zone: b.Source.Definitions().Zone}
 	if err := b.lastDays(&q, kpi.Date(b.now().In(q.zone).Format(time.DateOnly))); err != nil {
 		return err
 	}
@@ -151,13 +152,18 @@ func (b *Board) send(w http.ResponseWriter, status int, name string, f frame) er
 }
 
 // nav are the pages that somebody may see, for the same view.
-func nav(p gate.Person, here, query string) (links []link) {
-	if p.Has(access.Viewer) {
-		for _, to := range []link{{"Overview", "/", false}, {"Flow", "/flow", false}, {"Segments", "/segments", false}, {"Changes", "/changes", false}, {"Health", "/health", false}} {
-			to.Here = to.Href == here || to.Href != "/" && strings.HasPrefix(here, to.Href+"/")
-			to.Href += query
-			links = append(links, to)
+func nav(p gate.Person, here string, of url.Values) (links []link) {
+	for _, to := range []link{{"Overview", "/", false}, {"Flow", "/flow", false}, {"Segments", "/segments", false}, {"Changes", "/changes", false}, {"Health", "/health", false}} {
+		if !p.Has(access.Viewer) {
+			break
 		}
+		values := maps.Clone(of)
+		if to.Href == "/segments" && !p.Has(access.Analyst) {
+			values.Del("only") // of one segment at a time
+		}
+		to.Here = to.Href == here || to.Href != "/" && strings.HasPrefix(here, to.Href+"/")
+		to.Href += "?" + values.Encode()
+		links = append(links, link{to.Text, strings.TrimSuffix(to.Href, "?"), to.Here})
 	}
 	if p.Has(access.Privacy) {
 		links = append(links, link{"Privacy", "/privacy-board", here == "/privacy-board"})

@@ -10,10 +10,10 @@ import (
 )
 
 // segments are the KPIs by the values of a segment.
-type segments struct{ kpi.Segments }
+type segments struct{ *kpi.Segments }
 
 func askSegments(b *Board, r *http.Request, q question) (answer, error) {
-	empty := kpi.Segments{Span: kpi.Span{From: q.From, To: q.To}, KPIs: []kpi.KPIInfo{}, Values: []kpi.SegmentValue{}}
+	empty := &kpi.Segments{Span: kpi.Span{From: q.From, To: q.To}, KPIs: []kpi.KPIInfo{}, Values: []kpi.SegmentValue{}}
 	if q.By == "" || q.KPI == "" {
 		return segments{empty}, nil
 	}

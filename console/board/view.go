@@ -34,7 +34,7 @@ func (b *Board) question(r *http.Request, p gate.Person, more []string) (q quest
 	if err != nil {
 		return q, err
 	}
-	d := b.Answers.Definitions()
+	d := b.Source.Definitions()
 	q = question{last: values.Get("last"), sort: values.Get("sort"), zone: d.Zone}
 	q.Cell = int64(access.CellOf(p.Roles, b.MinCell))
 	if err := b.readDays(&q, values); err != nil {
@@ -43,14 +43,19 @@ func (b *Board) question(r *http.Request, p gate.Person, more []string) (q quest
 	if q.Only, err = parseOnly(d, values.Get("only")); err != nil {
 		return q, err
 	}
-	if q.Flow, err = oneOf(values, "flow", flowNames(d)); err != nil {
-		return q, err
+	for _, named := range []struct {
+		key   string
+		to    *string
+		names []string
+	}{{"flow", &q.Flow, flowNames(d)}, {"by", &q.By, segmentNames(d)}, {"kpi", &q.KPI, kpiNames(d)}} {
+		if !slices.Contains(more, named.key) {
+			continue
+		}
+		if *named.to, err = oneOf(values, named.key, named.names); err != nil {
+			return q, err
+		}
 	}
-	if q.By, err = oneOf(values, "by", segmentNames(d)); err != nil {
-		return q, err
-	}
-	q.KPI, err = oneOf(values, "kpi", kpiNames(d))
-	return q, err
+	return q, nil
 }
 
 // readDays reads which days are asked for: from and to, or the last so many whole days.
@@ -93,7 +98,7 @@ func (b *Board) lastDays(q *question, today kpi.Date) error {
 		}
 	}
 	q.To = today
-	if begin, _ := b.Answers.Span(); begin >= today {
+	if begin, _ := b.Source.Span(); begin >= today {
 		q.To = addDays(today, 1)
 	}
 	q.From = addDays(q.To, -n)

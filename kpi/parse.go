@@ -226,8 +226,20 @@ func (p *definer) references() {
 			p.flowOf(k)
 		}
 	}
+	for _, k := range p.d.KPIs {
+		p.apart(k)
+	}
 	for _, c := range p.d.Changes {
 		p.known(join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
+	}
+}
+
+// apart tells of a segment whose cells a KPI's numbers could be subtracted from; see withhold.go.
+func (p *definer) apart(k KPI) {
+	for _, s := range p.d.Segments {
+		if k.Field != "" && k.Field == s.Field || k.Dialog != "" && s.Field == "dialog" {
+			p.mistake(join("kpis", k.Name), "take one of the two off", "segment %s goes by %s, too: their numbers could be subtracted from each other", s.Name, s.Field)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func (c change) table() table {
 		row(c.KPI, "adjusted_by_"+c.AdjustBy, "", *c.Adjusted)
 	}
 	for _, n := range c.History {
-		t.add(kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High}, c.Change.Name, c.KPI.Name, c.KPI.Unit, "difference_by", string(c.After.From), string(addDays(n.Date, 1)), "")
+		t.add(kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High}, c.Change.Name, c.KPI.Name, c.KPI.Unit, "difference_by", string(c.After.From), string(n.Date.Plus(1)), "")
 	}
 	for _, o := range c.Others {
 		row(o.KPI, "exploratory_difference", o.Verdict, o.Diff)

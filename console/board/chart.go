@@ -32,6 +32,7 @@ type chartBar struct {
 	Label string   `json:"label"`
 	Value *float64 `json:"value"`
 	Text  string   `json:"text"`
+	Left  string   `json:"left,omitempty"`
 }
 
 type chartMark struct {

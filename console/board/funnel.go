@@ -47,12 +47,16 @@ func (f funnel) Empty() bool { return len(f.Steps) == 0 || f.Steps[0].Reached.Wh
 // Chart is how many reached each step.
 func (f funnel) Chart() chart {
 	c := chart{Kind: "funnel", Name: "flow-" + f.Flow, Title: f.Title + ": how many reached each step", Unit: count}
-	for _, s := range f.Steps {
+	for i, s := range f.Steps {
 		text := valueText(s.Reached, count)
 		if s.OfFirst.Value != nil {
 			text += " · " + valueText(s.OfFirst, share)
 		}
-		c.Bars = append(c.Bars, chartBar{s.Title, s.Reached.Value, text})
+		bar := chartBar{Label: s.Title, Value: s.Reached.Value, Text: text}
+		if i > 0 && s.OfBefore.Value != nil {
+			bar.Left = "−" + measure(1-*s.OfBefore.Value, share)
+		}
+		c.Bars = append(c.Bars, bar)
 	}
 	return c
 }

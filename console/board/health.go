@@ -54,7 +54,7 @@ func told(all []Refused, cell int64) []Refused {
 
 func (a arrivals) body() any {
 	return struct {
-		kpi.Arrivals
+		*kpi.Arrivals
 		Doors Doors `json:"doors"`
 	}{a.Arrivals, a.Doors}
 }
@@ -67,11 +67,12 @@ func (a arrivals) table() table {
 	return t
 }
 
-// Chart is what arrived, against the usual.
+// Chart is what arrived, against the usual. Its times are those of the definitions' zone, told as if they were UTC, which is what
+// the axis is of.
 func (a arrivals) Chart() chart {
 	c := chart{Kind: "arrivals", Name: "arrivals", Title: "Interactions in each 10 minutes, and as usual at this hour of the week (dashed)", Unit: count}
 	for _, s := range a.Slots {
-		at, why := s.Time.UTC().Format(time.RFC3339), ""
+		at, why := s.Time.In(a.zone).Format("2006-01-02T15:04:05Z"), ""
 		if s.Count == nil {
 			why = kpi.TooFew
 		}

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"math"
 	"net/http"
 
 	"brine/kpi"
@@ -22,7 +23,7 @@ func (o overview) table() table {
 		t.add(k.Now, k.KPI.Name, k.KPI.Unit, "now", string(o.Span.From), string(o.Span.To))
 		t.add(k.Before, k.KPI.Name, k.KPI.Unit, "before", string(o.Previous.From), string(o.Previous.To))
 		for _, d := range k.Days {
-			t.add(d.Figure, k.KPI.Name, k.KPI.Unit, "day", string(d.Date), string(addDays(d.Date, 1)))
+			t.add(d.Figure, k.KPI.Name, k.KPI.Unit, "day", string(d.Date), string(d.Date.Plus(1)))
 		}
 	}
 	return t
@@ -57,7 +58,7 @@ func (o overview) Shown() (marks []kpi.Mark) {
 // turn is how a KPI moved between two periods: not a verdict, which takes more than two numbers.
 type turn struct {
 	Sign, Text string // up or down; what it is
-	Good       string // the better or the worse way, "" where neither
+	Good       string // better or worse, where it is a difference that matters; else ""
 }
 
 // Turn is the difference between now and before; nil where one of them is missing.
@@ -76,7 +77,7 @@ func (o overview) Turn(k kpi.OverviewKPI) *turn {
 	case d < 0:
 		t.Sign = "▼"
 	}
-	if d != 0 {
+	if math.Abs(d) >= k.KPI.Smallest {
 		t.Good = map[bool]string{true: "better", false: "worse"}[(d > 0) == k.KPI.MoreBetter]
 	}
 	return t

@@ -74,7 +74,7 @@ func (b *Board) readDays(q *question, values url.Values) (err error) {
 	if q.To, err = parseDate("to", to); err != nil {
 		return err
 	}
-	switch tomorrow := addDays(today, 1); {
+	switch tomorrow := today.Plus(1); {
 	case q.From >= q.To:
 		return badRequest("from is not before to: to is the day after the last one that is shown")
 	case q.From >= tomorrow:
@@ -99,9 +99,9 @@ func (b *Board) lastDays(q *question, today kpi.Date) error {
 	}
 	q.To = today
 	if begin, _ := b.Source.Span(); begin >= today {
-		q.To = addDays(today, 1)
+		q.To = today.Plus(1)
 	}
-	q.From = addDays(q.To, -n)
+	q.From = q.To.Plus(-n)
 	return nil
 }
 
@@ -114,10 +114,6 @@ func parseDate(name, text string) (kpi.Date, error) {
 		return "", badRequest(name + " is no day of these times")
 	}
 	return kpi.Date(text), nil
-}
-
-func addDays(d kpi.Date, n int) kpi.Date {
-	return kpi.Date(d.Start(time.UTC).AddDate(0, 0, n).Format(time.DateOnly))
 }
 
 func days(from, to kpi.Date) int {

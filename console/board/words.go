@@ -95,10 +95,21 @@ func difference(v float64, unit string) string {
 }
 
 func signed(text string, v float64) string {
-	if v > 0 {
+	switch {
+	case strings.Trim(text, "−-0.% msinh") == "":
+		return "±" + strings.TrimLeft(text, "−-")
+	case v > 0:
 		return "+" + text
 	}
 	return minus(text)
+}
+
+// sentence begins with a capital letter.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // intervalText is from where to where a difference may lie.
@@ -122,7 +133,7 @@ func dayText(d kpi.Date) string {
 
 // spanText is days as people read them, the last one included.
 func spanText(s kpi.Span) string {
-	last := addDays(s.To, -1)
+	last := s.To.Plus(-1)
 	if s.From >= last {
 		return dayText(s.From)
 	}

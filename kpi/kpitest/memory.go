@@ -24,17 +24,20 @@ type Memory struct {
 	Now   func() time.Time // days from its own on are open
 }
 
-// Simulated is a memory of so many interactions on each day before an end, but on those that are left out.
+// Simulated is a memory of so many interactions a day, of the day of an end up to it and of those before, but for days that are left out.
 func Simulated(defs *kpi.Definitions, end time.Time, days, perDay int, without ...kpi.Date) (*Memory, error) {
 	m := &Memory{Defs: defs, Now: func() time.Time { return end }}
 	users := simulate.NewSource(1)
 	stream := event.InteractionStream()
-	for day := end.AddDate(0, 0, -days); day.Before(end); day = day.AddDate(0, 0, 1) {
-		if slices.Contains(without, kpi.Date(day.In(defs.Zone).Format(time.DateOnly))) {
+	for date := m.date(end.AddDate(0, 0, -days).UnixMilli()); date <= m.date(end.UnixMilli()); date = date.Plus(1) {
+		if slices.Contains(without, date) {
 			continue
 		}
 		for i := range perDay {
-			at := day.Add(time.Duration(i) * 24 * time.Hour / time.Duration(perDay)).Truncate(10 * time.Minute)
+			at := date.Start(defs.Zone).Add(time.Duration(i) * 24 * time.Hour / time.Duration(perDay)).Truncate(10 * time.Minute)
+			if !at.Before(end) {
+				break
+			}
 			row, _, _, problem := stream.Append(nil, users.AppendInteraction(nil, at), &event.Arrival{Now: at, NewID: event.NewID, AnyAge: true})
 			if problem != nil {
 				return nil, fmt.Errorf("a simulated interaction is refused: %v", problem)
@@ -102,7 +105,7 @@ func (m *Memory) Definitions() *kpi.Definitions { return m.Defs }
 func (m *Memory) Days(_ context.Context, s kpi.Slice) (days []kpi.Day, err error) {
 	today := m.date(m.Now().UnixMilli())
 	at := map[kpi.Date]int{}
-	for d := s.From; d < s.To; d = next(d) {
+	for d := s.From; d < s.To; d = d.Plus(1) {
 		at[d] = len(days)
 		days = append(days, kpi.Day{Date: d, Open: d >= today, Cells: map[string]*kpi.Cell{}})
 	}
@@ -123,10 +126,6 @@ func (m *Memory) Days(_ context.Context, s kpi.Slice) (days []kpi.Day, err error
 		add.Add(c)
 	}
 	return days, nil
-}
-
-func next(d kpi.Date) kpi.Date {
-	return kpi.Date(d.Start(time.UTC).AddDate(0, 0, 1).Format(time.DateOnly))
 }
 
 func (m *Memory) date(ms int64) kpi.Date {
@@ -170,7 +169,7 @@ func (m *Memory) Span() (from, to kpi.Date) {
 		if from == "" || d < from {
 			from = d
 		}
-		if n := next(d); n > to {
+		if n := d.Plus(1); n > to {
 			to = n
 		}
 	}

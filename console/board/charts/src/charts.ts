@@ -18,6 +18,7 @@ function show(figure: HTMLElement): void {
     width = place.clientWidth;
     const drawing = draw(spec, width);
     drawing.setAttribute("role", "img");
+    for (const mark of drawing.querySelectorAll("g[aria-label]")) mark.removeAttribute("aria-label"); // an image has one name
     place.replaceChildren(drawing);
     figure.dataset.drawn = "";
   }).observe(place);

@@ -109,8 +109,6 @@ const daily = (width: number): Plot.ScaleOptions => ({ type: "utc", label: null,
 function line(spec: Spec, width: number): Element {
   const scale = scaleOf(spec.unit, spec.domain?.[1] ?? largest(spec));
   const points = place(spec.points ?? [], scale);
-  const domain = spec.domain?.map((v) => v * scale.factor);
-  const zero = spec.unit === "count" && !domain;
   return Plot.plot({
     ...common(spec, width),
     height: spec.small ? 120 : 260,
@@ -119,21 +117,31 @@ function line(spec: Spec, width: number): Element {
     marginRight: 10,
     marginBottom: 24,
     x: daily(width),
-    y: { label: null, grid: true, ticks: spec.small ? 3 : 5, tickFormat: scale.text, nice: true, zero, ...(domain ? { domain } : {}) },
+    y: { label: null, grid: true, ticks: spec.small ? 3 : 5, tickFormat: scale.text, domain: fit(spec, points, scale) },
     marks: [
       ...gapMarks(points, day, width - 54),
-      Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: accent, fillOpacity: 0.14 }),
+      Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: accent, fillOpacity: 0.14, clip: true }),
       Plot.lineY(points.filter((p) => !p.open), { x: "at", y: "value", stroke: accent, strokeWidth: 1.8 }),
       Plot.dot(alone(points), { x: "at", y: "value", r: 2, fill: accent }),
       Plot.dot(points.filter((p) => p.open), { x: "at", y: "value", r: 3, stroke: accent, strokeWidth: 1.5, fill: "var(--paper)" }),
       ...changeMarks(spec.marks, spec.small ?? false),
-      ...pointer(points, scale, "at"),
+      ...pointer(points, scale),
     ],
   });
 }
 
+// fit is from where to where an axis goes: around the values, not around their intervals, which may be as wide as all that can be.
+function fit(spec: Spec, points: Placed[], scale: Scale): [number, number] {
+  const values = spec.domain?.map((v) => v * scale.factor) ?? points.map((p) => p.value).filter((v) => !Number.isNaN(v));
+  if (values.length === 0) return [0, 1];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (spec.unit === "count") return [0, high * 1.1 || 1];
+  const beside = Math.max((high - low) * 0.5, high * 0.05, 1e-9);
+  return [Math.max(0, low - beside), spec.unit === "share" ? Math.min(100, high + beside) : high + beside];
+}
+
 // pointer tells the value under the mouse.
-function pointer(points: Placed[], scale: Scale, _x: "at"): Plot.Markish[] {
+function pointer(points: Placed[], scale: Scale): Plot.Markish[] {
   const known = points.filter((p) => !Number.isNaN(p.value));
   return [
     Plot.ruleX(known, Plot.pointerX({ x: "at", stroke: soft, strokeWidth: 0.5 })),
@@ -150,6 +158,7 @@ const round = (n: number) => Number(n.toPrecision(4));
 function funnel(spec: Spec, width: number): Element {
   const bars = (spec.bars ?? []).map((b, i) => ({ ...b, key: String(i), width: b.value ?? 0 }));
   const most = Math.max(...bars.map((b) => b.width), 1e-9);
+  const left = bars.filter((b) => b.left && (1 - b.width / most) * width > 120);
   const narrow = width < 560;
   return Plot.plot({
     ...common(spec, width),
@@ -169,6 +178,7 @@ function funnel(spec: Spec, width: number): Element {
             Plot.text(bars, { x: 0, y: "key", text: "label", textAnchor: "end", dx: -10, fill: ink, fontSize: 13 }),
             Plot.text(bars.filter((b) => b.width >= most * 0.45), { x: "width", y: "key", text: "text", textAnchor: "end", dx: -8, fill: "var(--on-accent)", fontSize: 12, fontWeight: 600 }),
             Plot.text(bars.filter((b) => b.width < most * 0.45), { x: "width", y: "key", text: "text", textAnchor: "start", dx: 8, fill: ink, fontSize: 12, fontWeight: 600 }),
+            Plot.text(left, { x: () => most, y: "key", text: "left", textAnchor: "end", dx: -8, fill: soft, fontSize: 12 }),
           ],
     ],
   });
@@ -199,7 +209,7 @@ function narrowing(spec: Spec, width: number): Element {
       Plot.lineY(points, { x: "at", y: "high", stroke: accent, strokeDasharray: "3,3" }),
       Plot.lineY(points, { x: "at", y: "value", stroke: accent, strokeWidth: 2 }),
       Plot.dot(points.slice(-1), { x: "at", y: "value", r: 3.5, fill: accent }),
-      ...pointer(points, scale, "at"),
+      ...pointer(points, scale),
     ],
   });
 }
@@ -210,11 +220,11 @@ function forest(spec: Spec, width: number): Element {
   const smallest = (spec.smallest ?? 0) * scale.factor;
   return Plot.plot({
     ...common(spec, width),
-    height: rows.length * 24 + 46,
+    height: rows.length * 24 + 58,
     marginLeft: Math.min(200, width * 0.38),
     marginRight: 14,
-    marginTop: 30,
-    x: { axis: "top", grid: true, label: "difference" + (scale.sign && `, ${scale.sign}`), labelArrow: "none", tickFormat: scale.text, ticks: Math.max(3, Math.floor(width / 130)) },
+    marginTop: 42,
+    x: { axis: "top", inset: 8, grid: true, label: "difference" + (scale.sign && `, ${scale.sign}`), labelAnchor: "left", labelOffset: 36, labelArrow: "none", tickFormat: scale.text, ticks: Math.max(3, Math.floor(width / 130)) },
     y: { type: "point", axis: null, domain: rows.map((r) => r.key), padding: 0.7 },
     marks: [
       Plot.ruleX([0], { stroke: ink }),
@@ -237,7 +247,7 @@ function arrivals(spec: Spec, width: number): Element {
     marginTop: 20,
     marginLeft: 44,
     marginRight: 10,
-    x: { type: "utc", label: null, ticks: Math.max(2, Math.floor(width / 90)) },
+    x: { type: "utc", label: null, ticks: Math.max(2, Math.floor(width / 90)), tickFormat: (at: Date) => at.toISOString().slice(11, 16) },
     y: { label: null, grid: true, zero: true, nice: true, tickFormat: scale.text },
     marks: [
       ...gapMarks(points, 600_000, width - 54),

@@ -30,7 +30,7 @@ export interface Bar {
   label: string;
   value: number | null;
   text: string;
-  why?: string;
+  left?: string; // who went no further than the step before
 }
 
 export interface Mark {

@@ -11,6 +11,7 @@ import (
 
 // Funnel answers how people went through the view's flow, or the first one.
 func (b *Board) Funnel(ctx context.Context, v View) (*Funnel, error) {
+	v.By = ""
 	d, v, err := b.view(v)
 	if err != nil {
 		return nil, err
@@ -18,7 +19,6 @@ func (b *Board) Funnel(ctx context.Context, v View) (*Funnel, error) {
 	if len(d.Flows) == 0 {
 		return nil, BadQuestion{"flow", "no flow is defined", "kpi.yaml has them under flows"}
 	}
-	v.By = ""
 	days, err := b.see(ctx, d, v, true)
 	if err != nil {
 		return nil, err

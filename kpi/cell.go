@@ -1,6 +1,10 @@
 package kpi
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"brine/kpi/stat"
@@ -119,7 +123,7 @@ func mergeEvents(events *map[string]stat.Moments, o map[string]stat.Moments) {
 		*events = make(map[string]stat.Moments, len(o))
 	}
 	for event, m := range o {
-		(*events)[event] = (*events)[event].Plus(m)
+		addEvent(*events, event, m)
 	}
 }
 
@@ -209,9 +213,48 @@ func (a *Adder) addLeft(c *Cell) {
 		if left.Next == nil {
 			left.Next, left.Last = map[string]stat.Moments{}, map[string]stat.Moments{}
 		}
-		left.Next[w.Next] = left.Next[w.Next].Plus(a.count)
-		left.Last[w.Last] = left.Last[w.Last].Plus(a.count)
+		addEvent(left.Next, w.Next, a.count)
+		addEvent(left.Last, w.Last, a.count)
 	}
+}
+
+// mostEvents is how many events are told apart while facts are added up, before the rarest are known; see [Cell.CutLeft].
+const mostEvents = 2000
+
+func addEvent(events map[string]stat.Moments, event string, count stat.Moments) {
+	before, met := events[event]
+	if !met && len(events) >= mostEvents {
+		event = Other
+		before = events[Other]
+	}
+	events[event] = before.Plus(count)
+}
+
+// CutLeft makes the rarest events of each of [Cell.Left] [Other] where there are more than [MostValues].
+func (c *Cell) CutLeft() {
+	for _, steps := range c.Left {
+		for s := range steps {
+			steps[s].Next, steps[s].Last = cutEvents(steps[s].Next), cutEvents(steps[s].Last)
+		}
+	}
+}
+
+func cutEvents(events map[string]stat.Moments) map[string]stat.Moments {
+	if len(events) <= MostValues {
+		return events
+	}
+	names := slices.SortedFunc(maps.Keys(events), func(a, b string) int {
+		return cmp.Or(cmp.Compare(events[b].N, events[a].N), strings.Compare(a, b))
+	})
+	kept := make(map[string]stat.Moments, MostValues)
+	for _, name := range names {
+		if name == Other || len(kept) >= MostValues-1 {
+			kept[Other] = kept[Other].Plus(events[name])
+			continue
+		}
+		kept[name] = events[name]
+	}
+	return kept
 }
 
 // Date is a day in the definitions' time zone, as 2026-11-28.

@@ -1,7 +1,9 @@
 package kpi
 
+import "math"
+
 // Fact is what questions need of one interaction. Its slices are as long as what they stand for in the
-// definitions.
+// definitions. [Walker] makes it.
 type Fact struct {
 	Time     int64     // ms since the epoch, a multiple of 10 minutes
 	Weight   float64   // 1/sample_rate
@@ -17,6 +19,21 @@ type Walk struct {
 	Reached int     // steps reached, counted from the first without a gap; 0: not in the flow
 	Next    string  // of who did not finish: the event after the last step reached; "" where none came
 	Last    string  // of who did not finish: the last event of all
+}
+
+// StepTime is how long it took from the step before, or the opening, to a step that was reached, in ms. It is 0 where
+// a flow of any order had the step before later.
+func (w *Walk) StepTime(step int) float64 { return w.between(step-1, step) }
+
+// between is the time between two steps, in ms; from -1 is the opening. NaN where to was not reached.
+func (w *Walk) between(from, to int) float64 {
+	switch {
+	case w.Reached <= to:
+		return math.NaN()
+	case from < 0:
+		return float64(w.Offsets[to])
+	}
+	return max(0, float64(w.Offsets[to]-w.Offsets[from]))
 }
 
 // Fields are those of an interaction of which the health page tells how often they are absent.

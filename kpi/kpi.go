@@ -23,6 +23,9 @@ type Definitions struct {
 
 	// Digest is the SHA-256 (hex) of all that facts and cells hang on: not of titles, directions or changes.
 	Digest string
+
+	file  string         // that they were read from
+	lines map[string]int // of it, by path
 }
 
 // Segment is a way to tell interactions apart: each has one value of it.

@@ -161,12 +161,10 @@ func (a *Adder) Set(f *Fact) {
 		}
 		a.kpis = append(a.kpis, v)
 	}
-	for i, w := range f.Flows {
-		before := int32(0)
-		for s := range w.Reached {
-			// Where steps may come in any order, one may come before the step that stands before it.
-			a.steps = append(a.steps, addedStep{i, s, binOf(float64(max(0, w.Offsets[s]-before)))})
-			before = w.Offsets[s]
+	for i := range f.Flows {
+		w := &f.Flows[i]
+		for step := range w.Reached {
+			a.steps = append(a.steps, addedStep{i, step, binOf(w.StepTime(step))})
 		}
 	}
 }
@@ -269,7 +267,7 @@ func (d Date) Start(zone *time.Location) time.Time {
 // Day is one day's interactions, told apart by the values of one segment.
 type Day struct {
 	Date  Date
-	Open  bool             // interactions of it may still come
+	Open  bool             // it is not over, or its last hours are not closed; what comes up to 7 days late is added to days that are over, too
 	Cells map[string]*Cell // by value; "" where they are not told apart. Empty: a day without data
 }
 
@@ -278,4 +276,24 @@ type Slot struct {
 	Time   int64 // ms since the epoch
 	N      int64
 	Weight float64
+}
+
+// Bytes is about how much memory the cell takes.
+func (c *Cell) Bytes() (n int64) {
+	const moments, event = 40, 100
+	n = moments + int64(len(c.Missing))*8
+	for _, m := range c.KPIs {
+		n += moments + m.Sketch.size()
+	}
+	for _, steps := range c.Flows {
+		for _, s := range steps {
+			n += moments + s.Times.size()
+		}
+	}
+	for _, steps := range c.Left {
+		for _, left := range steps {
+			n += int64(len(left.Next)+len(left.Last)) * event
+		}
+	}
+	return n
 }

@@ -204,6 +204,9 @@ func (l *Lake) Reading(ctx context.Context, work func(context.Context, *duck.Con
 // From is the SQL of files' rows: a table function.
 func (l *Lake) From(files []File) string { return l.readParquet(pointersTo(files)...) }
 
+// Paths are where files lie, as SQL reads them.
+func (l *Lake) Paths(files []File) []string { return l.paths(pointersTo(files)) }
+
 // Count is how many rows a query has.
 func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
 	conn, done, err := l.readConn()

@@ -31,8 +31,10 @@ const (
 	selectFields
 )
 
-// newInteractions reads rows of these columns: those of a sanitized file, or of a plan.
-func newInteractions(defs *kpi.Definitions, columns []event.Column) *interactions {
+// newInteractions reads rows of these columns: those of a sanitized file, or of a plan. What is hashed, by its path, is
+// looked at in neither.
+func newInteractions(defs *kpi.Definitions, columns []event.Column, hashed []string) *interactions {
+	columns = slices.DeleteFunc(slices.Clone(columns), func(c event.Column) bool { return slices.Contains(hashed, c.Name) })
 	in := &interactions{walker: defs.Walker(), name: -1, offset: -1}
 	rate, events := "1::DOUBLE", "NULL::INTEGER[]"
 	if c := find(columns, "sample_rate"); c != nil {
@@ -46,7 +48,11 @@ func newInteractions(defs *kpi.Definitions, columns []event.Column) *interaction
 	}
 	in.sql = []string{duck.Ident(duck.KeyColumns[0].Name), rate, missing(columns), events}
 	for _, path := range in.walker.Fields() {
-		in.fields = append(in.fields, text(columns, strings.Split(path, ".")))
+		sql := ""
+		if !slices.Contains(hashed, path) {
+			sql = text(columns, strings.Split(path, "."))
+		}
+		in.fields = append(in.fields, sql)
 	}
 	return in
 }

@@ -176,8 +176,8 @@ type maker struct {
 	r    *lake.Rewriter
 	conn *duck.Conn // that reads, while the rewriter's writes
 
-	made    string // [sanitize.Meta.Made] of the file before, most are alike
-	columns []event.Column
+	made string // [sanitize.Meta.Made] of the file before: most are alike
+	in   *interactions
 }
 
 // hour looks again, now that nobody else has the hour: a run beside this one may have done it, or what it is made of may be gone.
@@ -226,14 +226,13 @@ func (m *maker) drop(h *lake.Hour, s *source) error {
 // make writes the facts of a sanitized file, and then the roll-up: by it they count.
 func (m *maker) make(ctx context.Context, h *lake.Hour, f lake.File) error {
 	files := []lake.File{f}
-	from := h.From(files)
-	columns, err := m.columnsOf(ctx, f, from)
+	in, err := m.interactions(ctx, f, h.From(files))
 	if err != nil {
 		return err
 	}
 	sum := newTally(m.defs)
 	made := meta{digest: m.defs.Digest, input: inputOf(f)}
-	facts, err := m.facts(ctx, h, files, newInteractions(m.defs, columns), sum, made)
+	facts, err := m.facts(ctx, h, files, in, sum, made)
 	if err != nil {
 		return err
 	}
@@ -248,19 +247,22 @@ func (m *maker) make(ctx context.Context, h *lake.Hour, f lake.File) error {
 	return nil
 }
 
-// columnsOf are the columns of a sanitized file. Files that the same rules made are alike.
-func (m *maker) columnsOf(ctx context.Context, f lake.File, from string) ([]event.Column, error) {
+// interactions reads a sanitized file. Files that the same rules made are alike.
+func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*interactions, error) {
 	metas, err := m.r.Meta(ctx, []lake.File{f})
 	if err != nil {
 		return nil, err
 	}
-	made := sanitize.ReadMeta(metas[f.Name]).Made
-	if m.columns != nil && made == m.made && made != "" {
-		return m.columns, nil
+	meta := sanitize.ReadMeta(metas[f.Name])
+	if m.in != nil && meta.Made == m.made && meta.Made != "" {
+		return m.in, nil
 	}
-	m.columns, err = m.conn.Columns(ctx, from)
-	m.made = made
-	return m.columns, err
+	columns, err := m.conn.Columns(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	m.in, m.made = newInteractions(m.defs, columns, meta.Hashed()), meta.Made
+	return m.in, nil
 }
 
 // facts writes the file of facts while the sanitized rows are read, and adds them up.

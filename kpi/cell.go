@@ -23,6 +23,7 @@ type Cell struct {
 // Measure is the values of one KPI.
 type Measure struct {
 	stat.Moments
+	Ones   int     // how many values are above 0: of a share, the interactions that have it
 	Sketch *Sketch // nil where the KPI is no percentile, or nothing was counted
 }
 
@@ -86,6 +87,7 @@ func (c *Cell) Merge(o *Cell) {
 	c.Count = c.Count.Plus(o.Count)
 	for i := range o.KPIs {
 		c.KPIs[i].Moments = c.KPIs[i].Plus(o.KPIs[i].Moments)
+		c.KPIs[i].Ones += o.KPIs[i].Ones
 		mergeInto(&c.KPIs[i].Sketch, o.KPIs[i].Sketch)
 	}
 	for f := range o.Flows {
@@ -138,6 +140,7 @@ type Adder struct {
 
 type addedValue struct {
 	kpi, bin int // bin is noBin where the KPI is no percentile
+	ones     int // 1 where the value is above 0
 	stat.Moments
 }
 
@@ -156,6 +159,9 @@ func (a *Adder) Set(f *Fact) {
 		}
 		v := addedValue{kpi: i, bin: noBin}
 		v.Add(value, f.Weight)
+		if value > 0 {
+			v.ones = v.N
+		}
 		if a.defs.KPIs[i].Percentiles() {
 			v.bin = binOf(value)
 		}
@@ -176,6 +182,7 @@ func (a *Adder) Add(c *Cell) {
 		v := &a.kpis[i]
 		m := &c.KPIs[v.kpi]
 		m.Moments = m.Plus(v.Moments)
+		m.Ones += v.ones
 		if v.bin != noBin {
 			addTo(&m.Sketch, v.bin, a.fact.Weight)
 		}

@@ -13,6 +13,7 @@ func (c *Cell) Append(dst []byte) []byte {
 	dst = appendOnes(dst, c.Count)
 	for _, m := range c.KPIs {
 		dst = appendMoments(dst, m.Moments)
+		encoding.EncodeUvarint64(&dst, uint64(m.Ones))
 		dst = appendSketch(dst, m.Sketch)
 	}
 	for _, steps := range c.Flows {
@@ -140,6 +141,7 @@ func (d *Decoder) MergeCell(c *Cell) {
 	c.Count = c.Count.Plus(d.ones())
 	for i := range c.KPIs {
 		c.KPIs[i].Moments = c.KPIs[i].Plus(d.moments())
+		c.KPIs[i].Ones += int(d.Uint())
 		d.sketch(&c.KPIs[i].Sketch)
 	}
 	for _, steps := range c.Flows {

@@ -26,7 +26,7 @@ const (
 // Arrivals answers whether interactions arrive as they use to, over the last two days.
 func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	v.By, v.From, v.To = "", "", ""
-	d, v, err := b.view(v)
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}

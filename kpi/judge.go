@@ -12,7 +12,7 @@ import (
 // days is not asked for: each change has its own.
 func (b *Board) Changes(ctx context.Context, v View) ([]Judged, error) {
 	v.By = ""
-	d, v, err := b.view(v)
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (b *Board) Changes(ctx context.Context, v View) ([]Judged, error) {
 // Change judges one change.
 func (b *Board) Change(ctx context.Context, name string, v View) (*Judged, error) {
 	v.By = ""
-	d, v, err := b.view(v)
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import "context"
 // Overview answers how each KPI does now, and how it did before.
 func (b *Board) Overview(ctx context.Context, v View) (*Overview, error) {
 	v.By = ""
-	d, v, err := b.view(v)
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,17 @@ type Board struct {
 	Now    func() time.Time // default time.Now
 }
 
-// view reads the definitions and completes a view by them.
-func (b *Board) view(v View) (*Definitions, View, error) {
+// pinner is a Source that can be held as it is for all of one answer, though other definitions come into force meanwhile.
+type pinner interface{ Pinned() Source }
+
+// asked is a board for one answer, with the definitions, and the view completed by them.
+func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
+	if p, ok := b.Source.(pinner); ok {
+		b = &Board{p.Pinned(), b.Added, b.Now}
+	}
 	d := b.Source.Definitions()
 	v, err := b.complete(d, v)
-	return d, v, err
+	return b, d, v, err
 }
 
 // see gives the days of the view as who asks may see them, by the view's By.

@@ -1,6 +1,10 @@
 package kpi
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"brine/kpi/stat"
@@ -121,7 +125,7 @@ func mergeEvents(events *map[string]stat.Moments, o map[string]stat.Moments) {
 		*events = make(map[string]stat.Moments, len(o))
 	}
 	for event, m := range o {
-		(*events)[event] = (*events)[event].Plus(m)
+		addEvent(*events, event, m)
 	}
 }
 
@@ -163,12 +167,10 @@ func (a *Adder) Set(f *Fact) {
 		}
 		a.kpis = append(a.kpis, v)
 	}
-	for i, w := range f.Flows {
-		before := int32(0)
-		for s := range w.Reached {
-			// Where steps may come in any order, one may come before the step that stands before it.
-			a.steps = append(a.steps, addedStep{i, s, binOf(float64(max(0, w.Offsets[s]-before)))})
-			before = w.Offsets[s]
+	for i := range f.Flows {
+		w := &f.Flows[i]
+		for step := range w.Reached {
+			a.steps = append(a.steps, addedStep{i, step, binOf(w.StepTime(step))})
 		}
 	}
 }
@@ -216,9 +218,48 @@ func (a *Adder) addLeft(c *Cell) {
 		if left.Next == nil {
 			left.Next, left.Last = map[string]stat.Moments{}, map[string]stat.Moments{}
 		}
-		left.Next[w.Next] = left.Next[w.Next].Plus(a.count)
-		left.Last[w.Last] = left.Last[w.Last].Plus(a.count)
+		addEvent(left.Next, w.Next, a.count)
+		addEvent(left.Last, w.Last, a.count)
 	}
+}
+
+// mostEvents is how many events are told apart while facts are added up, before the rarest are known; see [Cell.CutLeft].
+const mostEvents = 2000
+
+func addEvent(events map[string]stat.Moments, event string, count stat.Moments) {
+	before, met := events[event]
+	if !met && len(events) >= mostEvents {
+		event = Other
+		before = events[Other]
+	}
+	events[event] = before.Plus(count)
+}
+
+// CutLeft makes the rarest events of each of [Cell.Left] [Other] where there are more than [MostValues].
+func (c *Cell) CutLeft() {
+	for _, steps := range c.Left {
+		for s := range steps {
+			steps[s].Next, steps[s].Last = cutEvents(steps[s].Next), cutEvents(steps[s].Last)
+		}
+	}
+}
+
+func cutEvents(events map[string]stat.Moments) map[string]stat.Moments {
+	if len(events) <= MostValues {
+		return events
+	}
+	names := slices.SortedFunc(maps.Keys(events), func(a, b string) int {
+		return cmp.Or(cmp.Compare(events[b].N, events[a].N), strings.Compare(a, b))
+	})
+	kept := make(map[string]stat.Moments, MostValues)
+	for _, name := range names {
+		if name == Other || len(kept) >= MostValues-1 {
+			kept[Other] = kept[Other].Plus(events[name])
+			continue
+		}
+		kept[name] = events[name]
+	}
+	return kept
 }
 
 // Date is a day in the definitions' time zone, as 2026-11-28.
@@ -233,7 +274,7 @@ func (d Date) Start(zone *time.Location) time.Time {
 // Day is one day's interactions, told apart by the values of one segment.
 type Day struct {
 	Date  Date
-	Open  bool             // interactions of it may still come
+	Open  bool             // it is not over, or its last hours are not closed; what comes up to 7 days late is added to days that are over, too
 	Cells map[string]*Cell // by value; "" where they are not told apart. Empty: a day without data
 }
 
@@ -242,4 +283,24 @@ type Slot struct {
 	Time   int64 // ms since the epoch
 	N      int64
 	Weight float64
+}
+
+// Bytes is about how much memory the cell takes.
+func (c *Cell) Bytes() (n int64) {
+	const moments, event = 40, 100
+	n = moments + int64(len(c.Missing))*8
+	for _, m := range c.KPIs {
+		n += moments + m.Sketch.size()
+	}
+	for _, steps := range c.Flows {
+		for _, s := range steps {
+			n += moments + s.Times.size()
+		}
+	}
+	for _, steps := range c.Left {
+		for _, left := range steps {
+			n += int64(len(left.Next)+len(left.Last)) * event
+		}
+	}
+	return n
 }

@@ -11,14 +11,14 @@ import (
 
 // Funnel answers how people went through the view's flow, or the first one.
 func (b *Board) Funnel(ctx context.Context, v View) (*Funnel, error) {
-	d, v, err := b.view(v)
+	v.By = ""
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}
 	if len(d.Flows) == 0 {
 		return nil, BadQuestion{"flow", "no flow is defined", "kpi.yaml has them under flows"}
 	}
-	v.By = ""
 	days, err := b.see(ctx, d, v, true)
 	if err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func (t total) less(o total) total {
 	return t
 }
 
-// mostEvents is how many events are told apart of those who left.
-const mostEvents = 5
+// shownEvents is how many events are told apart of those who left.
+const shownEvents = 5
 
 // departed fills in what those who left at a step did next and last.
 func departed(step *FunnelStep, days []seenDay, flow, s, least int) {
@@ -99,7 +99,7 @@ func eventFigures(events map[string]stat.Moments) []EventFigure {
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(events[b].Weights, events[a].Weights), cmp.Compare(a, b))
 	})
-	for _, name := range names[min(len(names), mostEvents):] {
+	for _, name := range names[min(len(names), shownEvents):] {
 		rest = rest.Plus(events[name])
 	}
 	figures := []EventFigure{}
@@ -107,7 +107,7 @@ func eventFigures(events map[string]stat.Moments) []EventFigure {
 		t := total{Measure: Measure{Moments: m}, days: 1}
 		figures = append(figures, EventFigure{name, t.count(), t.share(total{Measure: Measure{Moments: all}})})
 	}
-	for _, name := range names[:min(len(names), mostEvents)] {
+	for _, name := range names[:min(len(names), shownEvents)] {
 		add(name, events[name])
 	}
 	if rest.N > 0 {

@@ -4,11 +4,11 @@ import "context"
 
 // Overview answers how each KPI does now, and how it did before.
 func (b *Board) Overview(ctx context.Context, v View) (*Overview, error) {
-	d, v, err := b.view(v)
+	v.By = ""
+	b, d, v, err := b.asked(v)
 	if err != nil {
 		return nil, err
 	}
-	v.By = ""
 	before := v
 	before.From, before.To = previous(v.From, v.To)
 	now, err := b.see(ctx, d, v, false)

@@ -52,11 +52,7 @@ func DateOf(t time.Time, zone *time.Location) Date { return Date(t.In(zone).Form
 
 // today is the day it is in the definitions' zone.
 func (b *Board) today(d *Definitions) Date {
-	now := time.Now
-	if b.Now != nil {
-		now = b.Now
-	}
-	return DateOf(now(), d.Zone)
+	return DateOf(b.clock(), d.Zone)
 }
 
 // complete is the view with what it does not say filled in, or a [BadQuestion].

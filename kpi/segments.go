@@ -9,16 +9,17 @@ import (
 
 // Segments answers how the KPIs do by the values of the view's By, or of the first segment.
 func (b *Board) Segments(ctx context.Context, v View) (*Segments, error) {
-	d := b.Source.Definitions()
-	if len(d.Segments) == 0 || len(d.KPIs) == 0 {
-		return nil, BadQuestion{"by", "no segment or no KPI is defined", "kpi.yaml has them under segments and kpis"}
-	}
-	if v.By == "" {
-		v.By = d.Segments[0].Name
-	}
-	v, err := b.complete(d, v)
-	if err != nil {
+	b, d, v, err := b.asked(v)
+	switch {
+	case err != nil:
 		return nil, err
+	case len(d.Segments) == 0 || len(d.KPIs) == 0:
+		return nil, BadQuestion{"by", "no segment or no KPI is defined", "kpi.yaml has them under segments and kpis"}
+	case v.By == "":
+		v.By = d.Segments[0].Name
+		if err := b.known(d, v); err != nil {
+			return nil, err
+		}
 	}
 	days, err := b.see(ctx, d, v, false)
 	if err != nil {

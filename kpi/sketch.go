@@ -154,3 +154,17 @@ func (s *Sketch) mergeEncoded(from []byte) (rest []byte, err error) {
 	}
 	return from, nil
 }
+
+// size is about how many bytes of memory the sketch takes.
+func (s *Sketch) size() int64 {
+	const fixed, growth = 80, 64 // growth is how many bins there is room for beyond those used
+	if s == nil {
+		return 8
+	}
+	low, err := s.bins.MinIndex()
+	high, _ := s.bins.MaxIndex()
+	if err != nil {
+		return fixed
+	}
+	return fixed + int64(high-low+growth)*8
+}

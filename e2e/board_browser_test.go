@@ -58,7 +58,7 @@ func openDashboard(t *testing.T) *dashboard {
 		Begin: func(audit.Record) (func(int64, string) error, error) {
 			return func(int64, string) error { return nil }, nil
 		},
-		Board: &board.Board{Answers: canned{&kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return added }}}, Source: source, MinCell: 10, Now: now, Gate: g,
+		Board: &board.Board{KPI: &kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return added }}, MinCell: 10, Now: now, Gate: g,
 			Add:    func(_ string, c kpi.Change) error { added = append(added, c); return nil },
 			Remove: func(string, string) error { added = nil; return nil },
 			Doors: func() board.Doors {

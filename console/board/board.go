@@ -1,7 +1,7 @@
 // Package board is the dashboard: pages for people, and the same figures as JSON and CSV for programs.
 //
 // It imports access, its gate and audit, and kpi. Questions come in as addresses, each of which is one view (view.go); answers come from
-// [Answers] and go out as tables that need no script, with charts that a script of this door draws from JSON in the page (charts/). It
+// a [kpi.Board] and go out as tables that need no script, with charts that a script of this door draws from JSON in the page (charts/). It
 // holds no figure, and knows of no cell but who asks: what is withheld was withheld before.
 package board
 
@@ -18,20 +18,9 @@ import (
 	"brine/kpi"
 )
 
-// Answers are what the pages ask: a [kpi.Board].
-type Answers interface {
-	Overview(ctx context.Context, v kpi.View) (*kpi.Overview, error)
-	Funnel(ctx context.Context, v kpi.View) (*kpi.Funnel, error)
-	Segments(ctx context.Context, v kpi.View) (*kpi.Segments, error)
-	Changes(ctx context.Context, v kpi.View) ([]kpi.Judged, error)
-	Change(ctx context.Context, name string, v kpi.View) (*kpi.Judged, error)
-	Arrivals(ctx context.Context, v kpi.View) (*kpi.Arrivals, error)
-}
-
 // Board is the dashboard. All fields must be set, but for those that say what they are without.
 type Board struct {
-	Answers Answers
-	Source  kpi.Source       // whose definitions are in force now
+	KPI     *kpi.Board       // that is asked
 	MinCell int              // of the config; see [access.CellOf]
 	Now     func() time.Time // default time.Now
 	Gate    *gate.Gate       // for the tokens of forms
@@ -78,6 +67,7 @@ type topic struct {
 	title  string   // of the page
 	page   string   // the page's pattern, without its method
 	api    string   //
+	days   bool     // it is asked of the view's days; else it has days of its own
 	params []string // beside those of every view
 	ask    func(b *Board, r *http.Request, q question) (answer, error)
 }
@@ -89,12 +79,12 @@ type answer interface {
 }
 
 var topics = []topic{
-	{"overview", "Overview", start, "/api/v1/kpi/overview", nil, askOverview},
-	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", []string{"flow"}, askFunnel},
-	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", []string{"by", "kpi", "sort"}, askSegments},
-	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", nil, askChanges},
-	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", nil, askChange},
-	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", nil, askArrivals},
+	{"overview", "Overview", start, "/api/v1/kpi/overview", true, nil, askOverview},
+	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, askFunnel},
+	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, askSegments},
+	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, askChanges},
+	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, nil, askChange},
+	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", false, nil, askArrivals},
 }
 
 // changesTopic is the page that changes are added on.
@@ -155,7 +145,7 @@ func (b *Board) ask(t topic, r *http.Request, q question) (answer, error) {
 }
 
 func (b *Board) recorded(r *http.Request, p gate.Person, q question, do func(rows *int64) error) error {
-	zone := b.Source.Definitions().Zone
+	zone := b.KPI.Source.Definitions().Zone
 	return b.Recorded(r, audit.Record{
 		Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "facts", Stream: "interaction",
 		From: q.From.Start(zone).UTC(), To: q.To.Start(zone).UTC(),

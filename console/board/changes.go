@@ -13,7 +13,7 @@ import (
 type changes struct{ all []kpi.Judged }
 
 func askChanges(b *Board, r *http.Request, q question) (answer, error) {
-	all, err := b.Answers.Changes(r.Context(), q.View)
+	all, err := b.KPI.Changes(r.Context(), q.View)
 	return changes{all}, err
 }
 
@@ -49,7 +49,7 @@ func addJudged(t *table, j kpi.Judged) {
 type change struct{ *kpi.Judged }
 
 func askChange(b *Board, r *http.Request, q question) (answer, error) {
-	j, err := b.Answers.Change(r.Context(), r.PathValue("name"), q.View)
+	j, err := b.KPI.Change(r.Context(), r.PathValue("name"), q.View)
 	return change{j}, err
 }
 
@@ -141,7 +141,7 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 		Link: field("link"), Moves: field("moves"), Added: true}
 	if text := field("at"); text != "" {
 		var ok bool
-		if c.At, ok = kpi.ParseMoment(text, b.Source.Definitions().Zone); !ok {
+		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {
 			return b.problem(w, r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
 		}
 	}

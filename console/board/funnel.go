@@ -13,7 +13,7 @@ func askFunnel(b *Board, r *http.Request, q question) (answer, error) {
 	if q.Flow == "" {
 		return funnel{&kpi.Funnel{Span: kpi.Span{From: q.From, To: q.To}, Steps: []kpi.FunnelStep{}}}, nil
 	}
-	f, err := b.Answers.Funnel(r.Context(), q.View)
+	f, err := b.KPI.Funnel(r.Context(), q.View)
 	return funnel{f}, err
 }
 

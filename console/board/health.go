@@ -32,7 +32,7 @@ type arrivals struct {
 }
 
 func askArrivals(b *Board, r *http.Request, q question) (answer, error) {
-	a, err := b.Answers.Arrivals(r.Context(), q.View)
+	a, err := b.KPI.Arrivals(r.Context(), q.View)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 type overview struct{ *kpi.Overview }
 
 func askOverview(b *Board, r *http.Request, q question) (answer, error) {
-	o, err := b.Answers.Overview(r.Context(), q.View)
+	o, err := b.KPI.Overview(r.Context(), q.View)
 	return overview{o}, err
 }
 

@@ -97,6 +97,7 @@ type view struct {
 	Q       question
 	Path    string // of this page
 	Presets []link
+	Days    bool     // the page is of the view's days
 	Filters []string // suggestions for only
 	Defs    *kpi.Definitions
 
@@ -105,14 +106,14 @@ type view struct {
 }
 
 func (b *Board) frame(r *http.Request, p gate.Person, title string) frame {
-	return frame{Title: title, Person: p, Token: b.Gate.FormToken(p), Nav: nav(p, r.URL.Path, url.Values{}), Zone: b.Source.Definitions().Zone, May: p.Has(access.Analyst)}
+	return frame{Title: title, Person: p, Token: b.Gate.FormToken(p), Nav: nav(p, r.URL.Path, url.Values{}), Zone: b.KPI.Source.Definitions().Zone, May: p.Has(access.Analyst)}
 }
 
 // page is the frame of a topic that was answered.
 func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answer) frame {
 	f := b.frame(r, p, t.title)
-	d := b.Source.Definitions()
-	f.View = &view{Q: q, Path: r.URL.Path, Filters: filters(d), Defs: d, params: t.params,
+	d := b.KPI.Source.Definitions()
+	f.View = &view{Q: q, Path: r.URL.Path, Days: t.days, Filters: filters(d), Defs: d, params: t.params,
 		api: strings.Replace(t.api, "{name}", url.PathEscape(r.PathValue("name")), 1)}
 	f.View.Presets = f.View.presets()
 	f.Nav = nav(p, r.URL.Path, q.values(nil))
@@ -126,7 +127,7 @@ func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	q := question{zone: b.Source.Definitions().Zone}
+	q := question{zone: b.KPI.Source.Definitions().Zone}
 	if err := b.lastDays(&q, kpi.Date(b.now().In(q.zone).Format(time.DateOnly))); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func askSegments(b *Board, r *http.Request, q question) (answer, error) {
 	if q.By == "" || q.KPI == "" {
 		return segments{empty}, nil
 	}
-	s, err := b.Answers.Segments(r.Context(), q.View)
+	s, err := b.KPI.Segments(r.Context(), q.View)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (b *Board) question(r *http.Request, p gate.Person, more []string) (q quest
 	if err != nil {
 		return q, err
 	}
-	d := b.Source.Definitions()
+	d := b.KPI.Source.Definitions()
 	q = question{last: values.Get("last"), sort: values.Get("sort"), zone: d.Zone}
 	q.Cell = int64(access.CellOf(p.Roles, b.MinCell))
 	if err := b.readDays(&q, values); err != nil {
@@ -98,7 +98,7 @@ func (b *Board) lastDays(q *question, today kpi.Date) error {
 		}
 	}
 	q.To = today
-	if begin, _ := b.Source.Span(); begin >= today {
+	if begin, _ := b.KPI.Source.Span(); begin >= today {
 		q.To = today.Plus(1)
 	}
 	q.From = q.To.Plus(-n)

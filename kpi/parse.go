@@ -44,8 +44,8 @@ func Shipped() *Definitions {
 	return d
 }
 
-// ShippedText is the file that [Shipped] is read from.
-func ShippedText() []byte { return slices.Clone(shipped) }
+// None are definitions of nothing.
+func None() *Definitions { return (&Definitions{Zone: time.UTC}).digested() }
 
 // Load reads definitions from a file; "" gives the shipped ones. The error is of reading the file, or [Mistakes].
 func Load(file string) (*Definitions, error) {
@@ -77,8 +77,7 @@ func Parse(file string, text []byte) (*Definitions, Mistakes) {
 	p.references()
 	p.d.file, p.d.lines = file, p.lines
 	p.d.sortChanges()
-	p.d.Digest = p.d.digest()
-	return p.d, p.mistakes.sorted()
+	return p.d.digested(), p.mistakes.sorted()
 }
 
 // definer makes definitions of what the reader reads.

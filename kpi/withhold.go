@@ -123,11 +123,8 @@ type partition struct {
 	told   func(sight) bool
 }
 
-// judge lets rows tell what the partition is for.
+// judge lets rows tell what the partition is for. Where the total has a group that is too small, all rows end up hidden.
 func (p *partition) judge(rows []*row, least int) {
-	if !safe(sumGroups(rows, p.groups), least) {
-		return
-	}
 	var hidden, telling []*row
 	for _, r := range rows {
 		if r.small || !safe(p.groups(r.cell), least) {

@@ -69,7 +69,7 @@ func (o overview) Turn(k kpi.OverviewKPI) *turn {
 	d := *k.Now.Value - *k.Before.Value
 	t := &turn{Sign: "=", Text: difference(d, k.KPI.Unit)}
 	if k.KPI.Unit == count && *k.Before.Value > 0 {
-		t.Text = signed(decimals(100*d / *k.Before.Value, 1), d) + "%"
+		t.Text = signed(decimals(100*d / *k.Before.Value, 1), d) + space + "%"
 	}
 	switch {
 	case d > 0:

@@ -213,6 +213,16 @@ func (v *view) As(form string) string {
 // Only is the filter as it is typed.
 func (v *view) Only() string { return v.Q.only() }
 
+// SegmentTitle is what people call a segment.
+func (v *view) SegmentTitle(name string) string {
+	for _, s := range v.Defs.Segments {
+		if s.Name == name {
+			return s.Title
+		}
+	}
+	return name
+}
+
 // Kept are the things beside the days and the filter that the form hands on.
 func (v *view) Kept() (kept []link) {
 	values := v.Q.values(v.params)

@@ -19,6 +19,9 @@ const (
 	amount = "number"
 )
 
+// space stands between a number and its unit, on one line.
+const space = "\u00a0"
+
 // valueText is a figure as people read it, or why there is none.
 func valueText(f kpi.Figure, unit string) string {
 	if f.Value == nil {
@@ -37,7 +40,7 @@ func whyText(f kpi.Figure) string {
 func measure(v float64, unit string) string {
 	switch unit {
 	case share:
-		return decimals(100*v, 1) + "%"
+		return decimals(100*v, 1) + space + "%"
 	case ms:
 		return duration(v)
 	case count:
@@ -50,13 +53,13 @@ func measure(v float64, unit string) string {
 func duration(v float64) string {
 	switch size := math.Abs(v); {
 	case size < 1_000:
-		return decimals(v, 0) + " ms"
+		return decimals(v, 0) + space + "ms"
 	case size < 120_000:
-		return decimals(v/1_000, 1) + " s"
+		return decimals(v/1_000, 1) + space + "s"
 	case size < 7_200_000:
-		return decimals(v/60_000, 1) + " min"
+		return decimals(v/60_000, 1) + space + "min"
 	}
-	return decimals(v/3_600_000, 1) + " h"
+	return decimals(v/3_600_000, 1) + space + "h"
 }
 
 func decimals(v float64, n int) string { return minus(strconv.FormatFloat(v, 'f', n, 64)) }
@@ -89,14 +92,14 @@ func differenceText(f kpi.Figure, unit string) string {
 
 func difference(v float64, unit string) string {
 	if unit == share {
-		return signed(decimals(100*v, 1), v) + " points"
+		return signed(decimals(100*v, 1), v) + space + "points"
 	}
 	return signed(measure(v, unit), v)
 }
 
 func signed(text string, v float64) string {
 	switch {
-	case strings.Trim(text, "−-0.% msinh") == "":
+	case strings.Trim(text, "−-0.%msinh"+space) == "":
 		return "±" + strings.TrimLeft(text, "−-")
 	case v > 0:
 		return "+" + text
@@ -121,7 +124,9 @@ func intervalText(f kpi.Figure, unit string) string {
 }
 
 // bound is a difference without the name of its unit, where that follows.
-func bound(v float64, unit string) string { return strings.TrimSuffix(difference(v, unit), " points") }
+func bound(v float64, unit string) string {
+	return strings.TrimSuffix(difference(v, unit), space+"points")
+}
 
 // dayText is a day as people read it.
 func dayText(d kpi.Date) string {

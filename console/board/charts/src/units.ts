@@ -13,11 +13,11 @@ export interface Scale {
 export function scaleOf(unit: Unit, most: number): Scale {
   switch (unit) {
     case "share":
-      return { factor: 100, sign: "%", text: (n) => plain.format(n) + "%" };
+      return { factor: 100, sign: "%", text: (n) => plain.format(n) + "\u00a0%" };
     case "ms":
-      if (most >= 120_000) return { factor: 1 / 60_000, sign: "min", text: (n) => plain.format(n) + " min" };
-      if (most >= 1_000) return { factor: 1 / 1_000, sign: "s", text: (n) => plain.format(n) + " s" };
-      return { factor: 1, sign: "ms", text: (n) => plain.format(n) + " ms" };
+      if (most >= 120_000) return { factor: 1 / 60_000, sign: "min", text: (n) => plain.format(n) + "\u00a0min" };
+      if (most >= 1_000) return { factor: 1 / 1_000, sign: "s", text: (n) => plain.format(n) + "\u00a0s" };
+      return { factor: 1, sign: "ms", text: (n) => plain.format(n) + "\u00a0ms" };
     default:
       return { factor: 1, sign: "", text: (n) => (Math.abs(n) >= 10_000 ? compact : plain).format(n) };
   }

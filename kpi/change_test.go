@@ -274,7 +274,7 @@ func TestChangesList(t *testing.T) {
 	if err != nil || !slices.Equal(names, []string{"later", "placebo", "gone"}) || all[1].KPI.Name != "errors" || all[2].Verdict != "not enough data yet" {
 		t.Fatal(names, err)
 	}
-	if !slices.Contains(all[1].Flags, "Among these days there was also: gone, later. What was done when cannot be told apart.") {
+	if !slices.Contains(all[1].Flags, "Among these days there was also gone, later: what each of them did cannot be told apart.") {
 		t.Errorf("%q", all[1].Flags)
 	}
 	o := ask(t, b.Overview, View{From: "2026-09-01", To: "2026-10-06"})

@@ -14,7 +14,7 @@ import (
 func (t *trial) flags() (all []string) {
 	all = append(all, t.gaps(append(slices.Clone(t.before), t.after...))...)
 	if others := t.neighbours(); len(others) > 0 {
-		all = append(all, "Among these days there was also: "+strings.Join(others, ", ")+". What was done when cannot be told apart.")
+		all = append(all, "Among these days there was also "+strings.Join(others, ", ")+": what each of them did cannot be told apart.")
 	}
 	return append(all, t.mismatch()...)
 }

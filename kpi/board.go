@@ -26,6 +26,14 @@ func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
 	return b, d, v, err
 }
 
+// changes are all that the board knows of.
+func (b *Board) changes(d *Definitions) []Change {
+	if b.Added == nil {
+		return d.Changes
+	}
+	return d.AllChanges(b.Added())
+}
+
 // see gives the days of the view as who asks may see them, by the view's By.
 func (b *Board) see(ctx context.Context, d *Definitions, v View, left bool) ([]seenDay, error) {
 	s := Slice{From: v.From, To: v.To, By: v.By, Only: v.Only, Left: left && v.By == ""}

@@ -13,8 +13,8 @@ import (
 // flags are what makes a verdict less sure, each a sentence.
 func (t *trial) flags() (all []string) {
 	all = append(all, t.gaps(append(slices.Clone(t.before), t.after...))...)
-	if other := t.neighbour(); other != "" {
-		all = append(all, "The change "+other+" lies among these days, too: what it did cannot be told apart.")
+	if others := t.neighbours(); len(others) > 0 {
+		all = append(all, "Among these days there was also "+strings.Join(others, ", ")+": what each of them did cannot be told apart.")
 	}
 	return append(all, t.mismatch()...)
 }
@@ -45,18 +45,18 @@ func (t *trial) gaps(days []seenDay) (all []string) {
 	return all
 }
 
-// neighbour is another change among the days; "" where there is none.
-func (t *trial) neighbour() string {
+// neighbours are other changes among the days.
+func (t *trial) neighbours() (titles []string) {
 	before, after := t.spans()
 	for _, c := range t.b.changes(t.d) {
 		if c.Name == t.change.Name || c.At.IsZero() {
 			continue
 		}
 		if day := DateOf(c.At, t.d.Zone); day >= before.From && day < after.To {
-			return c.Title
+			titles = append(titles, c.Title)
 		}
 	}
-	return ""
+	return titles
 }
 
 // mismatch tells of branches that got other shares than they were meant to.

@@ -67,10 +67,10 @@ func (b *Board) complete(d *Definitions, v View) (View, error) {
 		v.From = v.To.Plus(-usualDays)
 	}
 	switch {
-	case !v.From.valid():
-		return v, BadQuestion{"from", fmt.Sprintf("%q is no day", v.From), "like 2026-11-28"}
 	case !v.To.valid():
 		return v, BadQuestion{"to", fmt.Sprintf("%q is no day", v.To), "like 2026-11-28; it is not part of the range"}
+	case !v.From.valid():
+		return v, BadQuestion{"from", fmt.Sprintf("%q is no day", v.From), "like 2026-11-28"}
 	case v.From >= v.To:
 		return v, BadQuestion{"to", "the range is empty: " + string(v.To) + " does not come after " + string(v.From), "the day after the last one"}
 	case v.From.days(v.To) > mostDays:

@@ -31,6 +31,8 @@ func (t *trial) words(c contrast, k KPI, v stat.Verdict, a, b Figure, more int64
 // missing says what it takes for a verdict.
 func (t *trial) missing(c contrast, k KPI, more int64) string {
 	switch {
+	case !t.sideBySide() && len(t.after) < stat.FirstLook:
+		return fmt.Sprintf("There are %d whole days to look at on each side, and it takes %d before anything can be said.", len(t.after), stat.FirstLook)
 	case !t.sideBySide() && c.units < stat.FirstLook:
 		return fmt.Sprintf("There are %d pairs of days with data, and it takes %d before anything can be said.", c.units, stat.FirstLook)
 	case math.IsInf(c.Low, 0) || math.IsNaN(c.Low):

@@ -113,7 +113,7 @@ func (r *report) checkKPIs(cfg *config.Config, registry *event.Registry) error {
 	if err != nil {
 		return err
 	}
-	_, err = definitions(cfg, func() (map[string]*sanitize.Plan, error) { return compilePlans(cfg, streams) })
+	_, err = definitions(cfg, plansOf(cfg, streams))
 	var mistakes kpi.Mistakes
 	switch {
 	case errors.As(err, new(sanitize.Findings)):

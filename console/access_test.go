@@ -122,11 +122,11 @@ func newBoard(g *gate.Gate) *board.Board {
 	defs.Changes = []kpi.Change{{Name: "short_form", At: testStart.AddDate(0, 0, -7), Moves: "sign_in"}}
 	now := func() time.Time { return testStart }
 	return &board.Board{KPI: &kpi.Board{Source: &kpitest.Memory{Defs: &defs, Now: now}, Now: now}, MinCell: 10, Now: now, Gate: g,
-		Add: func(string, kpi.Change) error {
+		Add: func(gate.Person, kpi.Change) error {
 			return &gate.Error{Status: http.StatusBadRequest, Reason: "it has no name"}
 		},
-		Remove: func(string, string) error { return nil },
-		Doors:  func() board.Doors { return board.Doors{Ready: true} },
+		Remove: func(gate.Person, string) error { return nil },
+		Doors:  func(context.Context) board.Doors { return board.Doors{Ready: true} },
 		Held:   func(context.Context) (board.Held, error) { return board.Held{}, nil },
 		Audit:  func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 	}

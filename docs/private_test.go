@@ -128,14 +128,14 @@ func newBoard(t *testing.T, g *gate.Gate) *board.Board {
 		t.Fatal(err)
 	}
 	return &board.Board{KPI: &kpi.Board{Source: source}, MinCell: 10, Gate: g,
-		Add: func(string, kpi.Change) error { return nil },
-		Remove: func(_, name string) error {
+		Add: func(gate.Person, kpi.Change) error { return nil },
+		Remove: func(_ gate.Person, name string) error {
 			if name == "other" {
 				return &gate.Error{Status: http.StatusNotFound, Reason: "there is no such change"}
 			}
 			return nil
 		},
-		Doors: func() board.Doors {
+		Doors: func(context.Context) board.Doors {
 			return board.Doors{Ready: true, CompleteTo: now, Refused: []board.Refused{{Reason: "schema", Count: 37}}}
 		},
 		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, nil },

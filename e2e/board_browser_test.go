@@ -59,9 +59,9 @@ func openDashboard(t *testing.T) *dashboard {
 			return func(int64, string) error { return nil }, nil
 		},
 		Board: &board.Board{KPI: &kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return added }}, MinCell: 10, Now: now, Gate: g,
-			Add:    func(_ string, c kpi.Change) error { added = append(added, c); return nil },
-			Remove: func(string, string) error { added = nil; return nil },
-			Doors: func() board.Doors {
+			Add:    func(_ gate.Person, c kpi.Change) error { added = append(added, c); return nil },
+			Remove: func(gate.Person, string) error { added = nil; return nil },
+			Doors: func(context.Context) board.Doors {
 				return board.Doors{Ready: true, CompleteTo: boardNow, Hours: 1, Refused: []board.Refused{{Reason: "too_large", Count: 37}, {Reason: "schema", Count: 12}}}
 			},
 			Held: func(context.Context) (board.Held, error) {

@@ -25,10 +25,10 @@ type Board struct {
 	Now     func() time.Time // default time.Now
 	Gate    *gate.Gate       // for the tokens of forms
 
-	Add    func(who string, c kpi.Change) error // keeps a change; an error for who asks is a [gate.Error]
-	Remove func(who, name string) error         // of those that were added here or by a command
-	Doors  func() Doors                         // how the doors stand, for the health page
-	Held   func(context.Context) (Held, error)  // what is held, for the privacy page
+	Add    func(p gate.Person, c kpi.Change) error // keeps a change; an error for who asks is a [gate.Error]
+	Remove func(p gate.Person, name string) error  // of those that were added here or by a command
+	Doors  func(context.Context) Doors             // how the doors stand, for the health page
+	Held   func(context.Context) (Held, error)     // what is held, for the privacy page
 	Audit  func(ctx context.Context, f audit.Filter, cursor string, limit int) (audit.Page, error)
 
 	// Recorded does a read between its two records of the audit.
@@ -98,7 +98,7 @@ func (b *Board) showing(t topic) gate.Handler {
 			return b.problem(w, r, p, t, err)
 		}
 		return b.recorded(r, p, q, func(rows *int64) error {
-			a, err := b.ask(t, r, q)
+			a, err := b.ask(t, w, r, q)
 			if err != nil {
 				return b.problem(w, r, p, t, err)
 			}
@@ -121,7 +121,7 @@ func (b *Board) telling(t topic) gate.Handler {
 		}
 		w.Header().Set("Vary", "Accept")
 		return b.recorded(r, p, q, func(rows *int64) error {
-			a, err := b.ask(t, r, q)
+			a, err := b.ask(t, w, r, q)
 			if err != nil {
 				return err
 			}
@@ -132,16 +132,32 @@ func (b *Board) telling(t topic) gate.Handler {
 }
 
 // ask asks; what is wrong with the question becomes an answer to who asked.
-func (b *Board) ask(t topic, r *http.Request, q question) (answer, error) {
+func (b *Board) ask(t topic, w http.ResponseWriter, r *http.Request, q question) (answer, error) {
 	a, err := t.ask(b, r, q)
-	var bad kpi.BadQuestion
-	switch {
-	case !errors.As(err, &bad):
-		return a, err
-	case bad.Param == "change":
-		return nil, refusal(http.StatusNotFound, bad.Error())
+	if err = told(err, http.StatusNotFound); isStatus(err, http.StatusServiceUnavailable) {
+		w.Header().Set("Retry-After", "5")
 	}
-	return nil, badRequest(bad.Error())
+	return a, err
+}
+
+// told makes an error of kpi one for who asked; noChange is the status where it is about a change.
+func told(err error, noChange int) error {
+	var bad kpi.BadQuestion
+	var building *kpi.Building
+	switch {
+	case errors.As(err, &building):
+		return refusal(http.StatusServiceUnavailable, building.Error())
+	case !errors.As(err, &bad):
+		return err
+	case bad.Param == "change":
+		return refusal(noChange, bad.Error())
+	}
+	return badRequest(bad.Error())
+}
+
+func isStatus(err error, status int) bool {
+	var e *gate.Error
+	return errors.As(err, &e) && e.Status == status
 }
 
 func (b *Board) recorded(r *http.Request, p gate.Person, q question, do func(rows *int64) error) error {

@@ -32,7 +32,7 @@ type house struct {
 	tb     testing.TB
 	door   http.Handler
 	gate   *gate.Gate
-	source *kpitest.Memory
+	source kpi.Source
 
 	mu       sync.Mutex
 	recorded []audit.Record
@@ -52,7 +52,7 @@ var simulated = sync.OnceValue(func() *kpitest.Memory {
 	return m
 })
 
-func openHouse(tb testing.TB, source *kpitest.Memory) *house {
+func openHouse(tb testing.TB, source kpi.Source) *house {
 	tb.Helper()
 	h := &house{tb: tb, source: source}
 	now := func() time.Time { return testNow }
@@ -61,18 +61,18 @@ func openHouse(tb testing.TB, source *kpitest.Memory) *house {
 		tb.Fatal(err)
 	}
 	b := &board.Board{KPI: &kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return h.added }}, MinCell: 10, Now: now, Gate: h.gate,
-		Add: func(_ string, c kpi.Change) error {
-			if c.Moves == "" {
-				return &gate.Error{Status: http.StatusBadRequest, Reason: "which KPI?"}
+		Add: func(_ gate.Person, c kpi.Change) error {
+			if err := source.Definitions().CheckChange(c, h.added); err != nil {
+				return err
 			}
 			h.added = append(h.added, c)
 			return nil
 		},
-		Remove: func(_, name string) error {
+		Remove: func(_ gate.Person, name string) error {
 			h.added = slices.DeleteFunc(h.added, func(c kpi.Change) bool { return c.Name == name })
 			return nil
 		},
-		Doors: func() board.Doors {
+		Doors: func(context.Context) board.Doors {
 			return board.Doors{Ready: true, Refused: []board.Refused{{"schema", 37}, {"too_large", 3}}}
 		},
 		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, h.broken },
@@ -235,6 +235,23 @@ func TestNothingThere(t *testing.T) {
 			if answer := v.ask("/api/v1/kpi/" + apiPaths[i]); answer.Code != http.StatusOK || !json.Valid(answer.Body.Bytes()) {
 				t.Errorf("%s, %s: %d %s", name, apiPaths[i], answer.Code, answer.Body)
 			}
+		}
+	}
+}
+
+// building is a source whose facts are not there yet.
+type building struct{ *kpitest.Memory }
+
+func (building) Days(context.Context, kpi.Slice) ([]kpi.Day, error) {
+	return nil, &kpi.Building{Done: 3, Of: 10}
+}
+
+// While facts are being built there are no figures, and it is said how far they are.
+func TestBuilding(t *testing.T) {
+	v := openHouse(t, building{simulated()}).visitor(access.Viewer)
+	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
+			t.Errorf("%d %s", rec.Code, rec.Body)
 		}
 	}
 }

@@ -145,16 +145,16 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 			return b.problem(w, r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
 		}
 	}
-	if err := b.Add(p.Name, c); err != nil {
-		return b.problem(w, r, p, changesTopic, err)
+	if err := b.Add(p, c); err != nil {
+		return b.problem(w, r, p, changesTopic, told(err, http.StatusBadRequest))
 	}
 	http.Redirect(w, r, "/changes/"+c.Name, http.StatusSeeOther)
 	return nil
 }
 
 func (b *Board) removeChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
-	if err := b.Remove(p.Name, r.PathValue("name")); err != nil {
-		return b.problem(w, r, p, changesTopic, err)
+	if err := b.Remove(p, r.PathValue("name")); err != nil {
+		return b.problem(w, r, p, changesTopic, told(err, http.StatusNotFound))
 	}
 	http.Redirect(w, r, "/changes", http.StatusSeeOther)
 	return nil

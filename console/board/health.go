@@ -36,13 +36,13 @@ func askArrivals(b *Board, r *http.Request, q question) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	doors := b.Doors()
-	doors.Refused = told(doors.Refused, q.Cell)
+	doors := b.Doors(r.Context())
+	doors.Refused = inSteps(doors.Refused, q.Cell)
 	return arrivals{a, doors, b.now(), q.zone}, nil
 }
 
-// told are the counts in steps of the cell; those below it are left out.
-func told(all []Refused, cell int64) []Refused {
+// inSteps are the counts in steps of the cell; those below it are left out.
+func inSteps(all []Refused, cell int64) []Refused {
 	seen := []Refused{}
 	for _, r := range all {
 		if r.Count -= r.Count % max(1, cell); r.Count > 0 {

@@ -132,11 +132,21 @@ func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t
 		return err
 	}
 	f := b.page(r, p, t, q, nil)
-	f.Title, f.Alert = http.StatusText(e.Status), e.Reason
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.Contains(t.page, "{name}") {
+	f.Title, f.Alert = problemTitle(e.Status), e.Reason
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !t.days {
 		f.View = nil
 	}
 	return b.send(w, e.Status, "problem", f)
+}
+
+func problemTitle(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "There is no such thing"
+	case http.StatusServiceUnavailable:
+		return "Not yet"
+	}
+	return "This cannot be shown"
 }
 
 // send renders a page whole before the first byte leaves.

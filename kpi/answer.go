@@ -14,8 +14,9 @@ type View struct {
 
 // Why a figure has no value.
 const (
-	NoData = "no data"
-	TooFew = "too few"
+	NoData  = "no data"
+	TooFew  = "too few"
+	NotOver = "not over" // of a day, for who may not see small cells: it is told when it is over
 )
 
 // Figure is one value with what it rests on. Bounds and value are in the unit of what is measured.
@@ -24,7 +25,7 @@ type Figure struct {
 	Low          *float64 `json:"low,omitempty"`           // bounds of its interval, where there is one; see stat.Sequence
 	High         *float64 `json:"high,omitempty"`          //
 	Interactions int64    `json:"interactions"`            // that it rests on; 0 where they are too few to be told
-	Why          string   `json:"why,omitempty"`           // [NoData] or [TooFew], where there is no value
+	Why          string   `json:"why,omitempty"`           // [NoData], [TooFew] or [NotOver], where there is no value
 	WithheldDays int      `json:"withheld_days,omitempty"` // days that are left out of it, as too few came
 }
 

@@ -23,10 +23,35 @@ type KeptField struct {
 	Edges  []float64 // of the buckets whose labels stand for numbers; nil: the value itself
 }
 
+// Without is the definitions without those that the allowlist does not keep what they need of: the shipped ones are not the
+// operator's, who may keep less than they take for granted.
+func (d *Definitions) Without(kept Kept) *Definitions {
+	faulty := map[string]bool{}
+	for _, m := range d.Check(kept) {
+		parts := strings.SplitN(m.Path, ".", 3)
+		if len(parts) < 2 {
+			return (&Definitions{Zone: d.Zone, file: d.file}).digested()
+		}
+		faulty[parts[0]+"."+parts[1]] = true
+	}
+	rest := *d
+	rest.Segments = slices.DeleteFunc(slices.Clone(d.Segments), func(s Segment) bool { return faulty["segments."+s.Name] })
+	rest.Flows = slices.DeleteFunc(slices.Clone(d.Flows), func(f Flow) bool { return faulty["flows."+f.Name] })
+	rest.KPIs = slices.DeleteFunc(slices.Clone(d.KPIs), func(k KPI) bool {
+		return faulty["kpis."+k.Name] || k.Flow != "" && rest.flow(k.Flow) < 0
+	})
+	return rest.digested()
+}
+
 // Check finds what the definitions name and the allowlist does not keep, or not as it is needed: events, fields,
 // buckets. What a KPI uses would otherwise be zero for ever, without a word.
 func (d *Definitions) Check(kept Kept) Mistakes {
 	c := &checker{d: d, kept: kept}
+	for _, field := range []string{"timestamp", "sample_rate"} {
+		if len(d.KPIs) > 0 && !slices.ContainsFunc(kept.Fields, func(f KeptField) bool { return f.Path == field && !f.Hashed && f.Edges == nil }) {
+			c.mistake("", "keep it in the allowlist", "the allowlist does not keep %s, without which nothing can be counted", field)
+		}
+	}
 	for _, s := range d.Segments {
 		c.segment(s)
 	}

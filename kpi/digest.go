@@ -6,6 +6,12 @@ import (
 	"encoding/json"
 )
 
+// digested is the definitions with the digest that they come to.
+func (d *Definitions) digested() *Definitions {
+	d.Digest = d.digest()
+	return d
+}
+
 // digest is the SHA-256 of all that facts and cells hang on.
 func (d *Definitions) digest() string {
 	bare := struct {

@@ -44,8 +44,8 @@ func Shipped() *Definitions {
 	return d
 }
 
-// ShippedText is the file that [Shipped] is read from.
-func ShippedText() []byte { return slices.Clone(shipped) }
+// None are definitions of nothing.
+func None() *Definitions { return (&Definitions{Zone: time.UTC}).digested() }
 
 // Load reads definitions from a file; "" gives the shipped ones. The error is of reading the file, or [Mistakes].
 func Load(file string) (*Definitions, error) {
@@ -77,8 +77,7 @@ func Parse(file string, text []byte) (*Definitions, Mistakes) {
 	p.references()
 	p.d.file, p.d.lines = file, p.lines
 	p.d.sortChanges()
-	p.d.Digest = p.d.digest()
-	return p.d, p.mistakes.sorted()
+	return p.d.digested(), p.mistakes.sorted()
 }
 
 // definer makes definitions of what the reader reads.
@@ -226,8 +225,20 @@ func (p *definer) references() {
 			p.flowOf(k)
 		}
 	}
+	for _, k := range p.d.KPIs {
+		p.apart(k)
+	}
 	for _, c := range p.d.Changes {
 		p.known(join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
+	}
+}
+
+// apart tells of a segment whose cells a KPI's numbers could be subtracted from; see withhold.go.
+func (p *definer) apart(k KPI) {
+	for _, s := range p.d.Segments {
+		if k.Field != "" && k.Field == s.Field || k.Dialog != "" && s.Field == "dialog" {
+			p.mistake(join("kpis", k.Name), "take one of the two off", "segment %s goes by %s, too: their numbers could be subtracted from each other", s.Name, s.Field)
+		}
 	}
 }
 

@@ -28,6 +28,11 @@ func (p *definer) segment(e entry) {
 	case len(s.Values) > 0 && len(s.Buckets) > 0:
 		p.mistake(e.path, "take one of them off", "either values or buckets")
 	}
+	for _, other := range p.d.Segments {
+		if other.path() == s.path() && len(p.mistakes) == before {
+			p.mistake(e.path, "make one of the two", "%s goes by %s already: their values could be subtracted from each other", other.Name, s.path())
+		}
+	}
 	if p.sound(e.path, before) {
 		p.d.Segments = append(p.d.Segments, s)
 	}

@@ -43,7 +43,7 @@ const (
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
-	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist = c.Data, c.Public, c.Private, "", ""
+	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist, cfg.KPI = c.Data, c.Public, c.Private, "", "", ""
 	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {

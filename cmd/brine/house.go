@@ -21,6 +21,7 @@ import (
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
+	"brine/kpi"
 	"brine/lake"
 	"brine/salt"
 )
@@ -37,6 +38,8 @@ type house struct {
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
+	kpis      *kpis
+	board     *kpi.Board
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -101,6 +104,8 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	h.sanitizer.record = recorderTo(h.audit)
+	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
+	h.board = newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
 		return err
@@ -144,7 +149,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.

@@ -253,7 +253,7 @@ func (c *Config) CSRFKeyPath() string {
 }
 
 // NeedsRestart names the top-level keys in which next differs and that a running process does not
-// take on. Sample rates and what the allowlist and the KPIs' file say are taken on at once, not where these lie.
+// take on. Sample rates, KPIs and what the allowlist says are taken on at once, not where it lies.
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	old, new := reflect.ValueOf(c.withoutRates()), reflect.ValueOf(next.withoutRates())
@@ -267,7 +267,7 @@ func (c *Config) NeedsRestart(next *Config) []string {
 
 func (c *Config) withoutRates() Config {
 	frozen := *c
-	frozen.Sampling, frozen.AllowKeepAll = nil, false
+	frozen.Sampling, frozen.AllowKeepAll, frozen.KPI = nil, false, ""
 	frozen.Streams = maps.Clone(c.Streams)
 	for name, s := range frozen.Streams {
 		s.SampleRate = 0

@@ -166,5 +166,7 @@ func (w *watch) apply(now contents, err error) {
 		w.broken(err)
 		return
 	}
+	w.kpi = next.KPI
+	w.settled.kpi, w.applied.kpi = read(w.kpi), read(w.kpi)
 	w.changed(next)
 }

@@ -82,8 +82,8 @@ func (t *trial) mismatch() []string {
 	}
 	var got, want []string
 	for i, name := range names {
-		got = append(got, fmt.Sprintf("%s %s", name, KPI{Kind: Share}.text(weights[i]/all.Weights)))
-		want = append(want, KPI{Kind: Share}.text(shares[i]/floatSum(shares)))
+		got = append(got, fmt.Sprintf("%s %s", name, KPI{Kind: Share}.Text(weights[i]/all.Weights)))
+		want = append(want, KPI{Kind: Share}.Text(shares[i]/floatSum(shares)))
 	}
 	return []string{fmt.Sprintf("Sample-ratio mismatch: the branches got %s, and were meant to get %s. Who is in which branch is not left to chance, so that no figure here can be trusted.",
 		strings.Join(got, ", "), strings.Join(want, ", "))}
@@ -195,7 +195,7 @@ func (m mix) text() string {
 	for i, v := range m.values {
 		if a, z := m.shares(i); math.Abs(z-a) > most {
 			share := KPI{Kind: Share}
-			most, text = math.Abs(z-a), fmt.Sprintf("%s from %s to %s", v, share.text(a), share.text(z))
+			most, text = math.Abs(z-a), fmt.Sprintf("%s from %s to %s", v, share.Text(a), share.Text(z))
 		}
 	}
 	return text

@@ -18,7 +18,7 @@ func (t *trial) words(c contrast, k KPI, v stat.Verdict, a, b Figure, more int64
 		}
 		return "Not enough data yet: " + map[string]string{NoData: "one side has no data.", TooFew: "one side has too few interactions to be told.", NotOver: "no day is over."}[why]
 	}
-	fromTo := fmt.Sprintf("%s, from %s to %s", k.Title, k.text(*a.Value), k.text(*b.Value))
+	fromTo := fmt.Sprintf("%s, from %s to %s", k.Title, k.Text(*a.Value), k.Text(*b.Value))
 	switch v {
 	case stat.Better, stat.Worse:
 		return fmt.Sprintf("%s: %s. The difference is %s, and lies between %s and %s.", capital(string(v)), fromTo, k.difference(c.Estimate), k.difference(c.Low), k.difference(c.High))
@@ -44,8 +44,8 @@ func (t *trial) missing(c contrast, k KPI, more int64) string {
 	return fmt.Sprintf("The difference lies between %s and %s; with more days it will be told whether it matters.", k.difference(c.Low), k.difference(c.High))
 }
 
-// text is a value of the KPI with its unit.
-func (k KPI) text(v float64) string {
+// Text is a value of the KPI with its unit, for people.
+func (k KPI) Text(v float64) string {
 	switch k.Unit() {
 	case UnitShare:
 		return decimal(100*v, 1) + " %"
@@ -66,7 +66,7 @@ func (k KPI) difference(v float64) string {
 	if k.Unit() == UnitShare {
 		return sign + decimal(100*v, 1) + " points"
 	}
-	return sign + k.text(v)
+	return sign + k.Text(v)
 }
 
 func millis(v float64) string {

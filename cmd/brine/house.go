@@ -21,6 +21,7 @@ import (
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
+	"brine/kpi"
 	"brine/lake"
 	"brine/salt"
 )
@@ -38,6 +39,7 @@ type house struct {
 	ready     *readiness
 	sanitizer *sanitizer
 	kpis      *kpis
+	board     *kpi.Board
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -103,6 +105,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	h.sanitizer.record = recorderTo(h.audit)
 	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
+	h.board = newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
 		return err

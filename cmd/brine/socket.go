@@ -33,6 +33,7 @@ func (h *house) socketHandler() http.Handler {
 	})
 	mux.HandleFunc("POST /sanitize", h.serveSanitize)
 	mux.HandleFunc("POST /purge", h.servePurge)
+	mux.HandleFunc("POST /kpi", h.serveKPI)
 	mux.HandleFunc("POST /setup", h.postSetup)
 	mux.HandleFunc("POST /erasures", h.postErasure)
 	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)

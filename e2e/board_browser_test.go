@@ -162,7 +162,7 @@ func TestDashboardLink(t *testing.T) {
 	link, first := evaluate[string](p, `location.href`), evaluate[string](p, seen)
 	other := openPage(t, d.enter("noor", access.Analyst))
 	other.do(chromedp.Navigate(link), chromedp.WaitReady(chromedp.CSS("footer")))
-	if again := evaluate[string](other, seen); again != first || !strings.Contains(first, "2026-11-14") {
+	if again := evaluate[string](other, seen); again != first || !strings.Contains(first, "2026-11-15") {
 		t.Errorf("%s shows\n%s\nand to somebody else\n%s", link, first, again)
 	}
 }

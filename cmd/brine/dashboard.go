@@ -12,21 +12,13 @@ import (
 	"brine/access/gate"
 	"brine/console/board"
 	"brine/kpi"
-	"brine/kpi/facts"
 )
 
 // dashboard is what the private door shows to people.
 func (h *house) dashboard(g *gate.Gate) *board.Board {
-	source := facts.NewSource(facts.SourceOptions{Lake: h.lake, Definitions: h.kpis.Definitions, Plans: h.sanitizer.inForce, Logger: h.logger})
 	changes := openChanges(h.cfg.Data)
 	return &board.Board{
-		KPI: &kpi.Board{Source: source, Added: func() []kpi.Change {
-			added, err := changes.list()
-			if err != nil {
-				h.logger.Error("not all changes that were added can be read", "err", err)
-			}
-			return added
-		}},
+		KPI:     newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger),
 		MinCell: h.cfg.Private.MinCell,
 		Gate:    g,
 		Add: func(p gate.Person, c kpi.Change) error {

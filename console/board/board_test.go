@@ -341,7 +341,7 @@ func TestQuestionsAreRecorded(t *testing.T) {
 				t.Fatalf("%s leaves %d records", path, len(h.recorded))
 			}
 			r := h.recorded[0]
-			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-14" || r.To.Format(time.DateOnly) != "2026-11-28" {
+			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-15" || r.To.Format(time.DateOnly) != "2026-11-29" {
 				t.Errorf("%s: %+v, %d rows", path, r, *r.Rows)
 			}
 		}
@@ -389,7 +389,7 @@ func TestSort(t *testing.T) {
 	if len(values[0]) < 3 || !slices.Equal(values[0], values[1]) {
 		t.Errorf("%v", values)
 	}
-	if page := v.page("/segments?by=browser&sort=-sign_in").Body.String(); !strings.Contains(page, `aria-sort="descending"><a href="/segments?by=browser&amp;from=2026-10-31&amp;kpi=sign_in&amp;sort=sign_in&amp;to=2026-11-28"`) {
+	if page := v.page("/segments?by=browser&sort=-sign_in").Body.String(); !strings.Contains(page, `aria-sort="descending"><a href="/segments?by=browser&amp;from=2026-11-01&amp;kpi=sign_in&amp;sort=sign_in&amp;to=2026-11-29"`) {
 		t.Error("the column does not offer to be sorted the other way round")
 	}
 }

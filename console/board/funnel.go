@@ -42,7 +42,7 @@ func (f funnel) table() table {
 }
 
 // Empty says whether nobody is known to have gone this way.
-func (f funnel) Empty() bool { return len(f.Steps) == 0 || f.Steps[0].Reached.Why == kpi.NoData }
+func (f funnel) Empty() bool { return len(f.Steps) == 0 || nothing(f.Steps[0].Reached) }
 
 // Chart is how many reached each step.
 func (f funnel) Chart() chart {

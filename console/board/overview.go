@@ -32,12 +32,15 @@ func (o overview) table() table {
 // Empty says whether there is nothing at all to show.
 func (o overview) Empty() bool {
 	for _, k := range o.KPIs {
-		if k.Now.Value != nil || k.Now.Why == kpi.TooFew || k.Before.Value != nil {
+		if !nothing(k.Now) || !nothing(k.Before) {
 			return false
 		}
 	}
 	return true
 }
+
+// nothing says whether there is nothing, or nothing yet, behind a figure.
+func nothing(f kpi.Figure) bool { return f.Value == nil && f.Why != kpi.TooFew }
 
 // Chart is a KPI over the days.
 func (o overview) Chart(k kpi.OverviewKPI) chart {

@@ -128,7 +128,7 @@ func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t
 		return err
 	}
 	q := question{zone: b.KPI.Source.Definitions().Zone}
-	if err := b.lastDays(&q, kpi.Date(b.now().In(q.zone).Format(time.DateOnly))); err != nil {
+	if err := q.lastDays(kpi.DateOf(b.now(), q.zone)); err != nil {
 		return err
 	}
 	f := b.page(r, p, t, q, nil)
@@ -182,7 +182,7 @@ func nav(p gate.Person, here string, of url.Values) (links []link) {
 	return links
 }
 
-// presets are ranges that end with yesterday.
+// presets are ranges that end with today.
 func (v *view) presets() (links []link) {
 	for _, n := range []int{7, 14, 28, 90, 365} {
 		values := v.Q.values(v.params)

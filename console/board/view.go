@@ -23,7 +23,7 @@ const (
 // question is a view as its address tells it.
 type question struct {
 	kpi.View
-	last string // of the address: a number of days that end with yesterday, like 28d; "": from and to
+	last string // of the address: a number of days, today among them, like 28d; "": from and to
 	sort string // of a table: a column, with - before it for the other way round
 	zone *time.Location
 }
@@ -61,9 +61,9 @@ func (b *Board) question(r *http.Request, p gate.Person, more []string) (q quest
 // readDays reads which days are asked for: from and to, or the last so many whole days.
 func (b *Board) readDays(q *question, values url.Values) (err error) {
 	from, to := values.Get("from"), values.Get("to")
-	today := kpi.Date(b.now().In(q.zone).Format(time.DateOnly))
+	today := kpi.DateOf(b.now(), q.zone)
 	if from == "" && to == "" {
-		return b.lastDays(q, today)
+		return q.lastDays(today)
 	}
 	if q.last != "" {
 		return badRequest("give last, or from and to, not both")
@@ -87,20 +87,17 @@ func (b *Board) readDays(q *question, values url.Values) (err error) {
 	return nil
 }
 
-// lastDays are whole days, and so end with yesterday, unless what there is begins today.
-func (b *Board) lastDays(q *question, today kpi.Date) error {
+// lastDays are so many, today among them.
+func (q *question) lastDays(today kpi.Date) error {
 	n := defaultLast
 	if q.last != "" {
-		number, unit := strings.CutSuffix(q.last, "d")
+		number, ok := strings.CutSuffix(q.last, "d")
 		var err error
-		if n, err = strconv.Atoi(number); err != nil || !unit || n < 1 || n > mostDays {
+		if n, err = strconv.Atoi(number); err != nil || !ok || n < 1 || n > mostDays {
 			return badRequest("last is a number of days like 28d, at most " + strconv.Itoa(mostDays) + "d")
 		}
 	}
-	q.To = today
-	if begin, _ := b.KPI.Source.Span(); begin >= today {
-		q.To = today.Plus(1)
-	}
+	q.To = today.Plus(1)
 	q.From = q.To.Plus(-n)
 	return nil
 }

@@ -101,7 +101,7 @@ func (k *kpiBench) open() (l *lake.Lake, end func(), err error) {
 		return nil, nil, err
 	}
 	s := event.InteractionStream()
-	tables := append(facts.Tables(k.defs), lake.NewTable(lake.Raw, s.Name, s.Columns, s.Time, s.ID))
+	tables := append(facts.Tables(), lake.NewTable(lake.Raw, s.Name, s.Columns, s.Time, s.ID))
 	if l, err = lake.Open(ctx, lake.Options{Dir: k.lakeDir(), Log: log, Tables: tables}); err != nil {
 		return nil, nil, errors.Join(err, log.Close())
 	}

@@ -4,6 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+NPM := client console/board/charts
 FUZZTIME ?= 30s
 ARGS ?=
 
@@ -18,6 +19,7 @@ build: ## build bin/brine
 
 test: test-needs ## install what the tests need, and run them all
 	client/node_modules/.bin/tsc -p client
+	client/node_modules/.bin/tsc -p console/board/charts
 	go vet ./...
 	@go test -count=1 -v -run '^TestLibraryIsSmall$$' ./client/build | grep gzipped
 	@# The longest first. A program with the race detector sleeps a second before it exits, unless told not to: the tests run hundreds.
@@ -30,7 +32,7 @@ lint: ## check format, code and go.mod
 	go tool staticcheck ./...
 	go mod tidy -diff
 
-generate: client/node_modules/.package-lock.json ## build anew what is committed and built from sources, like client/dist
+generate: $(addsuffix /node_modules/.package-lock.json,$(NPM)) ## build anew what is committed and built from sources, like client/dist
 	go generate ./...
 
 # Go 1.26 may fail a target at the end of its time with "context deadline exceeded" and no finding (golang/go#75804, mended in 1.27): that
@@ -67,13 +69,14 @@ test-needs:
 	$(call need,mount,mount)
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
-	$(MAKE) client/node_modules/.package-lock.json
+	$(MAKE) $(addsuffix /node_modules/.package-lock.json,$(NPM))
 	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)
 	$(call need,puppet,puppet-agent)
 	$(call need,systemd-analyze,systemd)
 	$(call need,slapd /usr/sbin/slapd,slapd)
 
-# TypeScript checks the client's types, Terser makes what go generate writes short; make build does without npm.
-client/node_modules/.package-lock.json: client/package-lock.json
-	npm ci --prefix client --ignore-scripts --no-audit --no-fund
+# TypeScript checks types, Terser makes what go generate writes short, Plot draws the charts and axe-core looks at the pages;
+# make build does without npm.
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -98,6 +98,9 @@ func (c *Config) checkSchemas(d *decoder) {
 	if c.Allowlist != "" && !isFile(c.Allowlist) {
 		d.mistake("allowlist", "write it, or leave the key out", "no file %s", c.Allowlist)
 	}
+	if c.KPI != "" && !isFile(c.KPI) {
+		d.mistake("kpi", "write it, or leave the key out", "no file %s", c.KPI)
+	}
 	if c.Public.CSRFKeyFile != "" && isFolder(c.Public.CSRFKeyFile) {
 		d.mistake("public.csrf_key_file", "name a file in it, which is made where missing", "%s is a folder", c.Public.CSRFKeyFile)
 	}

@@ -37,6 +37,7 @@ type Config struct {
 
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
+	KPI          string `yaml:"kpi"`            // what is measured; default ./kpi.yaml where there is one, else "", which is what ships with Brine
 
 	path    string         // the file, "" for none
 	content []byte         // what it held
@@ -129,6 +130,7 @@ type Flush struct {
 const (
 	defaultSchemas   = "schemas"
 	defaultAllowlist = "allowlist.yaml"
+	defaultKPI       = "kpi.yaml"
 )
 
 // Default is the config without a file.
@@ -150,6 +152,7 @@ func Default() *Config {
 		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Allowlist: defaultAllowlist,
+		KPI:       defaultKPI,
 	}
 }
 
@@ -194,7 +197,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Salts.Dir, &c.Allowlist, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
+		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}
@@ -204,6 +207,9 @@ func (c *Config) complete(d *decoder) {
 	}
 	if !d.set("allowlist") && !isFile(c.Allowlist) {
 		c.Allowlist = ""
+	}
+	if !d.set("kpi") && !isFile(c.KPI) {
+		c.KPI = ""
 	}
 }
 
@@ -247,7 +253,7 @@ func (c *Config) CSRFKeyPath() string {
 }
 
 // NeedsRestart names the top-level keys in which next differs and that a running process does not
-// take on. Sample rates and what the allowlist says are taken on at once, not where it lies.
+// take on. Sample rates, KPIs and what the allowlist says are taken on at once, not where it lies.
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	old, new := reflect.ValueOf(c.withoutRates()), reflect.ValueOf(next.withoutRates())
@@ -261,7 +267,7 @@ func (c *Config) NeedsRestart(next *Config) []string {
 
 func (c *Config) withoutRates() Config {
 	frozen := *c
-	frozen.Sampling, frozen.AllowKeepAll = nil, false
+	frozen.Sampling, frozen.AllowKeepAll, frozen.KPI = nil, false, ""
 	frozen.Streams = maps.Clone(c.Streams)
 	for name, s := range frozen.Streams {
 		s.SampleRate = 0

@@ -65,6 +65,7 @@ retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_be
 flush: {every: 1m30s, bytes: 64MiB}
 allowlist: list.yaml
 allow_keep_all: true
+kpi: list.yaml
 `)
 	folder := filepath.Dir(path)
 	if err := os.Mkdir(filepath.Join(folder, "schemas"), 0o700); err != nil {
@@ -105,6 +106,7 @@ allow_keep_all: true
 			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
 		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
+		KPI:     filepath.Join(folder, "list.yaml"),
 		path:    path,
 		content: got.content,
 		lines:   got.lines,
@@ -118,7 +120,7 @@ allow_keep_all: true
 func TestLoadDefaults(t *testing.T) {
 	t.Chdir(t.TempDir())
 	want := Default()
-	want.Schemas, want.Allowlist = "", "" // there is no such folder and no such file here
+	want.Schemas, want.Allowlist, want.KPI = "", "", "" // there is no such folder and no such file here
 	want.lines = map[string]int{}
 	if got := mustLoad(t, ""); !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)

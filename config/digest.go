@@ -13,7 +13,7 @@ import (
 const digestBytes = 8
 
 // Digests are hashes of the values of the top-level keys, by key, in hex: they tell what differs from another process's config.
-// That of allowlist is also over what the file holds. None is of a secret, as the config names files for these.
+// Those of allowlist and kpi are also over what the files hold. None is of a secret, as the config names files for these.
 func (c *Config) Digests() map[string]string {
 	all := map[string]string{}
 	values := reflect.ValueOf(*c)
@@ -26,8 +26,8 @@ func (c *Config) Digests() map[string]string {
 			panic(err) // a type without a text form: a mistake in this package
 		}
 		key := f.Tag.Get("yaml")
-		if key == "allowlist" {
-			value = append(value, read(c.Allowlist)...)
+		if file, ok := map[string]string{"allowlist": c.Allowlist, "kpi": c.KPI}[key]; ok {
+			value = append(value, read(file)...)
 		}
 		sum := sha256.Sum256(value)
 		all[key] = hex.EncodeToString(sum[:digestBytes])

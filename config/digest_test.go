@@ -12,9 +12,11 @@ import (
 func TestDigests(t *testing.T) {
 	dir := t.TempDir()
 	list := filepath.Join(dir, "allowlist.yaml")
+	kpis := filepath.Join(dir, "kpi.yaml")
 	write(t, list, "interaction: drop")
+	write(t, kpis, "kpis: {}")
 	load := func(yaml string) map[string]string {
-		return mustLoad(t, mustWrite(t, "data: "+dir+"\nallowlist: "+list+"\nschemas: ''\n"+yaml)).Digests()
+		return mustLoad(t, mustWrite(t, "data: "+dir+"\nallowlist: "+list+"\nkpi: "+kpis+"\nschemas: ''\n"+yaml)).Digests()
 	}
 	const app = "streams: {app: {schema: /app, collect_until: 2026-12-31}}"
 	old := load(app)
@@ -41,5 +43,12 @@ func TestDigests(t *testing.T) {
 	}
 	if got := Differing(old, load(app)); !slices.Equal(got, []string{"allowlist"}) {
 		t.Errorf("another allowlist: %v", got)
+	}
+	old = load(app)
+	if err := os.WriteFile(kpis, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := Differing(old, load(app)); !slices.Equal(got, []string{"kpi"}) {
+		t.Errorf("other KPIs: %v", got)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // settle is how long a file must stay the same before it is read: an editor may write it in parts.
 const settle = 50 * time.Millisecond
 
-// Watch calls changed with the new config when the content of the file, or of the allowlist or the certificates that it
+// Watch calls changed with the new config when the content of the file, or of the allowlist, the KPIs or the certificates that it
 // names, or the mode of a certificate's file, changes, on every SIGHUP, and once at the start where there is one of those. A file with mistakes, or none, is told to broken, once, and the old config stays in force.
 // Both are called from one goroutine; stop ends it and waits for it.
 //
@@ -31,8 +31,8 @@ func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), 
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	// What the allowlist said when it was read is not known here: where there is one, changed is called once.
-	w := &watch{path: c.path, allowlist: c.Allowlist, pairs: c.pairs(), settled: contents{c.content, read(c.Allowlist), hashOf(c.pairs())},
+	// What the other files said when they were read is not known here: where there is one, changed is called once.
+	w := &watch{path: c.path, allowlist: c.Allowlist, kpi: c.KPI, pairs: c.pairs(), settled: contents{c.content, read(c.Allowlist), read(c.KPI), hashOf(c.pairs())},
 		applied: contents{config: c.content}, changed: changed, broken: broken}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -51,7 +51,7 @@ func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch the config file: %w", err)
 	}
-	for _, file := range append([]string{c.path, c.Allowlist}, c.pairs()...) {
+	for _, file := range append([]string{c.path, c.Allowlist, c.KPI}, c.pairs()...) {
 		if file == "" {
 			continue
 		}
@@ -67,6 +67,7 @@ func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
 type watch struct {
 	path      string
 	allowlist string
+	kpi       string
 	pairs     []string // files of certificates and keys
 	settled   contents // as read last
 	applied   contents // as given last to changed or broken
@@ -76,10 +77,10 @@ type watch struct {
 
 // contents are those of the files that are watched; nil where there is none. Of certificates and keys it is their hash, with their modes: a
 // key that others may read is refused, so that chmod alone can mend it.
-type contents struct{ config, allowlist, pairs []byte }
+type contents struct{ config, allowlist, kpi, pairs []byte }
 
 func (c contents) equal(o contents) bool {
-	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist) && bytes.Equal(c.pairs, o.pairs)
+	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist) && bytes.Equal(c.kpi, o.kpi) && bytes.Equal(c.pairs, o.pairs)
 }
 
 // pairs are the files of certificates and keys.
@@ -162,7 +163,7 @@ func (w *watch) read() (now contents, err error) {
 	if w.path != "" {
 		now.config, err = os.ReadFile(w.path)
 	}
-	now.allowlist, now.pairs = read(w.allowlist), hashOf(w.pairs)
+	now.allowlist, now.kpi, now.pairs = read(w.allowlist), read(w.kpi), hashOf(w.pairs)
 	return now, err
 }
 
@@ -177,5 +178,7 @@ func (w *watch) apply(now contents, err error) {
 		w.broken(err)
 		return
 	}
+	w.kpi = next.KPI
+	w.settled.kpi, w.applied.kpi = read(w.kpi), read(w.kpi)
 	w.changed(next)
 }

@@ -85,19 +85,23 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// An allowlist is told of once at the start, as it may have changed since it was read, and when it changes.
-func TestWatchAllowlist(t *testing.T) {
-	path := mustWrite(t, "sampling: {interaction: 0.5}")
-	list := filepath.Join(filepath.Dir(path), "allowlist.yaml")
-	write(t, list, "interaction: drop")
-	h := mustWatch(t, mustLoad(t, path))
-	next(t, h.configs)
-	write(t, list, "interaction: {timestamp: keep}")
-	if got := next(t, h.configs); got.Allowlist != list || got.Rate(event.Interaction) != 0.5 {
-		t.Errorf("the config is %+v", got)
-	}
-	if len(h.configs)+len(h.errors) > 0 {
-		t.Error("something was told twice")
+// An allowlist or a file of KPIs is told of once at the start, as it may have changed since it was read, and when it changes.
+func TestWatchOtherFiles(t *testing.T) {
+	for _, name := range []string{"allowlist.yaml", "kpi.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			path := mustWrite(t, "sampling: {interaction: 0.5}")
+			file := filepath.Join(filepath.Dir(path), name)
+			write(t, file, "a: b")
+			h := mustWatch(t, mustLoad(t, path))
+			next(t, h.configs)
+			write(t, file, "a: c")
+			if got := next(t, h.configs); got.Allowlist+got.KPI != file || got.Rate(event.Interaction) != 0.5 {
+				t.Errorf("the config is %+v", got)
+			}
+			if len(h.configs)+len(h.errors) > 0 {
+				t.Error("something was told twice")
+			}
+		})
 	}
 }
 

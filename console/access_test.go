@@ -19,6 +19,9 @@ import (
 	"brine/access/gate"
 	"brine/access/tokens"
 	"brine/console"
+	"brine/console/board"
+	"brine/kpi"
+	"brine/kpi/kpitest"
 )
 
 // mayTable says what each route answers to whom: to nobody (a program, then a browser), to people of each role, and
@@ -41,6 +44,22 @@ GET    /api/v1/audit                                 401    303     403    403  
 POST   /api/v1/erasures                              401    303     403    403     403 202     401
 GET    /api/v1/erasures/5f0c9be2                     401    303     403    403     403 200     401
 GET    /openapi.yaml                                 401    303     200    200     200 200     401
+GET    /flow                                         401    303     200    200     200 403     401
+GET    /segments                                     401    303     200    200     200 403     401
+GET    /changes                                      401    303     200    200     200 403     401
+GET    /changes/short_form                           401    303     200    200     200 403     401
+POST   /changes                                      401    303     403    400     400 403     401
+POST   /changes/short_form/remove                    401    303     403    303     303 403     401
+GET    /health                                       401    303     200    200     200 403     401
+GET    /privacy-board                                401    303     403    403     403 200     401
+GET    /api/v1/kpi/overview                          401    303     200    200     200 403     401
+GET    /api/v1/kpi/funnel                            401    303     200    200     200 403     401
+GET    /api/v1/kpi/segments                          401    303     200    200     200 403     401
+GET    /api/v1/kpi/changes                           401    303     200    200     200 403     401
+GET    /api/v1/kpi/changes/short_form                401    303     200    200     200 403     401
+GET    /api/v1/kpi/arrivals                          401    303     200    200     200 403     401
+GET    /board.css                                    200    200     200    200     200 200     200
+GET    /charts.js                                    200    200     200    200     200 200     200
 GET    /login                                        200    200     -      -       -   -  401
 POST   /login                                        415    415     415    415     415 415     415
 POST   /logout                                       303|403 303|403 -      -       -   -  303|403
@@ -88,12 +107,29 @@ func openWholeDoor(t *testing.T) *door {
 			return func() (string, any, error) { return "7", "accepted", nil }, nil
 		},
 		Receipt: func(string) (any, error) { return "accepted", nil },
+		Board:   newBoard(g),
 	}
 	if err := d.server.Open(); err != nil {
 		t.Fatal(err)
 	}
 	h.door = d.server.Handler()
 	return d
+}
+
+// newBoard is a dashboard with one change, and no interaction. Its own tests have more.
+func newBoard(g *gate.Gate) *board.Board {
+	defs := *kpi.Shipped()
+	defs.Changes = []kpi.Change{{Name: "short_form", At: testStart.AddDate(0, 0, -7), Moves: "sign_in"}}
+	now := func() time.Time { return testStart }
+	return &board.Board{KPI: &kpi.Board{Source: &kpitest.Memory{Defs: &defs, Now: now}, Now: now}, MinCell: 10, Now: now, Gate: g,
+		Add: func(gate.Person, kpi.Change) error {
+			return &gate.Error{Status: http.StatusBadRequest, Reason: "it has no name"}
+		},
+		Remove: func(gate.Person, string) error { return nil },
+		Doors:  func(context.Context) board.Doors { return board.Doors{Ready: true} },
+		Held:   func(context.Context) (board.Held, error) { return board.Held{}, nil },
+		Audit:  func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
+	}
 }
 
 // ask asks for what a line of the table says.

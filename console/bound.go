@@ -10,6 +10,7 @@ import (
 // What a read may hold of the machine.
 const (
 	maxReads      = 6                // at once
+	maxViews      = 6                // of the dashboard, beside the reads
 	waitForRead   = 5 * time.Second  // for one of those to end
 	writePatience = 60 * time.Second // for a client to take a buffer
 )

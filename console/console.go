@@ -1,6 +1,6 @@
 // Package console is the private door: the read API over what the lake holds.
 //
-// It imports event, lake, door, and of access the gate and the audit. Requests of people who may read come in through the gate; rows go
+// It imports event, lake, door, of access the gate and the audit, and its own room board, the dashboard. Requests of people who may read come in through the gate; rows go
 // out as NDJSON, pages of JSON, CSV or Parquet, between two records of the audit. It changes nothing itself: an erasure is handed on.
 package console
 
@@ -16,6 +16,7 @@ import (
 	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
+	"brine/console/board"
 	"brine/lake"
 )
 
@@ -39,6 +40,8 @@ type Server struct {
 
 	// Erase looks at a body {"unit": …} and gives what takes it. Errors of both that the reader is to see are [Error]. nil: no such route.
 	Erase func(body []byte) (take func() (number string, receipt any, err error), err error)
+
+	Board *board.Board // the dashboard; nil: none. Who has no viewer, and everybody where there is none, sees the start page
 
 	handler http.Handler
 }
@@ -80,6 +83,16 @@ func (s *Server) Routes() []gate.Route {
 		routes = append(routes,
 			gate.Route{Pattern: "POST /api/v1/erasures", Need: access.Privacy, Handle: s.erase},
 			gate.Route{Pattern: "GET /api/v1/erasures/{receipt}", Need: access.Privacy, Handle: s.receipt})
+	}
+	if s.Board != nil {
+		s.Board.Recorded = s.recorded
+		views := make(places, maxViews)
+		for _, route := range s.Board.Routes() {
+			if route.Need != gate.Anyone {
+				route.Handle = views.bound(route.Handle)
+			}
+			routes = append(routes, route)
+		}
 	}
 	return routes
 }

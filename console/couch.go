@@ -14,7 +14,7 @@ import (
 // The original read API: rows as CouchDB gave them, {"id", "key": timestamp, "value": event}.
 
 func (s *Server) couchQuery(r *http.Request) (q lake.Query, err error) {
-	values, err := parameters(r, "start", "end", gate.PurposeParameter)
+	values, err := gate.Parameters(r, "start", "end", gate.PurposeParameter)
 	if err != nil {
 		return q, err
 	}

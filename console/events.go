@@ -32,15 +32,27 @@ var formats = []format{
 	{"application/vnd.apache.parquet", false, (*Server).writeParquet},
 }
 
+// formatOf is what a request likes best.
+func formatOf(r *http.Request) (format, error) {
+	mediaTypes := make([]string, len(formats))
+	for i, f := range formats {
+		mediaTypes[i] = f.mediaType
+	}
+	if best := gate.Prefers(r, mediaTypes...); best >= 0 {
+		return formats[best], nil
+	}
+	return format{}, refusal(http.StatusNotAcceptable, "Accept one of "+strings.Join(mediaTypes, ", "))
+}
+
 func (s *Server) events(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	q, err := s.query(r)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Vary", "Accept")
-	f := chooseFormat(strings.Join(r.Header.Values("Accept"), ","))
-	if f == nil {
-		return refusal(http.StatusNotAcceptable, "Accept one of application/json, application/x-ndjson, text/csv, application/vnd.apache.parquet")
+	f, err := formatOf(r)
+	if err != nil {
+		return err
 	}
 	if values := r.URL.Query(); !f.paged && (values.Get("limit") != "" || values.Get("cursor") != "") {
 		return badRequest("limit and cursor are for pages: Accept: application/json")

@@ -16,7 +16,7 @@ import (
 
 // audit answers a page of the audit, the newest first. That it was read is recorded as any read.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, p gate.Person) error {
-	values, err := parameters(r, "who", "action", "dataset", "stream", "from", "to", "read", "limit", "cursor")
+	values, err := gate.Parameters(r, "who", "action", "dataset", "stream", "from", "to", "read", "limit", "cursor")
 	if err != nil {
 		return err
 	}

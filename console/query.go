@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"brine/access"
@@ -24,7 +23,7 @@ const (
 
 // query reads what a request asks for.
 func (s *Server) query(r *http.Request) (q lake.Query, err error) {
-	values, err := parameters(r, "dataset", "from", "to", "limit", "cursor", gate.PurposeParameter)
+	values, err := gate.Parameters(r, "dataset", "from", "to", "limit", "cursor", gate.PurposeParameter)
 	if err != nil {
 		return q, err
 	}
@@ -65,27 +64,6 @@ func needOfDataset(r *http.Request) access.Role {
 		return access.Analyst
 	}
 	return access.Raw
-}
-
-// parameters reads the query string strictly: an unknown or repeated name is refused.
-func parameters(r *http.Request, known ...string) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, badRequest("the query string is malformed")
-	}
-	left := len(values)
-	for _, name := range known {
-		if len(values[name]) > 1 {
-			return nil, badRequest(name + " is given more than once")
-		}
-		if values.Has(name) {
-			left--
-		}
-	}
-	if left > 0 {
-		return nil, badRequest("an unknown query parameter; known are " + strings.Join(known, ", "))
-	}
-	return values, nil
 }
 
 // parseTime reads ms since the epoch, or RFC 3339.

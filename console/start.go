@@ -20,6 +20,7 @@ var starts = []start{
 	{access.Viewer, "/api/v1/status", "How things stand"},
 	{access.Analyst, "/api/v1/events/interaction", "Sanitized interactions, a page"},
 	{access.Raw, "", "/api/v1/events/{stream}?dataset=raw, rejected or quarantine, and /wsapi/interaction_data: with X-Purpose"},
+	{access.Privacy, "/privacy-board", "What is held, and who read what"},
 	{access.Privacy, "/api/v1/audit", "Who did what"},
 	{access.Privacy, "", "POST /api/v1/erasures"},
 }
@@ -35,6 +36,8 @@ const startText = `Brine, the private door.
   GET /wsapi/interaction_data?start=&end=             rows as {id, key, value}, ms, both inclusive (raw, with X-Purpose: why)
   GET /wsapi/interaction_data/count
   GET /wsapi/interaction_data/last
+  GET /api/v1/kpi/overview|funnel|segments|arrivals   figures, as JSON or CSV (viewer): ?from=2026-11-01&to=2026-11-29&only=browser:Firefox
+  GET /api/v1/kpi/changes, /api/v1/kpi/changes/{name} whether a change helped (viewer)
   GET /openapi.yaml                                   all of this for programs
   GET /api/v1/status                                  (viewer)
   GET /api/v1/audit?who=&action=&from=&to=            (privacy)
@@ -49,11 +52,14 @@ var (
 	startPage = template.Must(template.New("start").Parse(startHTML))
 )
 
-// index shows a person what they may do, and a program what there is.
+// index shows the dashboard to whoever may see it, other people what they may do, and a program what there is.
 func (s *Server) index(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if !gate.WantsHTML(r) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		return send(w, []byte(startText))
+	}
+	if s.Board != nil && p.Has(access.Viewer) {
+		return s.Board.Overview(w, r, p)
 	}
 	var may []start
 	for _, one := range starts {

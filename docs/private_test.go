@@ -19,8 +19,11 @@ import (
 	"brine/access/gate"
 	"brine/access/tokens"
 	"brine/console"
+	"brine/console/board"
 	"brine/docs"
 	"brine/event"
+	"brine/kpi"
+	"brine/kpi/kpitest"
 	"brine/lake"
 )
 
@@ -107,11 +110,37 @@ func openPrivate(t *testing.T, directory access.Directory, p *private) *private 
 			}
 			return map[string]string{"receipt": noReceipt, "state": "complete"}, nil
 		}}
+	s.Board = newBoard(t, g)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
 	p.Handler, p.routes = s.Handler(), append(g.Routes(), s.Routes()...)
 	return p
+}
+
+// newBoard is a dashboard over simulated interactions.
+func newBoard(t *testing.T, g *gate.Gate) *board.Board {
+	t.Helper()
+	defs, now := *kpi.Shipped(), time.Now()
+	defs.Changes = []kpi.Change{{Name: "short_form", At: now.AddDate(0, 0, -4), Moves: "sign_in"}}
+	source, err := kpitest.Simulated(&defs, now, 8, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &board.Board{KPI: &kpi.Board{Source: source}, MinCell: 10, Gate: g,
+		Add: func(gate.Person, kpi.Change) error { return nil },
+		Remove: func(_ gate.Person, name string) error {
+			if name == "other" {
+				return &gate.Error{Status: http.StatusNotFound, Reason: "there is no such change"}
+			}
+			return nil
+		},
+		Doors: func(context.Context) board.Doors {
+			return board.Doors{Ready: true, CompleteTo: now, Refused: []board.Refused{{Reason: "schema", Count: 37}}}
+		},
+		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, nil },
+		Audit: func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
+	}
 }
 
 var hidden = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
@@ -169,6 +198,18 @@ func TestPrivateDoor(t *testing.T) {
 		{"GET /wsapi/interaction_data/count", "", "ada", "vic"},
 		{"GET /wsapi/interaction_data/last", "", "ada", "vic"},
 		{"GET /api/v1/status", "", "vic", "pri"},
+		{"GET /flow", "", "vic", "pri"},
+		{"GET /segments", "", "vic", "pri"},
+		{"GET /changes", "", "vic", "pri"},
+		{"GET /changes/{name}", "/changes/short_form", "vic", "pri"},
+		{"GET /health", "", "vic", "pri"},
+		{"GET /privacy-board", "", "pri", "vic"},
+		{"GET /api/v1/kpi/overview", "", "vic", "pri"},
+		{"GET /api/v1/kpi/funnel", "", "vic", "pri"},
+		{"GET /api/v1/kpi/segments", "", "vic", "pri"},
+		{"GET /api/v1/kpi/changes", "", "vic", "pri"},
+		{"GET /api/v1/kpi/changes/{name}", "/api/v1/kpi/changes/short_form", "vic", "pri"},
+		{"GET /api/v1/kpi/arrivals", "", "vic", "pri"},
 		{"GET /api/v1/audit", "", "pri", "vic"},
 		{"GET /api/v1/erasures/{receipt}", "/api/v1/erasures/" + noReceipt, "pri", "vic"},
 	} {
@@ -185,6 +226,34 @@ func TestPrivateDoor(t *testing.T) {
 	for _, media := range []string{"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"} {
 		samples = append(samples, sample{route: events, status: 200, path: "/api/v1/events/interaction", header: by("ada", "Accept", media)})
 	}
+	for _, page := range []string{"/flow", "/segments", "/changes", "/changes/{name}", "/health", "/privacy-board"} {
+		path := strings.ReplaceAll(page, "{name}", "short_form")
+		samples = append(samples, sample{route: "GET " + page, status: 400, path: path + "?colour=red", header: by("ada")})
+	}
+	for _, topic := range []string{"overview", "funnel", "segments", "changes", "changes/{name}", "arrivals"} {
+		route, path := "GET /api/v1/kpi/"+topic, "/api/v1/kpi/"+strings.ReplaceAll(topic, "{name}", "short_form")
+		samples = append(samples,
+			sample{route: route, status: 200, path: path, header: by("vic", "Accept", "text/csv")},
+			sample{route: route, status: 400, path: path + "?from=2026-11-02&to=2026-11-01", header: by("vic")},
+			sample{route: route, status: 406, path: path, header: by("vic", "Accept", "image/png")})
+	}
+	const add, remove = "POST /changes", "POST /changes/{name}/remove"
+	added := "name=new_words&moves=sign_in&at=2026-11-20T09:00"
+	samples = append(samples,
+		sample{route: "GET /changes/{name}", status: 404, path: "/changes/other", header: by("vic")},
+		sample{route: "GET /api/v1/kpi/changes/{name}", status: 404, path: "/api/v1/kpi/changes/other", header: by("vic")},
+		sample{route: add, status: 303, body: added, header: by("ada", "Content-Type", form)},
+		sample{route: add, status: 400, body: "name=new_words&at=soon", header: by("ada", "Content-Type", form)},
+		sample{route: add, status: 401, body: added, header: map[string]string{"Content-Type": form}},
+		sample{route: add, status: 403, body: added, header: by("vic", "Content-Type", form)},
+		sample{route: add, status: 503, body: added, header: by("ada", "Content-Type", form), before: down, after: up},
+		sample{route: remove, status: 303, path: "/changes/new_words/remove", header: by("ada")},
+		sample{route: remove, status: 401, path: "/changes/new_words/remove"},
+		sample{route: remove, status: 403, path: "/changes/new_words/remove", header: by("vic")},
+		sample{route: remove, status: 404, path: "/changes/other/remove", header: by("ada")},
+		sample{route: remove, status: 503, path: "/changes/new_words/remove", header: by("ada"), before: down, after: up},
+		sample{route: "GET /board.css", status: 200}, sample{route: "GET /charts.js", status: 200},
+	)
 	unit := `{"unit":"an-install"}`
 	samples = append(samples,
 		sample{route: "GET /", status: 303, header: map[string]string{"Accept": "text/html"}},

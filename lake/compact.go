@@ -50,7 +50,7 @@ func (l *Lake) uncompacted() [][]*File {
 	}
 	groups := map[source][]*File{}
 	for _, f := range l.cat.files {
-		if f.Hour.Before(l.closedTo) && f.Dataset != Sanitized {
+		if f.Hour.Before(l.closedTo) && fromLog(f.Dataset) {
 			k := source{tableKey{f.Dataset, f.Stream}, f.Hour, f.Log}
 			groups[k] = append(groups[k], f)
 		}

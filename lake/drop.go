@@ -41,6 +41,23 @@ func (h *Hour) Drop(files []File) error {
 	return l.lookAgain(l.disk.removeDurably(namesOf(pointersTo(files))))
 }
 
+// following are the datasets that are made of Sanitized and live no longer than it.
+var following = []string{Rollups, Facts}
+
+// dropFollowing takes away what was made of the hour's sanitized files.
+func (h *Hour) dropFollowing(which func(File) bool) error {
+	for _, dataset := range following {
+		files := slices.DeleteFunc(h.Files(dataset), func(f File) bool { return !which(f) })
+		if len(files) == 0 {
+			continue
+		}
+		if err := h.Drop(files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // lookAgain reads the folder anew where a change to it failed half-way.
 func (l *Lake) lookAgain(err error) error {
 	if err == nil {

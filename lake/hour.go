@@ -109,6 +109,9 @@ func (r *Rewriter) Hour(ctx context.Context, stream string, start time.Time, wor
 	return work(&Hour{stream, start, r})
 }
 
+// Reader is one more connection to the rewriter's DuckDB, for what is read while [Hour.Rewrite] writes. The caller closes it.
+func (r *Rewriter) Reader() (*duck.Conn, error) { return r.db.Conn() }
+
 // Files are those of a dataset that hold the hour now.
 func (h *Hour) Files(dataset string) []File { return h.r.lake.Files(dataset, h.Stream, h.Start) }
 
@@ -165,7 +168,8 @@ func (h *Hour) From(files []File) string {
 }
 
 // Rewrite makes the file, aside, and puts it in the place of what its table had of the same
-// source. It is [ErrReplaced] when an input was replaced meanwhile: the hour is then as it was.
+// source. What was made of a sanitized file that it takes the place of goes before: nothing that is taken
+// out of the one stays in the other. It is [ErrReplaced] when an input was replaced meanwhile: the hour is then as it was.
 func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
 	l := h.r.lake
 	made := &File{Name: h.rewritten(w)}
@@ -179,6 +183,11 @@ func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
 		return File{}, err
 	}
 	l.disk.point("rewrite-written")
+	if made.Dataset == Sanitized {
+		if err := h.dropFollowing(func(f File) bool { return f.Log == made.Log }); err != nil {
+			return File{}, err
+		}
+	}
 	if err := l.replace(namesOf(pointersTo(w.Inputs)), made); err != nil {
 		return File{}, err
 	}

@@ -14,10 +14,28 @@ const metaAtOnce = 512
 // Meta gives what [Rewrite.Meta] left in the footers of files, by file. A file that has gone or cannot be read is
 // missing. What was read once is remembered: a file never changes.
 func (r *Rewriter) Meta(ctx context.Context, files []File) (map[Name]map[string]string, error) {
-	l := r.lake
-	all := make(map[Name]map[string]string, len(files))
-	var unknown []File
+	all, unknown := r.lake.knownMeta(files)
+	return all, r.lake.learnMeta(ctx, r.conn, unknown, all)
+}
+
+// Meta is [Rewriter.Meta] for who reads only.
+func (l *Lake) Meta(ctx context.Context, files []File) (map[Name]map[string]string, error) {
+	all, unknown := l.knownMeta(files)
+	if len(unknown) == 0 {
+		return all, nil
+	}
+	conn, done, err := l.readConn()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return all, l.learnMeta(ctx, conn, unknown, all)
+}
+
+func (l *Lake) knownMeta(files []File) (all map[Name]map[string]string, unknown []File) {
+	all = make(map[Name]map[string]string, len(files))
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, f := range files {
 		if meta, ok := l.metas[f.Name]; ok {
 			all[f.Name] = meta
@@ -25,32 +43,36 @@ func (r *Rewriter) Meta(ctx context.Context, files []File) (map[Name]map[string]
 			unknown = append(unknown, f)
 		}
 	}
-	l.mu.Unlock()
+	return all, unknown
+}
+
+// learnMeta reads what is unknown, and adds it to all.
+func (l *Lake) learnMeta(ctx context.Context, conn *duck.Conn, unknown []File, all map[Name]map[string]string) error {
 	for part := range slices.Chunk(unknown, metaAtOnce) {
-		read, err := r.readMeta(ctx, part)
+		read, err := l.readMeta(ctx, conn, part)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		maps.Copy(all, read)
 		l.mu.Lock()
 		maps.Copy(l.metas, read)
 		l.mu.Unlock()
 	}
-	return all, nil
+	return nil
 }
 
 // readMeta reads footers, all at once or, where one is bad, each by itself.
-func (r *Rewriter) readMeta(ctx context.Context, files []File) (map[Name]map[string]string, error) {
-	read, err := r.queryMeta(ctx, files)
+func (l *Lake) readMeta(ctx context.Context, conn *duck.Conn, files []File) (map[Name]map[string]string, error) {
+	read, err := l.queryMeta(ctx, conn, files)
 	if err == nil || len(files) == 1 {
-		if len(files) == 1 && err != nil && r.lake.examine(ctx, r.conn, err, pointersTo(files)) {
+		if len(files) == 1 && err != nil && l.examine(ctx, conn, err, pointersTo(files)) {
 			return nil, nil
 		}
 		return read, err
 	}
 	all := map[Name]map[string]string{}
 	for _, f := range files {
-		one, err := r.readMeta(ctx, []File{f})
+		one, err := l.readMeta(ctx, conn, []File{f})
 		if err != nil {
 			return nil, err
 		}
@@ -59,15 +81,15 @@ func (r *Rewriter) readMeta(ctx context.Context, files []File) (map[Name]map[str
 	return all, nil
 }
 
-func (r *Rewriter) queryMeta(ctx context.Context, files []File) (map[Name]map[string]string, error) {
+func (l *Lake) queryMeta(ctx context.Context, conn *duck.Conn, files []File) (map[Name]map[string]string, error) {
 	byPath := make(map[string]Name, len(files))
 	all := make(map[Name]map[string]string, len(files))
-	paths := r.lake.paths(pointersTo(files))
+	paths := l.paths(pointersTo(files))
 	for i, f := range files {
 		byPath[paths[i]] = f.Name
 		all[f.Name] = map[string]string{}
 	}
-	rows, err := r.conn.Query(ctx, "SELECT file_name, decode(key), decode(value) FROM parquet_kv_metadata("+duck.List(paths)+")")
+	rows, err := conn.Query(ctx, "SELECT file_name, decode(key), decode(value) FROM parquet_kv_metadata("+duck.List(paths)+")")
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// The datasets of the lake. All but Sanitized are filled from the log.
+// The datasets of the lake. Raw, Rejected and Quarantine are filled from the log, each of the others from the one before it.
 const (
 	Raw        = "raw"        // events as they were sent, at most the raw window old
 	Sanitized  = "sanitized"  // what the allowlist keeps of raw
+	Facts      = "facts"      // what questions need of each sanitized interaction
+	Rollups    = "rollups"    // what the facts of an hour add up to
 	Rejected   = "rejected"   // the shape of events that were refused
 	Quarantine = "quarantine" // log lines that the flush could not read, whole
 )
@@ -25,6 +27,11 @@ type Name struct {
 	Log             string    // one incarnation of the log, or the SHA-256 of an imported input
 	First, Last     uint64    // the range of the log it holds, both inclusive
 	Generation      int       // 1 from the first flush; a rewrite's is one more than its inputs'
+}
+
+// fromLog says whether a dataset is filled from the log, and so compacted when an hour is closed.
+func fromLog(dataset string) bool {
+	return dataset == Raw || dataset == Rejected || dataset == Quarantine
 }
 
 var namePattern = regexp.MustCompile(

@@ -218,12 +218,27 @@ func (l *Lake) drop(ctx context.Context, d Drop) (gone bool, err error) {
 			return err
 		}
 		gone = true
+		if d.Dataset == Sanitized {
+			if err := h.dropAllFollowing(); err != nil {
+				return err
+			}
+		}
 		return h.Drop(files)
 	})
 	if err != nil {
 		return false, fmt.Errorf("drop %s %s %s: %w", d.Dataset, d.Stream, d.Hour.Format("2006-01-02T15:04Z"), err)
 	}
 	return gone, nil
+}
+
+// dropAllFollowing takes away what was made of the hour's sanitized files, also what cannot be read of it.
+func (h *Hour) dropAllFollowing() error {
+	for _, dataset := range following {
+		if err := h.dropLeftOut(dataset); err != nil {
+			return err
+		}
+	}
+	return h.dropFollowing(func(File) bool { return true })
 }
 
 // holds says whether all files were there when the hour was judged.

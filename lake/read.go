@@ -185,6 +185,28 @@ func (s *scan) sql(w window) string {
 	return sql
 }
 
+// Reading lets its work query files on a connection of its own, from the lake's catalogue as it is: [Lake.From]. It is
+// done again, from its beginning, where a file was swept or dropped under it.
+func (l *Lake) Reading(ctx context.Context, work func(context.Context, *duck.Conn) ([]File, error)) error {
+	conn, done, err := l.readConn()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, ended := l.reading(ctx)
+	defer ended()
+	return l.again(ctx, conn, func() ([]*File, error) {
+		files, err := work(ctx, conn)
+		return pointersTo(files), err
+	})
+}
+
+// From is the SQL of files' rows: a table function.
+func (l *Lake) From(files []File) string { return l.readParquet(pointersTo(files)...) }
+
+// Paths are where files lie, as SQL reads them.
+func (l *Lake) Paths(files []File) []string { return l.paths(pointersTo(files)) }
+
 // Count is how many rows a query has.
 func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
 	conn, done, err := l.readConn()

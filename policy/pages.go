@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"brine/door"
 )
 
 // Visitor is what the public door knows of who asks.
@@ -36,7 +38,9 @@ var (
 	pageText string
 
 	//go:embed page.css
-	style string
+	ownStyle string
+
+	style = door.BaseStyle + ownStyle
 
 	page = template.Must(template.New("page").Parse(pageText))
 )

@@ -99,3 +99,30 @@ func (p *Plan) NeedsSalt() bool {
 func (p *Plan) uses(kind RuleKind) bool {
 	return slices.ContainsFunc(ends(p.fields), func(f *field) bool { return f.rule.Kind == kind })
 }
+
+// WithoutPseudonyms is the plan less the fields that become pseudonyms: it needs no salt.
+func (p *Plan) WithoutPseudonyms() *Plan {
+	bare := &Plan{Stream: p.Stream, Listed: p.Listed, time: p.time, fields: withoutPseudonyms(p.fields)}
+	for _, f := range bare.fields {
+		bare.Columns = append(bare.Columns, f.out)
+	}
+	return bare
+}
+
+func withoutPseudonyms(fields []*field) (rest []*field) {
+	for _, f := range fields {
+		if f.rule.Kind == Hash || f.rule.Kind == HashPerStream {
+			continue
+		}
+		if f.rule.Kind == Fields {
+			bare := *f
+			if bare.fields = withoutPseudonyms(f.fields); len(bare.fields) == 0 {
+				continue
+			}
+			bare.setOut()
+			f = &bare
+		}
+		rest = append(rest, f)
+	}
+	return rest
+}

@@ -17,6 +17,8 @@ type Input struct {
 	Hour   time.Time     // of the folder: the time of rows that keep none
 	Source uint64        // tells the keys of this output's rows from those of others
 	Hasher func() Hasher // makes one for each thread; nil: the salt is not there
+
+	Unordered bool // the rows go into no file, and come in any order
 }
 
 // ErrNoSalt says that pseudonyms are asked for and there is no salt to make them with.
@@ -96,6 +98,9 @@ func (q *query) sql(p *Plan, in Input) string {
 	}
 	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, p.place(), placeAlias,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
+	if in.Unordered {
+		return fmt.Sprintf("(SELECT %s FROM (%s))", strings.Join(outer, ", "), timed)
+	}
 	return fmt.Sprintf("(SELECT %s FROM (FROM (%s) ORDER BY %s))", strings.Join(outer, ", "), timed, order(at))
 }
 

@@ -3,6 +3,7 @@ package sanitize
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"brine/lake"
 )
@@ -30,6 +31,23 @@ func (m Meta) Rule(path []string) (rule Rule, ok bool) {
 
 // MadeOf says whether the file was made of these raw files, as they are.
 func (m Meta) MadeOf(raw []lake.File) bool { return slices.Equal(m.Inputs, inputsOf(raw)) }
+
+// Hashed are the paths of the fields that became pseudonyms, like meta.id.
+func (m Meta) Hashed() (paths []string) {
+	var was made
+	if json.Unmarshal([]byte(m.Made), &was) != nil {
+		return nil
+	}
+	for _, r := range was.Rules {
+		if r.Rule == Hash.String() || r.Rule == HashPerStream.String() {
+			paths = append(paths, strings.Join(r.Path, "."))
+		}
+	}
+	return paths
+}
+
+// Lacks says whether raw files hold more than the file was made of.
+func (m Meta) Lacks(raw []lake.File) bool { return m.lacks(raw) }
 
 // Shrunk is the metadata after rows were taken out of the file, and of the raw file that it was made
 // of where that was replaced: was and is are its ranges, zero where it was not.

@@ -10,6 +10,8 @@ type device struct {
 
 type screen struct{ width, height int }
 
+func (d device) mobile() bool { return d.os == "Android" || d.os == "iOS" }
+
 // devices has the browsers that the audience uses, and how many of it use each.
 var devices = []choice[device]{
 	{0.295, device{"Windows", "Chrome", chromium, desktops, 1}},

@@ -19,6 +19,11 @@
 // evening. Between the full hours it is interpolated. Tuesdays are busiest, 1.12 times
 // the mean; Saturdays, with 0.74, and Sundays are quiet. How many come in one slot of 10 minutes is
 // drawn from a Poisson distribution. The release changes twice a month, on the 1st and the 15th.
+//
+// # What befalls the dialog
+//
+// Nothing, unless a [Story] is told: a redesign that helps on phones and hurts elsewhere, an experiment with the
+// wording of a mail, a day of which nothing arrived.
 package simulate
 
 import (
@@ -39,6 +44,7 @@ type Config struct {
 	Days   int       // how many days of history, at least 1
 	PerDay int       // how many interactions on a mean day, at least 1
 	End    time.Time // the history ends before it; taken down to a multiple of 10 minutes
+	Story  *Story    // what befalls the dialog; nil: nothing
 }
 
 // Write writes the history as NDJSON, one interaction a line, ordered by time. It holds no more than
@@ -49,9 +55,13 @@ func (c Config) Write(w io.Writer) error {
 			c.Days, c.PerDay, c.End.UTC().Format(time.RFC3339))
 	}
 	s := NewSource(c.Seed)
+	s.Story = c.Story
 	end := c.End.UTC().Truncate(slot)
 	buf := make([]byte, 0, flushAt+4<<10)
 	for at := end.AddDate(0, 0, -c.Days); at.Before(end); at = at.Add(slot) {
+		if c.Story.silent(at) {
+			continue
+		}
 		for range s.poisson(mean(at, c.PerDay)) {
 			buf = append(s.AppendInteraction(buf, at), '\n')
 			if len(buf) < flushAt {

@@ -20,11 +20,12 @@ var end = time.Date(2026, 11, 21, 13, 7, 0, 0, time.UTC)
 
 // interaction is what these tests look at.
 type interaction struct {
-	ID          string  `json:"id"`
-	Timestamp   int64   `json:"timestamp"`
-	EventStream [][]any `json:"event_stream"`
-	NewAccount  *bool   `json:"new_account"`
-	Release     string  `json:"release"`
+	ID          string            `json:"id"`
+	Timestamp   int64             `json:"timestamp"`
+	EventStream [][]any           `json:"event_stream"`
+	NewAccount  *bool             `json:"new_account"`
+	Release     string            `json:"release"`
+	Experiments map[string]string `json:"experiments"`
 	UserAgent   struct {
 		OS string `json:"os"`
 	} `json:"user_agent"`
@@ -172,6 +173,53 @@ func TestPhonesHaveSmallScreens(t *testing.T) {
 			t.Fatalf("%s with a screen %d wide", i.UserAgent.OS, i.ScreenSize.Width)
 		}
 	}
+}
+
+// A story leaves its marks where it says, and nowhere before.
+func TestStory(t *testing.T) {
+	story := simulate.DemoStory(end)
+	all := history(t, simulate.Config{Seed: 10, Days: 60, PerDay: 600, End: end, Story: story})
+	var shown, gone, mailed, confirmed [2][2]float64 // by before and after, then: by mobile; by branch
+	for _, i := range all {
+		at := time.UnixMilli(i.Timestamp).UTC()
+		if at.Truncate(24 * time.Hour).Equal(story.Gap) {
+			t.Fatalf("an interaction at %s, a day of which nothing arrived", at)
+		}
+		after, mobile := index(!at.Before(story.Redesign)), index(isMobile(i))
+		if i.has("authenticate.enter_password") {
+			shown[after][mobile]++
+			gone[after][mobile] += float64(index(i.has("authenticate.password_submitted")))
+		}
+		branch := i.Experiments[simulate.StoryExperiment]
+		if tried := !at.Before(story.Experiment); tried != (branch != "") {
+			t.Fatalf("branch %q at %s", branch, at)
+		}
+		if i.has("user.user_staged") && branch != "" {
+			mailed[0][index(branch == simulate.StoryTreatment)]++
+			confirmed[0][index(branch == simulate.StoryTreatment)] += float64(index(i.has("user.user_confirmed")))
+		}
+	}
+	for _, share := range []struct {
+		what      string
+		got       float64
+		low, high float64
+	}{
+		{"more go on from the password screen on phones", gone[1][1]/shown[1][1] - gone[0][1]/shown[0][1], 0.03, 0.08},
+		{"fewer elsewhere", gone[1][0]/shown[1][0] - gone[0][0]/shown[0][0], -0.06, -0.02},
+		{"more confirm the friendly mail", confirmed[0][1]/mailed[0][1] - confirmed[0][0]/mailed[0][0], 0.04, 0.16},
+		{"the branches are of one size", mailed[0][1] / mailed[0][0], 0.85, 1.18},
+	} {
+		if share.got < share.low || share.got > share.high {
+			t.Errorf("%s: %.3f, want %.3f to %.3f", share.what, share.got, share.low, share.high)
+		}
+	}
+}
+
+func index(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // Nights and Saturdays are quiet, afternoons are not.

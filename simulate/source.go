@@ -13,6 +13,8 @@ import (
 // Sources of the same seed make the same ids: whoever adds to data that is already there, such as
 // simulated live users, takes a seed that was never used before.
 type Source struct {
+	Story *Story // what befalls the dialog; nil: nothing
+
 	random *rand.Rand
 }
 
@@ -33,7 +35,7 @@ func (s *Source) AppendInteraction(dst []byte, at time.Time) []byte {
 	dst = strconv.AppendInt(dst, at.UnixMilli(), 10)
 	dst = append(dst, `,"event_stream":[`...)
 
-	v := visit{Source: s, buf: dst, pace: s.logNormal(d.pace, paceSigma)}
+	v := visit{Source: s, buf: dst, chapter: s.chapter(at), mobile: d.mobile(), pace: s.logNormal(d.pace, paceSigma)}
 	v.run()
 
 	dst = append(v.buf[:len(v.buf)-1], ']')
@@ -41,6 +43,11 @@ func (s *Source) AppendInteraction(dst []byte, at time.Time) []byte {
 	dst = s.appendDevice(dst, d)
 	dst = append(dst, `,"dialog":"sign_in","release":"`...)
 	dst = appendRelease(dst, at)
+	if v.branch != "" {
+		dst = append(dst, `","experiments":{"`+StoryExperiment+`":"`...)
+		dst = append(dst, v.branch...)
+		return append(dst, `"}}`...)
+	}
 	return append(dst, `"}`...)
 }
 

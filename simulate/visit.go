@@ -18,9 +18,11 @@ const longest = 86_400_000
 // visit is one use of the dialog, being walked through. Its entries are written as they come.
 type visit struct {
 	*Source
-	buf   []byte
-	clock float64 // ms since the dialog was opened
-	pace  float64 // how long this person takes, compared with the median
+	chapter
+	buf    []byte
+	clock  float64 // ms since the dialog was opened
+	pace   float64 // how long this person takes, compared with the median
+	mobile bool    // on a phone or a tablet
 
 	known bool // an e-mail address was given
 	isNew bool // it had no account yet
@@ -29,7 +31,7 @@ type visit struct {
 // walk goes through a stretch of steps, and says whether the person is still there at its end.
 func (v *visit) walk(steps []step) bool {
 	for _, s := range steps {
-		if s.stay < 1 && !v.happens(s.stay) {
+		if stay := v.stay(s); stay < 1 && !v.happens(stay) {
 			v.leave(s.wait)
 			return false
 		}
@@ -54,7 +56,7 @@ func (v *visit) walk(steps []step) bool {
 // the looks are folded into one entry. Who does not come back is not waited for to the end.
 func (v *visit) await(poll string, then []step) bool {
 	began := v.clock
-	if !v.happens(then[0].stay) {
+	if !v.happens(v.stay(then[0])) {
 		v.polled(poll, began, v.time(then[0].wait))
 		v.leave(pollEvery)
 		return false

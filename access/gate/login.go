@@ -14,6 +14,7 @@ import (
 
 	"brine/access"
 	"brine/access/audit"
+	"brine/door"
 )
 
 var (
@@ -57,7 +58,7 @@ func (g *Gate) Routes() []Route {
 
 func showStyle(w http.ResponseWriter, _ *http.Request, _ Person) error {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, err := w.Write([]byte(style))
+	_, err := w.Write([]byte(door.BaseStyle + style))
 	return err
 }
 

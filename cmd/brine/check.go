@@ -78,7 +78,7 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	r := report{Streams: len(cfg.StreamNames()), Schemas: len(registry.Schemas()), Mistakes: config.Mistakes{}}
-	if err := errors.Join(r.checkSalts(cfg), c.checkLDAP(ctx, &r, cfg), c.checkAllowlist(&r, cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
+	if err := errors.Join(r.checkSalts(cfg), c.checkLDAP(ctx, &r, cfg), c.checkAllowlist(&r, cfg, registry), r.checkKPIs(cfg, registry), r.checkPolicy(cfg, registry)); err != nil {
 		return report{}, err
 	}
 	r.checkTLS(cfg)

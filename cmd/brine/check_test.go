@@ -63,6 +63,16 @@ func TestCheck(t *testing.T) {
 		{"SchemaText", map[string]string{
 			"schemas/session.yaml": "$schema: [",
 		}, exitFailed, "schemas/session.yaml:1: "},
+		{"KPIsOK", map[string]string{"brine.yaml": "kpi: k.yaml", "k.yaml": "kpis: {all: {count: all, better: more, smallest: 10}}"}, exitOK, "config ok: 1 stream, 1 schema\n"},
+		{"NoSuchFlow", map[string]string{
+			"kpi.yaml": "flows: {sign_in: {steps: [a: screen.a, b: screen.b]}}\nkpis:\n  rate: {conversion: sgn_in, better: more, smallest: 2 %}",
+		}, exitFailed, "kpi.yaml:3: kpis.rate.conversion: no flow is called \"sgn_in\" (did you mean sign_in?)\n"},
+		{"DroppedEvent", map[string]string{
+			"kpi.yaml":       "kpis: {errors: {share: screen.error, better: less, smallest: 1 %}}",
+			"allowlist.yaml": "interaction: {timestamp: keep, sample_rate: keep, event_stream: {only: [screen.errors]}}",
+		}, exitFailed, "kpi.yaml:1: kpis.errors.share: the allowlist drops the events screen.error (did you mean screen.errors?)\n"},
+		{"NothingKeptAndNoKPIs", map[string]string{"allowlist.yaml": "interaction: drop"}, exitOK, "config ok: 1 stream, 1 schema\n"},
+		{"NoSuchKPIFile", map[string]string{"brine.yaml": "kpi: k.yaml"}, exitFailed, "brine.yaml:1: kpi: no file k.yaml (write it, or leave the key out)\n"},
 		{"ConfigAndSchemas", map[string]string{
 			"brine.yaml":    "data: ''\nflush: {every: 0}",
 			"schemas/a.yml": "type: object", "schemas/b.json": "{\n]",

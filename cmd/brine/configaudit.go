@@ -68,7 +68,7 @@ func (c *configRecorder) changed(next map[string]string, waits []string, fault e
 	}
 	if fault != nil {
 		r.Outcome = "failed"
-		r.Note += "; the sample rates or the allowlist are not in force: see the log"
+		r.Note += "; the sample rates, the allowlist or the KPIs are not in force: see the log"
 	}
 	c.seen, c.broken = next, false
 	return c.record(r)

@@ -51,7 +51,7 @@ func TestConfigChangesAreRecorded(t *testing.T) {
 		"failed: the config file is broken or gone: the one before stays in force",
 		"ok: changed: nothing, the file can be read again",
 		"ok: changed: retention, sampling; waiting for a restart: retention",
-		"failed: changed: retention, sampling; the sample rates or the allowlist are not in force: see the log",
+		"failed: changed: retention, sampling; the sample rates, the allowlist or the KPIs are not in force: see the log",
 	})
 	serves := "ok: Brine " + version + " serves"
 	checkLines(t, recordedConfig(t, log, audit.Start), []string{serves, serves, serves + "; changed in the config since the start before: retention, sampling"})

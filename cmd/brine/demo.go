@@ -26,7 +26,7 @@ type demoCmd struct {
 
 // Help is shown below the flags.
 func (*demoCmd) Help() string {
-	return `One process with both doors on loopback, seven days of simulated history, a few simulated users who go on, and a page
+	return `One process with both doors on loopback, 60 days of simulated history, a few simulated users who go on, and a page
 with a sign-in dialog to click through. Ctrl-C stops it.
 
 Example:
@@ -34,8 +34,8 @@ Example:
 }
 
 const (
-	demoDays   = 7
-	demoPerDay = 3000
+	demoDays   = 60
+	demoPerDay = 1500
 	demoTime   = 365 * 24 * time.Hour // of its guest: as long as it runs
 	demoPause  = 2 * time.Second      // mean time between two simulated users
 )
@@ -43,7 +43,7 @@ const (
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
-	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist = c.Data, c.Public, c.Private, "", ""
+	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist, cfg.KPI = c.Data, c.Public, c.Private, "", "", ""
 	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
 	if err != nil {
@@ -134,7 +134,8 @@ func (h *house) makeHistory(g *globals) error {
 	fmt.Fprintf(g.stdout, "Making %d days of simulated history in %s …\n", demoDays, h.cfg.Data)
 	r, w := io.Pipe()
 	go func() {
-		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: time.Now()}.Write(w))
+		end := time.Now()
+		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: end, Story: simulate.DemoStory(end)}.Write(w))
 	}()
 	in := showProgress(g, "history", r)
 	defer in.done()
@@ -145,6 +146,7 @@ func (h *house) makeHistory(g *globals) error {
 // simulateUsers lets users come until the context ends, each through the public door like a browser.
 func simulateUsers(ctx context.Context, door string, logger *slog.Logger) {
 	source := simulate.NewSource(uint64(time.Now().UnixNano()))
+	source.Story = simulate.DemoStory(time.Now())
 	for {
 		select {
 		case <-ctx.Done():

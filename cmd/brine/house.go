@@ -21,6 +21,8 @@ import (
 	"brine/event"
 	"brine/eventlog"
 	"brine/intake"
+	"brine/kpi"
+	"brine/kpi/facts"
 	"brine/lake"
 	"brine/salt"
 )
@@ -37,6 +39,9 @@ type house struct {
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
+	kpis      *kpis
+	board     *kpi.Board
+	facts     *facts.Job
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -101,6 +106,9 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	}
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	h.sanitizer.record = recorderTo(h.audit)
+	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
+	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
+	h.board = newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
 		return err
@@ -144,7 +152,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.
@@ -189,6 +197,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
+	jobs.Go(func() { runFacts(inner, h.facts, h.logger) })
 	jobs.Go(func() { h.policy.run(inner) })
 	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(inner) })
@@ -236,7 +245,7 @@ func collectUntil(cfg *config.Config) map[string]intake.Until {
 
 // tables are all that the lake may hold.
 func tables(streams map[string]*event.Stream) []lake.Table {
-	all := []lake.Table{lake.QuarantineTable()}
+	all := append(facts.Tables(), lake.QuarantineTable())
 	for name, s := range streams {
 		all = append(all,
 			lake.NewTable(lake.Raw, name, s.Columns, s.Time, s.ID),

@@ -18,7 +18,7 @@ import (
 func mustOpenHouse(t *testing.T) *house {
 	t.Helper()
 	cfg := config.Default()
-	cfg.Data, cfg.Schemas, cfg.Allowlist = t.TempDir(), "", ""
+	cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI = t.TempDir(), "", "", ""
 	registry, err := event.LoadRegistry("")
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,8 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
 	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
 	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist."`
+	KPI      kpiCmd      `cmd:"" name:"kpi" help:"Print a KPI."`
+	Change   changeCmd   `cmd:"" help:"Say what was changed in a dialog, to see whether it helped."`
 	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
 	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase    eraseCmd    `cmd:"" help:"Erase one install."`

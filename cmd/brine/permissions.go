@@ -41,7 +41,7 @@ func (r *report) checkPermissions(cfg *config.Config) {
 	for _, path := range append(secretFiles(reflect.ValueOf(*cfg)), cfg.CSRFKeyPath()) {
 		p.private(path)
 	}
-	for _, path := range []string{cfg.Path(), cfg.Allowlist, cfg.Schemas} {
+	for _, path := range []string{cfg.Path(), cfg.Allowlist, cfg.KPI, cfg.Schemas} {
 		p.unwritable(path)
 	}
 	r.Permissions = p

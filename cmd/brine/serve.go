@@ -22,7 +22,7 @@ type serveCmd struct {
 // Help is shown below the flags.
 func (*serveCmd) Help() string {
 	return `Opens the public door (events come in) and the private door (events are read), until SIGINT or SIGTERM.
-SIGHUP, or a change of one of their files, reads sample rates, the allowlist and certificates anew.
+SIGHUP, or a change of one of their files, reads sample rates, the allowlist, KPIs and certificates anew.
 
 Example:
   brine serve --config /etc/brine/brine.yaml`
@@ -84,7 +84,7 @@ func closeWith(h *house, err error) error {
 	return err
 }
 
-// watchConfig takes on sample rates and the allowlist when their files change.
+// watchConfig takes on sample rates, the allowlist and the KPIs when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
 	inAudit := &configRecorder{record: recorderTo(h.audit), seen: h.cfg.Digests()}
 	return h.cfg.Watch(func(next *config.Config) {
@@ -96,8 +96,9 @@ func (h *house) watchConfig() (stop func(), err error) {
 		}
 		err := h.intake.Sampling.Set(rates(next), time.Now())
 		h.sanitizer.take(next)
+		h.kpis.take(next)
 		h.policy.changed()
-		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(err, h.sanitizer.Err())))
+		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(err, h.sanitizer.Err(), h.kpis.Err())))
 		if err != nil {
 			h.logger.Error("the new sample rates are not in force", "err", err)
 			return

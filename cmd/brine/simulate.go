@@ -15,6 +15,7 @@ type simulateCmd struct {
 	Installs int       `help:"How many installs an app has; half of --per-day without it."`
 	Schema   string    `placeholder:"ID" help:"What the $schema of an app's events says; without it that of --print-schema."`
 	Seed     uint64    `default:"1" help:"The same seed and the same times give the same bytes, and the same installs at all times."`
+	Story    bool      `help:"Let things befall the dialog, as in the demo: a redesign, an experiment, a day without data."`
 	End      time.Time `help:"When the history ends (RFC 3339); now without it."`
 
 	PrintSchema bool `help:"Print the JSON Schema of an app's events instead, for the folder of schemas."`
@@ -44,5 +45,9 @@ func (c *simulateCmd) Run(g *globals) error {
 	if c.Stream != event.Interaction {
 		return simulate.Apps{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, Installs: c.Installs, End: end, Stream: c.Stream, Schema: c.Schema}.Write(g.stdout)
 	}
-	return simulate.Config{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, End: end}.Write(g.stdout)
+	history := simulate.Config{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, End: end}
+	if c.Story {
+		history.Story = simulate.DemoStory(end)
+	}
+	return history.Write(g.stdout)
 }

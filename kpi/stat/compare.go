@@ -29,16 +29,16 @@ func (s Sequence) Days(before, after []float64) (Interval, int) {
 // pairs are the differences of the days after from those of the same weekday as many weeks before.
 func pairs(before, after []float64) (differences []float64) {
 	for i, a := range after {
-		if j := mirror(i); j < len(before) && !math.IsNaN(a) && !math.IsNaN(before[j]) {
+		if j := Mirror(i); j < len(before) && !math.IsNaN(a) && !math.IsNaN(before[j]) {
 			differences = append(differences, a-before[j])
 		}
 	}
 	return differences
 }
 
-// mirror is the place, counted back from the change, of the day that a day after it is compared with: week
+// Mirror is the place, counted back from the change, of the day that a day after it is compared with: week
 // after week away from the change, and the same weekday.
-func mirror(day int) int {
+func Mirror(day int) int {
 	week, weekday := day/weekDays, day%weekDays
 	return week*weekDays + weekDays - 1 - weekday
 }

@@ -51,11 +51,11 @@ func TestChangesLookedAtDaily(t *testing.T) {
 // Each day after is compared with the same weekday before, week for week away from the change.
 func TestDaysArePairedByWeekday(t *testing.T) {
 	for i := range 30 {
-		after, before := i, -1-mirror(i)
+		after, before := i, -1-Mirror(i)
 		if (after-before)%weekDays != 0 {
 			t.Errorf("day %d is compared with day %d: not the same weekday", after, before)
 		}
-		if after/weekDays != mirror(i)/weekDays {
+		if after/weekDays != Mirror(i)/weekDays {
 			t.Errorf("day %d is compared with day %d: not as many weeks away", after, before)
 		}
 	}
@@ -64,7 +64,7 @@ func TestDaysArePairedByWeekday(t *testing.T) {
 func TestDaysWithGaps(t *testing.T) {
 	s := Sequence{Alpha: 0.05, Best: 28}
 	before, after := make([]float64, 14), make([]float64, 14)
-	after[3], before[mirror(9)] = math.NaN(), math.NaN()
+	after[3], before[Mirror(9)] = math.NaN(), math.NaN()
 	if _, n := s.Days(before, after); n != 12 {
 		t.Errorf("%d pairs of 14 are counted, two of which have a gap", n)
 	}

@@ -61,11 +61,7 @@ func (f *Feed) Reset() {
 
 // Add reads a row. One that is not in Brine's encoding for the columns is left out: [ErrRow].
 func (f *Feed) Add(key event.Key, row []byte) error {
-	if f.rows == f.nodes[0].room {
-		for _, n := range f.nodes {
-			n.grow(max(ChunkRows, 2*f.rows))
-		}
-	}
+	f.makeRoom()
 	for _, list := range f.lists {
 		list.mark = list.size
 	}
@@ -83,6 +79,15 @@ func (f *Feed) Add(key event.Key, row []byte) error {
 	}
 	f.rows++
 	return nil
+}
+
+func (f *Feed) makeRoom() {
+	if f.rows < f.nodes[0].room {
+		return
+	}
+	for _, n := range f.nodes {
+		n.grow(max(ChunkRows, 2*f.rows))
+	}
 }
 
 // takeBack removes what was read of a row that is given up.
@@ -105,7 +110,9 @@ type feeder struct {
 
 	mu   sync.Mutex // DuckDB fills chunks on threads of its own
 	feed *Feed
-	sent int // rows
+	sent int               // rows
+	more func(*Feed) error // nil: the feed has all rows
+	err  error             // of more
 }
 
 var feeders atomic.Int64
@@ -182,16 +189,22 @@ func brineFeedFill(p, chunk unsafe.Pointer) {
 			c.FunctionSetError(info, fmt.Sprint("cannot fill a chunk: ", p))
 		}
 	}()
-	feederOf(c.FunctionGetExtraInfo(info)).fill(c.DataChunk{Ptr: chunk})
+	if err := feederOf(c.FunctionGetExtraInfo(info)).fill(c.DataChunk{Ptr: chunk}); err != nil {
+		c.FunctionSetError(info, "cannot make rows")
+	}
 }
 
-func (f *feeder) fill(chunk c.DataChunk) {
+func (f *feeder) fill(chunk c.DataChunk) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.refill(); err != nil {
+		return err
+	}
 	rows := min(ChunkRows, f.feed.rows-f.sent)
 	for i, n := range f.feed.nodes {
 		n.fill(c.DataChunkGetVector(chunk, c.IdxT(i)), f.sent, f.sent+rows)
 	}
 	f.sent += rows
 	c.DataChunkSetSize(chunk, c.IdxT(rows))
+	return nil
 }

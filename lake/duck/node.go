@@ -2,6 +2,7 @@ package duck
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 
 	c "github.com/duckdb/duckdb-go-bindings"
@@ -114,6 +115,10 @@ func (n *node) setInt32(at int, v int32) { binary.NativeEndian.PutUint32(n.data[
 
 func (n *node) setInt64(at int, v int64) { binary.NativeEndian.PutUint64(n.data[at*8:], uint64(v)) }
 
+func (n *node) setDouble(at int, v float64) {
+	binary.NativeEndian.PutUint64(n.data[at*8:], math.Float64bits(v))
+}
+
 // setUUID writes a 128-bit number with its first bit turned, so that it sorts as the id does.
 func (n *node) setUUID(at int, id [16]byte) {
 	low, high := binary.BigEndian.Uint64(id[8:]), binary.BigEndian.Uint64(id[:8])^1<<63
@@ -134,10 +139,20 @@ func (n *node) list(at int) (from, to int) {
 func (n *node) setString(at int, s []byte) {
 	number, met := n.numbers[string(s)]
 	if !met {
-		number = uint32(len(n.strings))
-		n.strings = append(n.strings, string(s))
-		n.numbers[n.strings[number]] = number
+		number = n.addString(string(s))
 	}
+	n.setNumber(at, number)
+}
+
+// addString takes up a string that was not met before.
+func (n *node) addString(s string) (number uint32) {
+	number = uint32(len(n.strings))
+	n.strings = append(n.strings, s)
+	n.numbers[s] = number
+	return number
+}
+
+func (n *node) setNumber(at int, number uint32) {
 	binary.NativeEndian.PutUint32(n.data[at*4:], number)
 }
 

@@ -1,6 +1,7 @@
-package console
+package gate
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -48,16 +49,15 @@ func (a accepted) specificity(mediaType string) int {
 	return 0
 }
 
-// chooseFormat gives the format that the header likes best: of two that it likes the same, the one
-// that it covers first, and then the one that stands first in formats. It gives nil where it wants none.
-func chooseFormat(header string) *format {
-	all := parseAccept(header)
-	var best *format
-	quality, place := 0.0, 0
-	for i := range formats {
-		q, at := rank(all, formats[i].mediaType)
+// Prefers gives which of some media types a request's Accept header likes best: of two that it likes the same, the one
+// that it covers first, and then the one that stands first. It gives -1 where it wants none.
+func Prefers(r *http.Request, mediaTypes ...string) int {
+	all := parseAccept(strings.Join(r.Header.Values("Accept"), ","))
+	best, quality, place := -1, 0.0, 0
+	for i, mediaType := range mediaTypes {
+		q, at := rank(all, mediaType)
 		if q > quality || q == quality && q > 0 && at < place {
-			best, quality, place = &formats[i], q, at
+			best, quality, place = i, q, at
 		}
 	}
 	return best

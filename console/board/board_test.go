@@ -1,0 +1,456 @@
+package board_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"brine/access"
+	"brine/access/audit"
+	"brine/access/gate"
+	"brine/console/board"
+	"brine/kpi"
+	"brine/kpi/kpitest"
+)
+
+var testNow = time.Date(2026, 11, 28, 14, 20, 0, 0, time.UTC)
+
+// house is a dashboard behind a gate, over simulated interactions: 40 a day for 30 days, but for one day.
+type house struct {
+	tb     testing.TB
+	door   http.Handler
+	gate   *gate.Gate
+	source kpi.Source
+
+	mu       sync.Mutex
+	recorded []audit.Record
+	added    []kpi.Change
+	broken   error // of what is asked beside the figures
+}
+
+func (h *house) Append(audit.Record) (uint64, error) { return 1, nil }
+
+var simulated = sync.OnceValue(func() *kpitest.Memory {
+	defs := *kpi.Shipped()
+	defs.Changes = []kpi.Change{{Name: "short_form", Title: "The short form", At: testNow.AddDate(0, 0, -10), Moves: "sign_in"}}
+	m, err := kpitest.Simulated(&defs, testNow, 30, 40, "2026-11-17")
+	if err != nil {
+		panic(err)
+	}
+	return m
+})
+
+func openHouse(tb testing.TB, source kpi.Source) *house {
+	tb.Helper()
+	h := &house{tb: tb, source: source}
+	now := func() time.Time { return testNow }
+	h.gate = &gate.Gate{Audit: h}
+	if err := h.gate.Open(); err != nil {
+		tb.Fatal(err)
+	}
+	b := &board.Board{KPI: &kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return h.added }}, MinCell: 10, Now: now, Gate: h.gate,
+		Add: func(_ gate.Person, c kpi.Change) error {
+			if err := source.Definitions().CheckChange(c, h.added); err != nil {
+				return err
+			}
+			h.added = append(h.added, c)
+			return nil
+		},
+		Remove: func(_ gate.Person, name string) error {
+			h.added = slices.DeleteFunc(h.added, func(c kpi.Change) bool { return c.Name == name })
+			return nil
+		},
+		Doors: func(context.Context) board.Doors {
+			return board.Doors{Ready: true, Refused: []board.Refused{{"schema", 37}, {"too_large", 3}}}
+		},
+		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, h.broken },
+		Audit: func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
+		Recorded: func(_ *http.Request, r audit.Record, do func(*int64) error) error {
+			rows := int64(-1)
+			err := do(&rows)
+			r.Rows = &rows
+			h.recorded = append(h.recorded, r)
+			return err
+		}}
+	routes := append(b.Routes(), gate.Route{Pattern: "GET /{$}", Need: access.Viewer, Handle: b.Overview})
+	door, err := h.gate.Handler(routes, func(w http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.door = door
+	return h
+}
+
+// visitor is somebody with a session.
+type visitor struct {
+	h      *house
+	cookie string
+	token  string
+}
+
+func (h *house) visitor(role access.Role) visitor {
+	h.tb.Helper()
+	token, path := h.gate.Invite(role.String(), access.RolesOf(role), time.Hour)
+	rec := httptest.NewRecorder()
+	h.door.ServeHTTP(rec, httptest.NewRequest("GET", "http://localhost"+path, nil))
+	for _, c := range rec.Result().Cookies() {
+		if c.Name == "brine_reader" {
+			return visitor{h, c.Name + "=" + c.Value, token}
+		}
+	}
+	h.tb.Fatalf("no session: %d %s", rec.Code, rec.Body)
+	return visitor{}
+}
+
+// page asks as a browser does.
+func (v visitor) page(path string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest("GET", "http://localhost"+path, nil)
+	req.Header.Set("Accept", "text/html")
+	req.Header.Set("Cookie", v.cookie)
+	rec := httptest.NewRecorder()
+	v.h.door.ServeHTTP(rec, req)
+	return rec
+}
+
+// ask asks as a program does.
+func (v visitor) ask(path string, accept ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest("GET", "http://localhost"+path, nil)
+	req.Header.Set("Authorization", "Bearer "+v.token)
+	if len(accept) > 0 {
+		req.Header.Set("Accept", accept[0])
+	}
+	rec := httptest.NewRecorder()
+	v.h.door.ServeHTTP(rec, req)
+	return rec
+}
+
+var hiddenToken = regexp.MustCompile(`name="csrf" value="([0-9a-f]{64})"`)
+
+// post sends a form as a browser does, with the token of the page that it is on.
+func (v visitor) post(page, path string, form url.Values) *httptest.ResponseRecorder {
+	v.h.tb.Helper()
+	found := hiddenToken.FindStringSubmatch(v.page(page).Body.String())
+	if found == nil {
+		v.h.tb.Fatalf("%s has no form", page)
+	}
+	form.Set("csrf", found[1])
+	req := httptest.NewRequest("POST", "http://localhost"+path, strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "text/html")
+	req.Header.Set("Cookie", v.cookie)
+	rec := httptest.NewRecorder()
+	v.h.door.ServeHTTP(rec, req)
+	return rec
+}
+
+var (
+	pagePaths = []string{"/", "/flow", "/segments", "/changes", "/changes/short_form", "/health"}
+	apiPaths  = []string{"overview", "funnel", "segments", "changes", "changes/short_form", "arrivals"}
+)
+
+// What is wrong with a question is said, on a page that still has the form, or as JSON; never a 500, and nothing is left out silently.
+func TestBadQuestions(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Analyst)
+	for query, want := range map[string]struct {
+		status int
+		reason string
+	}{
+		"from=2026-11-20&to=2026-11-10":            {400, "from is not before to"},
+		"from=2026-11-20&to=2026-11-20":            {400, "from is not before to"},
+		"from=2027-01-01&to=2027-02-01":            {400, "still to come"},
+		"from=2026-11-01&to=2027-02-01":            {400, "in the future"},
+		"from=2025-01-01&to=2026-11-01":            {400, "over 366 days"},
+		"from=2026-02-30&to=2026-11-01":            {400, "no day like"},
+		"from=0001-01-01&to=2026-11-01":            {400, "these times"},
+		"from=2026-11-01":                          {400, "to is no day"},
+		"last=0d":                                  {400, "last is"},
+		"last=999d":                                {400, "last is"},
+		"last=28":                                  {400, "last is"},
+		"last=7d&from=2026-11-01&to=2026-11-10":    {400, "not both"},
+		"only=browser":                             {400, "like browser:Firefox"},
+		"only=browser:":                            {400, "like browser:Firefox"},
+		"only=shoe_size:44":                        {400, "there are os, browser"},
+		"only=browser:" + strings.Repeat("x", 999): {400, "like browser:Firefox"},
+		"only=browser:%ff":                         {400, "like browser:Firefox"},
+		"colour=red":                               {400, "unknown query parameter"},
+		"last=7d&last=8d":                          {400, "more than once"},
+		"a=%zz":                                    {400, "malformed"},
+	} {
+		for i, path := range pagePaths {
+			page := v.page(path + "?" + query)
+			if page.Code != want.status || !strings.Contains(page.Body.String(), want.reason) {
+				t.Errorf("%s?%s: %d %.2000s", path, query, page.Code, page.Body)
+			}
+			answer := v.ask("/api/v1/kpi/" + apiPaths[i] + "?" + query)
+			var told struct{ Reason string }
+			if err := json.Unmarshal(answer.Body.Bytes(), &told); err != nil || answer.Code != want.status || !strings.Contains(told.Reason, want.reason) {
+				t.Errorf("%s?%s: %d %s", apiPaths[i], query, answer.Code, answer.Body)
+			}
+		}
+	}
+	for path, status := range map[string]int{
+		"/flow?flow=no_such": 400, "/segments?by=no_such": 400, "/segments?kpi=no_such": 400, "/segments?sort=colour": 400, "/?flow=sign_in": 400,
+		"/changes/no_such": 404, "/changes/%00": 404, "/changes/" + strings.Repeat("x", 5000): 404,
+	} {
+		if page := v.page(path); page.Code != status || !strings.Contains(page.Body.String(), `role="alert"`) {
+			t.Errorf("%.40s: %d", path, page.Code)
+		}
+	}
+	if got := v.ask("/api/v1/kpi/overview", "image/png").Code; got != http.StatusNotAcceptable {
+		t.Errorf("an image is answered %d", got)
+	}
+	if got := v.ask("/api/v1/kpi/overview?format=xml").Code; got != http.StatusBadRequest {
+		t.Errorf("XML is answered %d", got)
+	}
+}
+
+// A dashboard without a single interaction, or without a definition, is a page that says what to do.
+func TestNothingThere(t *testing.T) {
+	none := &kpi.Definitions{Zone: time.UTC}
+	for name, defs := range map[string]*kpi.Definitions{"no data": kpi.Shipped(), "no definitions": none} {
+		v := openHouse(t, &kpitest.Memory{Defs: defs, Now: func() time.Time { return testNow }}).visitor(access.Viewer)
+		for i, path := range pagePaths {
+			if strings.HasSuffix(path, "short_form") {
+				continue
+			}
+			page := v.page(path)
+			if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `class="empty"`) && path != "/health" {
+				t.Errorf("%s, %s: %d %s", name, path, page.Code, page.Body)
+			}
+			if answer := v.ask("/api/v1/kpi/" + apiPaths[i]); answer.Code != http.StatusOK || !json.Valid(answer.Body.Bytes()) {
+				t.Errorf("%s, %s: %d %s", name, apiPaths[i], answer.Code, answer.Body)
+			}
+		}
+	}
+}
+
+// building is a source whose facts are not there yet.
+type building struct{ *kpitest.Memory }
+
+func (building) Days(context.Context, kpi.Slice) ([]kpi.Day, error) {
+	return nil, &kpi.Building{Done: 3, Of: 10}
+}
+
+// While facts are being built there are no figures, and it is said how far they are.
+func TestBuilding(t *testing.T) {
+	v := openHouse(t, building{simulated()}).visitor(access.Viewer)
+	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+}
+
+// A day without data is no zero: it is a gap in the chart, and a word in the tables and the CSV.
+func TestGap(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Analyst)
+	rows := readCSV(t, v.ask("/api/v1/kpi/overview?from=2026-11-16&to=2026-11-19", "text/csv"))
+	found := 0
+	for _, row := range rows[1:] {
+		if row[2] == "day" && row[3] == "2026-11-17" {
+			found++
+			if row[5] != "" || row[9] != kpi.NoData {
+				t.Errorf("%q", row)
+			}
+		}
+	}
+	if found != len(kpi.Shipped().KPIs) {
+		t.Errorf("the day has %d rows", found)
+	}
+	page := v.page("/?from=2026-11-16&to=2026-11-19").Body.String()
+	if !strings.Contains(page, `{"at":"2026-11-17","value":null,"why":"no data"}`) || !strings.Contains(page, "17 Nov 2026</th><td class=\"n\">no data</td>") {
+		t.Error("the page does not tell of the gap")
+	}
+}
+
+func readCSV(t *testing.T, rec *httptest.ResponseRecorder) [][]string {
+	t.Helper()
+	if rec.Code != http.StatusOK || rec.Header().Get("Content-Type") != "text/csv" {
+		t.Fatalf("%d %s %s", rec.Code, rec.Header().Get("Content-Type"), rec.Body)
+	}
+	rows, err := csv.NewReader(rec.Body).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// The CSV of each answer has what its JSON has: the sum of the values of interactions a day is that of the days.
+func TestForms(t *testing.T) {
+	v := openHouse(t, simulated()).visitor(access.Analyst)
+	for _, path := range apiPaths {
+		rows := readCSV(t, v.ask("/api/v1/kpi/"+path, "text/csv"))
+		again := readCSV(t, v.ask("/api/v1/kpi/"+path+"?format=csv", "application/json"))
+		if len(rows) < 2 || len(rows) != len(again) {
+			t.Errorf("%s: %d rows, and %d by ?format=csv", path, len(rows), len(again))
+		}
+	}
+	var o kpi.Overview
+	if err := json.Unmarshal(v.ask("/api/v1/kpi/overview").Body.Bytes(), &o); err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	for _, d := range o.KPIs[slices.IndexFunc(o.KPIs, func(k kpi.OverviewKPI) bool { return k.KPI.Name == "interactions" })].Days {
+		if d.Value != nil {
+			want += *d.Value
+		}
+	}
+	sum := 0.0
+	for _, row := range readCSV(t, v.ask("/api/v1/kpi/overview", "text/csv")) {
+		if n, err := strconv.ParseFloat(row[5], 64); err == nil && row[0] == "interactions" && row[2] == "day" {
+			sum += n
+		}
+	}
+	if want == 0 || math.Abs(sum-want) > 1e-9 {
+		t.Errorf("the CSV sums to %v, the days to %v", sum, want)
+	}
+}
+
+// Each question leaves a record of what it was of, with its days.
+func TestQuestionsAreRecorded(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Viewer)
+	for i, path := range pagePaths {
+		for _, ask := range []func(string, ...string) *httptest.ResponseRecorder{
+			func(string, ...string) *httptest.ResponseRecorder { return v.page(path + "?last=14d") },
+			func(string, ...string) *httptest.ResponseRecorder {
+				return v.ask("/api/v1/kpi/" + apiPaths[i] + "?last=14d")
+			},
+		} {
+			h.recorded = nil
+			if rec := ask(path); rec.Code != http.StatusOK {
+				t.Fatalf("%s: %d %s", path, rec.Code, rec.Body)
+			}
+			if len(h.recorded) != 1 {
+				t.Fatalf("%s leaves %d records", path, len(h.recorded))
+			}
+			r := h.recorded[0]
+			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-15" || r.To.Format(time.DateOnly) != "2026-11-29" {
+				t.Errorf("%s: %+v, %d rows", path, r, *r.Rows)
+			}
+		}
+	}
+}
+
+// A viewer is told nothing of few, and that it is so; an analyst is told all.
+func TestTooFew(t *testing.T) {
+	h := openHouse(t, simulated())
+	viewer, analyst := h.visitor(access.Viewer), h.visitor(access.Analyst)
+	const path = "/segments?by=language&last=7d"
+	if page := viewer.page(path).Body.String(); !strings.Contains(page, "too few") {
+		t.Error("a viewer is told all")
+	}
+	if page := analyst.page(path).Body.String(); strings.Contains(page, `<td class="n">too few</td>`) {
+		t.Error("an analyst is not told all")
+	}
+	if page := viewer.page("/health").Body.String(); strings.Contains(page, "37 events") || !strings.Contains(page, "30 events") || strings.Contains(page, "too_large") {
+		t.Error("a viewer is told of single refusals")
+	}
+	if page := analyst.page("/health").Body.String(); !strings.Contains(page, "37 events") || !strings.Contains(page, "too_large") {
+		t.Error("an analyst is not told of all refusals")
+	}
+	for _, name := range []string{"from=2026-11-20&to=2026-11-27&only=language:Polish", "only=browser:Firefox&last=90d"} {
+		if rec := viewer.page("/?" + name); rec.Code != http.StatusOK {
+			t.Errorf("%s: %d", name, rec.Code)
+		}
+	}
+}
+
+// A segment is sorted by any column, either way; what is withheld comes last.
+func TestSort(t *testing.T) {
+	v := openHouse(t, simulated()).visitor(access.Analyst)
+	var values [2][]string
+	for i, sort := range []string{"interactions", "-interactions"} {
+		var s kpi.Segments
+		if err := json.Unmarshal(v.ask("/api/v1/kpi/segments?by=browser&sort="+sort).Body.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range s.Values {
+			values[i] = append(values[i], value.Value)
+		}
+	}
+	slices.Reverse(values[1])
+	if len(values[0]) < 3 || !slices.Equal(values[0], values[1]) {
+		t.Errorf("%v", values)
+	}
+	if page := v.page("/segments?by=browser&sort=-sign_in").Body.String(); !strings.Contains(page, `aria-sort="descending"><a href="/segments?by=browser&amp;from=2026-11-01&amp;kpi=sign_in&amp;sort=sign_in&amp;to=2026-11-29"`) {
+		t.Error("the column does not offer to be sorted the other way round")
+	}
+}
+
+// A change is added by a form and removed again, by who may; what is wrong with it is said.
+func TestAddChange(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Analyst)
+	form := url.Values{"name": {"new_words"}, "title": {"New <words>"}, "at": {"2026-11-20T09:00"}, "moves": {"sign_in"}}
+	if rec := v.post("/changes", "/changes", form); rec.Code != http.StatusSeeOther || rec.Header().Get("Location") != "/changes/new_words" {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	page := v.page("/changes/new_words").Body.String()
+	if !strings.Contains(page, "New &lt;words&gt;") || !strings.Contains(page, "20 Nov 2026 09:00") || !strings.Contains(page, "days, not people") {
+		t.Errorf("%s", page)
+	}
+	for name, wrong := range map[string]url.Values{
+		"no moment": {"name": {"b"}, "moves": {"sign_in"}, "at": {"soon"}}, "no KPI": {"name": {"b"}},
+	} {
+		if rec := v.post("/changes", "/changes", wrong); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), `role="alert"`) {
+			t.Errorf("%s: %d", name, rec.Code)
+		}
+	}
+	if rec := v.post("/changes", "/changes/new_words/remove", url.Values{}); rec.Code != http.StatusSeeOther || len(h.added) != 0 {
+		t.Errorf("%d, and %d are left", rec.Code, len(h.added))
+	}
+	viewer := h.visitor(access.Viewer)
+	if rec := viewer.post("/changes", "/changes", form); rec.Code != http.StatusForbidden {
+		t.Errorf("a viewer is answered %d", rec.Code)
+	}
+	if strings.Contains(viewer.page("/changes").Body.String(), "<h2>Add a change</h2>") {
+		t.Error("a viewer is offered the form")
+	}
+}
+
+// What fails beside the figures is no page that looks whole.
+func TestFailure(t *testing.T) {
+	h := openHouse(t, simulated())
+	h.broken = errors.New("the lake is gone")
+	if rec := h.visitor(access.Privacy).page("/privacy-board"); rec.Code == http.StatusOK {
+		t.Error("a page without what is held")
+	}
+}
+
+// The pages run this door's script alone, and none may be kept. A browser keeps what holds no data, and asks whether it has changed.
+func TestHeaders(t *testing.T) {
+	v := openHouse(t, simulated()).visitor(access.Viewer)
+	page := v.page("/")
+	csp := page.Header().Get("Content-Security-Policy")
+	if !strings.Contains(csp, "script-src 'self';") || strings.Contains(csp, "unsafe") || page.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", page.Header())
+	}
+	if body := page.Body.String(); strings.Contains(body, "style=") || strings.Contains(body, "onclick") || strings.Contains(body, "https://") {
+		t.Error("the page has something in it that its own policy forbids, or loads from elsewhere")
+	}
+	script := v.page("/charts.js")
+	req := httptest.NewRequest("GET", "http://localhost/charts.js", nil)
+	req.Header.Set("If-None-Match", script.Header().Get("ETag"))
+	rec := httptest.NewRecorder()
+	v.h.door.ServeHTTP(rec, req)
+	if script.Code != http.StatusOK || rec.Code != http.StatusNotModified {
+		t.Errorf("%d, then %d", script.Code, rec.Code)
+	}
+}

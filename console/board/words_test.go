@@ -1,0 +1,42 @@
+package board
+
+import (
+	"strings"
+	"testing"
+
+	"brine/kpi"
+)
+
+func TestWords(t *testing.T) {
+	at := func(v float64) kpi.Figure { return kpi.Figure{Value: &v} }
+	for _, c := range []struct{ got, want string }{
+		{valueText(at(0.6123), share), "61.2 %"},
+		{valueText(at(0), share), "0.0 %"},
+		{valueText(at(850), ms), "850 ms"},
+		{valueText(at(12_340), ms), "12.3 s"},
+		{valueText(at(300_000), ms), "5.0 min"},
+		{valueText(at(1_234_567.4), count), "1,234,567"},
+		{valueText(at(3.14159), amount), "3.14"},
+		{valueText(kpi.Figure{Why: kpi.TooFew}, share), "too few"},
+		{valueText(kpi.Figure{}, share), "no data"},
+		{differenceText(at(0.021), share), "+2.1 points"},
+		{differenceText(at(-0.021), share), "−2.1 points"},
+		{differenceText(at(0.0001), share), "±0.0 points"},
+		{differenceText(at(-0.0001), share), "±0.0 points"},
+		{differenceText(at(-1_500), ms), "−1.5 s"},
+		{differenceText(at(-12), count), "−12"},
+		{spanText(kpi.Span{From: "2026-11-01", To: "2026-11-29"}), "1 Nov 2026 – 28 Nov 2026"},
+		{spanText(kpi.Span{From: "2026-11-01", To: "2026-11-02"}), "1 Nov 2026"},
+		{plain("=1+1"), "'=1+1"},
+		{plain("-0.5"), "-0.5"},
+		{plain("-cmd"), "'-cmd"},
+	} {
+		if got := strings.ReplaceAll(c.got, space, " "); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	low, high := -0.01, 0.03
+	if got := intervalText(kpi.Figure{Low: &low, High: &high}, share); got != "−1.0 to +3.0"+space+"points" {
+		t.Error(got)
+	}
+}

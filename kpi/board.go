@@ -1,0 +1,111 @@
+package kpi
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Board answers questions. Errors are [BadQuestion], or of its Source.
+type Board struct {
+	Source Source
+	Added  func() []Change  // changes beside those of the definitions; nil: none
+	Now    func() time.Time // default time.Now
+}
+
+// pinner is a Source that can be held as it is for all of one answer, though other definitions come into force meanwhile.
+type pinner interface{ Pinned() Source }
+
+// asked is a board for one answer, with the definitions, and the view completed by them.
+func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
+	if p, ok := b.Source.(pinner); ok {
+		b = &Board{p.Pinned(), b.Added, b.Now}
+	}
+	d := b.Source.Definitions()
+	v, err := b.complete(d, v)
+	return b, d, v, err
+}
+
+// changes are all that the board knows of.
+func (b *Board) changes(d *Definitions) []Change {
+	if b.Added == nil {
+		return d.Changes
+	}
+	return d.AllChanges(b.Added())
+}
+
+// see gives the days of the view as who asks may see them, by the view's By.
+func (b *Board) see(ctx context.Context, d *Definitions, v View, left bool) ([]seenDay, error) {
+	s := Slice{From: v.From, To: v.To, By: v.By, Only: v.Only, Left: left && v.By == ""}
+	if v.Cell <= 1 {
+		days, err := b.Source.Days(ctx, s)
+		return openly(days), err
+	}
+	if v.Only == nil {
+		days, err := b.Source.Days(ctx, s)
+		return withhold(d, days, v.By, int(v.Cell)), err
+	}
+	days, err := b.Source.Days(ctx, Slice{From: v.From, To: v.To, By: v.Only.Segment})
+	return narrowed(withhold(d, days, v.Only.Segment, int(v.Cell)), v.Only.Value), err
+}
+
+// seenDay is one day as who asks may see it.
+type seenDay struct {
+	Date  Date
+	Open  bool
+	state state
+	all   Measure          // of the value 1: all interactions of the day; none where they are not told
+	cells map[string]sight // by value
+}
+
+// state is why a day has no cells to tell of.
+type state uint8
+
+const (
+	hasData  state = iota
+	noData         // nothing came
+	notOver        // it goes on, and is told when it is over
+	withheld       // too few came
+)
+
+// sight is one cell as it may be seen.
+type sight struct {
+	*Cell        // nil: withheld
+	flows []bool // by flow: whether the numbers of its steps are told; nil: all are
+	kpis  []bool // by KPI; nil: all are told
+}
+
+func (s sight) tellsFlow(i int) bool { return s.Cell != nil && (s.flows == nil || s.flows[i]) }
+func (s sight) tellsKPI(i int) bool  { return s.Cell != nil && (s.kpis == nil || s.kpis[i]) }
+
+// openly is days of which nothing is withheld.
+func openly(days []Day) (seen []seenDay) {
+	for _, day := range days {
+		s := seenDay{Date: day.Date, Open: day.Open, cells: map[string]sight{}}
+		for value, c := range day.Cells {
+			s.cells[value] = sight{Cell: c}
+			s.all.Moments = s.all.Plus(c.Count)
+		}
+		if len(day.Cells) == 0 {
+			s.state = noData
+		}
+		seen = append(seen, s)
+	}
+	return seen
+}
+
+// narrowed is days with the cells of one value alone.
+func narrowed(days []seenDay, value string) []seenDay {
+	days = slices.Clone(days)
+	for i := range days {
+		s, ok := days[i].cells[value]
+		days[i].cells, days[i].all = map[string]sight{}, Measure{}
+		if ok {
+			days[i].cells[""] = s
+		}
+		if s.Cell != nil {
+			days[i].all.Moments = s.Count
+		}
+	}
+	return days
+}

@@ -1,0 +1,355 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"brine/kpi"
+	"brine/lake"
+	"brine/sanitize"
+)
+
+// SourceOptions say what a [Source] answers from.
+type SourceOptions struct {
+	Lake        *lake.Lake
+	Definitions func() *kpi.Definitions                   // in force now
+	Plans       func() (map[string]*sanitize.Plan, error) // in force now, by stream: what of raw events may be looked at before they are sanitized
+	Memory      int64                                     // bytes of cells that are remembered, about; default 256 MB
+	Logger      *slog.Logger                              // default: nothing is logged
+}
+
+// Source answers from roll-ups, facts and what is in no file yet. It is a [kpi.Source]; its methods may be
+// called from any goroutine.
+type Source struct {
+	o       SourceOptions
+	asking  sync.Mutex // one question at a time: all share the cache, and each uses both cores
+	cache   *cache
+	pending pendingTallies
+
+	mu   sync.Mutex
+	span [2]kpi.Date // as of the last look
+}
+
+// NewSource makes a source. Nothing is read until it is asked.
+func NewSource(o SourceOptions) *Source {
+	if o.Memory == 0 {
+		o.Memory = 256 << 20
+	}
+	return &Source{o: o, cache: newCache(o.Memory)}
+}
+
+// Definitions are those in force now.
+func (s *Source) Definitions() *kpi.Definitions { return s.o.Definitions() }
+
+// Pinned is the source as it is now, for all of one answer: its definitions stay the same though others come into force
+// meanwhile. Where the facts are then no longer those of these, it says [kpi.Building].
+func (s *Source) Pinned() kpi.Source { return &pinned{s, s.o.Definitions()} }
+
+type pinned struct {
+	*Source
+	defs *kpi.Definitions
+}
+
+func (p *pinned) Definitions() *kpi.Definitions { return p.defs }
+
+func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
+	return p.days(ctx, p.defs, slice)
+}
+
+func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
+	return p.slots(ctx, p.defs, from, to)
+}
+
+// Days are the days of the range.
+func (s *Source) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
+	return s.days(ctx, s.o.Definitions(), slice)
+}
+
+// Slots are the arrivals from a time to another.
+func (s *Source) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
+	return s.slots(ctx, s.o.Definitions(), from, to)
+}
+
+// Span is the first day and the day after the last that there is data of, as of the last look.
+func (s *Source) Span() (from, to kpi.Date) {
+	look, err := s.look(context.Background(), s.o.Definitions())
+	if err == nil {
+		s.mu.Lock()
+		s.span = look.span()
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.span[0], s.span[1]
+}
+
+// maxDays bounds the days of one question.
+const maxDays = 10 * 366
+
+// ErrRange is a question about days that are none, or too many.
+var ErrRange = errors.New("ask for 1 day up to 10 years, from before to")
+
+// datesOf are the days of a range, each of them.
+func datesOf(from, to kpi.Date) (dates []kpi.Date, err error) {
+	at, err1 := time.Parse(time.DateOnly, string(from))
+	end, err2 := time.Parse(time.DateOnly, string(to))
+	if err1 != nil || err2 != nil || !at.Before(end) || end.Sub(at) > maxDays*24*time.Hour {
+		return nil, ErrRange
+	}
+	for ; at.Before(end); at = at.AddDate(0, 0, 1) {
+		dates = append(dates, kpi.Date(at.Format(time.DateOnly)))
+	}
+	return dates, nil
+}
+
+// view is what of a day is asked for.
+type view struct {
+	by    string     // segment; "": all in one cell
+	only  kpi.Filter // zero: all interactions
+	left  bool       // with a filter: also who left, and what is missing
+	slots bool       // the arrivals, and nothing else
+}
+
+// viewOf is the cheapest view that answers a question, and the value to pick of its cells where that is what the filter comes to.
+func viewOf(slice kpi.Slice) (v view, pick *string) {
+	switch only := slice.Only; {
+	case only == nil:
+		return view{by: slice.By}, nil
+	case only.Segment == slice.By, slice.By == "" && !slice.Left:
+		return view{by: only.Segment}, &only.Value
+	default:
+		return view{by: slice.By, only: *only, left: slice.Left && slice.By == ""}, nil
+	}
+}
+
+func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slice) ([]kpi.Day, error) {
+	dates, err := datesOf(slice.From, slice.To)
+	if err != nil {
+		return nil, err
+	}
+	if err := known(defs, slice); err != nil {
+		return nil, err
+	}
+	v, pick := viewOf(slice)
+	held, look, err := s.ask(ctx, defs, v, dates)
+	if err != nil {
+		return nil, err
+	}
+	days := make([]kpi.Day, len(dates))
+	for i, date := range dates {
+		days[i] = kpi.Day{Date: date, Open: look.open(date), Cells: map[string]*kpi.Cell{}}
+		for value, cell := range cut(held[date].cells) {
+			switch {
+			case pick == nil:
+				days[i].Cells[value] = cell
+			case value == *pick && slice.By == "":
+				days[i].Cells[""] = cell
+			case value == *pick:
+				days[i].Cells[value] = cell
+			}
+		}
+	}
+	return days, nil
+}
+
+// ErrSegment is a question about a segment that the definitions do not have.
+var ErrSegment = errors.New("no such segment")
+
+func known(defs *kpi.Definitions, slice kpi.Slice) error {
+	has := func(name string) bool {
+		return slices.ContainsFunc(defs.Segments, func(s kpi.Segment) bool { return s.Name == name })
+	}
+	if slice.By != "" && !has(slice.By) || slice.Only != nil && !has(slice.Only.Segment) {
+		return ErrSegment
+	}
+	return nil
+}
+
+func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int64) ([]kpi.Slot, error) {
+	if from >= to {
+		return nil, nil
+	}
+	last := time.UnixMilli(to-1).In(defs.Zone).AddDate(0, 0, 1)
+	dates, err := datesOf(dateOf(from, defs.Zone), kpi.Date(last.Format(time.DateOnly)))
+	if err != nil {
+		return nil, err
+	}
+	held, _, err := s.ask(ctx, defs, view{slots: true}, dates)
+	if err != nil {
+		return nil, err
+	}
+	var all []kpi.Slot
+	for _, date := range dates {
+		for _, at := range slices.Sorted(maps.Keys(held[date].slots)) {
+			if at >= from && at < to {
+				all = append(all, held[date].slots[at])
+			}
+		}
+	}
+	return all, nil
+}
+
+// ask gives what is held of days: of files from the cache, or loaded into it, and of what is in no file yet.
+func (s *Source) ask(ctx context.Context, defs *kpi.Definitions, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	for range replacedAtMost {
+		look, err := s.look(ctx, defs)
+		if err != nil {
+			return nil, nil, err
+		}
+		answer, err := s.answer(ctx, look, v, dates)
+		if !errors.Is(err, errReplaced) {
+			return answer, look, err
+		}
+	}
+	return nil, nil, errReplaced
+}
+
+// replacedAtMost bounds how often a question is begun anew because files were replaced under it.
+const replacedAtMost = 20
+
+var errReplaced = errors.New("files were replaced under this question again and again: try again")
+
+func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Date) (map[kpi.Date]held, error) {
+	unbuilt := look.pendingFor(dates)
+	if len(unbuilt) > maxPending {
+		return nil, &kpi.Building{Done: look.done, Of: look.done + len(unbuilt)}
+	}
+	var named map[kpi.Date]map[string]bool
+	if v.only.Value == kpi.Other { // all values but those that are told by name on the day
+		days, err := s.answer(ctx, look, view{by: v.only.Segment}, dates)
+		if err != nil {
+			return nil, err
+		}
+		named = namesOf(days)
+	}
+	answer, err := s.held(ctx, look, v, dates, named)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := s.pending.tallies(ctx, s, look, unbuilt, v, named)
+	if err != nil {
+		return nil, err
+	}
+	for date, h := range total(look.defs, parts) {
+		if before, asked := answer[date]; asked {
+			answer[date] = before.plus(h, look.defs)
+		}
+	}
+	return answer, nil
+}
+
+// look is what there is to answer from.
+type look struct {
+	defs    *kpi.Definitions
+	closed  time.Time
+	byDate  map[kpi.Date][]*source // whose facts are current
+	pending []*pendingSource
+	done    int                // sources whose facts are current
+	there   map[lake.Name]bool // files of these
+}
+
+// pendingSource is one whose facts are not there, or not as they should be.
+type pendingSource struct {
+	hour  time.Time
+	log   string
+	files []lake.File // sanitized, or raw where that does not hold all
+	raw   bool
+}
+
+// maxPending is how many sources are added up in memory for a question, before it is told to wait for the job: two days of hours.
+const maxPending = 48
+
+func (s *Source) look(ctx context.Context, defs *kpi.Definitions) (*look, error) {
+	l := s.o.Lake
+	k := &look{defs: defs, closed: l.ClosedTo(), byDate: map[kpi.Date][]*source{}, there: map[lake.Name]bool{}}
+	metaOf := func(files []lake.File) (map[lake.Name]map[string]string, error) { return l.Meta(ctx, files) }
+	all, err := sources(l, metaOf, true)
+	if err != nil {
+		return nil, err
+	}
+	partly, err := s.outgrown(all, metaOf)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range sortedKeys(all) {
+		src := all[key]
+		hour := time.Unix(key.hour, 0).UTC()
+		switch {
+		case src.current(defs.Digest) && !partly[key]:
+			k.done++
+			k.there[src.rollup.Name], k.there[src.facts.Name] = true, true
+			for _, date := range src.meta.days {
+				k.byDate[date] = append(k.byDate[date], src)
+			}
+		case src.sanitized != nil && !partly[key]:
+			k.pending = append(k.pending, &pendingSource{hour, key.log, []lake.File{*src.sanitized}, false})
+		case len(src.raw) > 0:
+			k.pending = append(k.pending, &pendingSource{hour, key.log, src.raw, true})
+		}
+	}
+	return k, nil
+}
+
+// outgrown are the sources whose raw files hold more than what was sanitized of them, as an import that went on leaves them.
+func (s *Source) outgrown(all map[sourceKey]*source, metaOf func([]lake.File) (map[lake.Name]map[string]string, error)) (map[sourceKey]bool, error) {
+	var files []lake.File
+	for _, src := range all {
+		if src.sanitized != nil && len(src.raw) > 0 {
+			files = append(files, *src.sanitized)
+		}
+	}
+	metas, err := metaOf(files)
+	if err != nil {
+		return nil, err
+	}
+	partly := map[sourceKey]bool{}
+	for key, src := range all {
+		if src.sanitized != nil && len(src.raw) > 0 && sanitize.ReadMeta(metas[src.sanitized.Name]).Lacks(src.raw) {
+			partly[key] = true
+		}
+	}
+	return partly, nil
+}
+
+// maxLate is how long after its time an event may be stored, and maxEarly how long before, as a client's clock may be ahead.
+const maxLate, maxEarly = 8 * 24 * time.Hour, 25 * time.Hour
+
+// pendingFor are those that may hold events of the days.
+func (k *look) pendingFor(dates []kpi.Date) (some []*pendingSource) {
+	from, to := dates[0].Start(k.defs.Zone), dates[len(dates)-1].Start(k.defs.Zone).Add(maxLate)
+	for _, p := range k.pending {
+		if p.hour.After(from.Add(-maxEarly)) && p.hour.Before(to.Add(24*time.Hour)) {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// open says whether a day is not over, or its last hours are not closed.
+func (k *look) open(date kpi.Date) bool {
+	return date.Start(k.defs.Zone).AddDate(0, 0, 1).After(k.closed)
+}
+
+// span is the first day and the day after the last that there is data of.
+func (k *look) span() [2]kpi.Date {
+	dates := map[kpi.Date]bool{}
+	for date := range k.byDate {
+		dates[date] = true
+	}
+	for _, p := range k.pending {
+		dates[dateOf(p.hour.UnixMilli(), k.defs.Zone)] = true
+	}
+	sorted := slices.Sorted(maps.Keys(dates))
+	if len(sorted) == 0 {
+		return [2]kpi.Date{}
+	}
+	after := sorted[len(sorted)-1].Start(time.UTC).AddDate(0, 0, 1)
+	return [2]kpi.Date{sorted[0], kpi.Date(after.Format(time.DateOnly))}
+}

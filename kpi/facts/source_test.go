@@ -1,0 +1,140 @@
+package facts
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"testing"
+
+	"brine/kpi"
+	"brine/lake"
+	"brine/sanitize"
+)
+
+// slices of all kinds that there are.
+func allSlices() []kpi.Slice {
+	all := []kpi.Slice{{}, {Left: true}}
+	for _, by := range []string{"browser", "language", "screen", "form"} {
+		all = append(all, kpi.Slice{By: by})
+	}
+	for _, only := range []kpi.Filter{{Segment: "browser", Value: "Firefox"}, {Segment: "browser", Value: kpi.Other}, {Segment: "language", Value: "kn"},
+		{Segment: "screen", Value: kpi.Unknown}, {Segment: "form", Value: "short"}, {Segment: "language", Value: "nobody's"}} {
+		all = append(all, kpi.Slice{Only: &only}, kpi.Slice{Only: &only, Left: true}, kpi.Slice{Only: &only, By: only.Segment},
+			kpi.Slice{Only: &only, By: "screen"}, kpi.Slice{Only: &only, By: "form"})
+	}
+	return all
+}
+
+// answers are those to all kinds of questions.
+func (h *house) answers() map[string][]kpi.Day {
+	all := map[string][]kpi.Day{}
+	for _, slice := range allSlices() {
+		all[name(slice)] = h.days(slice)
+	}
+	return all
+}
+
+func name(s kpi.Slice) string {
+	only := ""
+	if s.Only != nil {
+		only = s.Only.Segment + "=" + s.Only.Value
+	}
+	return fmt.Sprintf("by %q only %q left %t", s.By, only, s.Left)
+}
+
+// sameDays compares all that days tell, but for whether they are open.
+func sameDays(t *testing.T, what string, got, want []kpi.Day) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d days, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		at := what + ", " + string(want[i].Date)
+		if got[i].Date != want[i].Date || !slices.Equal(slices.Sorted(maps.Keys(got[i].Cells)), slices.Sorted(maps.Keys(want[i].Cells))) {
+			t.Errorf("%s: %v with %v, want %v", at, got[i].Date, slices.Sorted(maps.Keys(got[i].Cells)), slices.Sorted(maps.Keys(want[i].Cells)))
+			continue
+		}
+		for value, cell := range want[i].Cells {
+			sameCell(t, at+" "+value, got[i].Cells[value], cell)
+		}
+	}
+}
+
+func sameCell(t *testing.T, what string, got, want *kpi.Cell) {
+	t.Helper()
+	if got.Count != want.Count {
+		t.Errorf("%s: count %+v, want %+v", what, got.Count, want.Count)
+	}
+	for i := range want.KPIs {
+		if g, w := got.KPIs[i], want.KPIs[i]; g.Moments != w.Moments {
+			t.Errorf("%s: KPI %d is %+v, want %+v", what, i, g.Moments, w.Moments)
+		}
+		sameSketch(t, what, got.KPIs[i].Sketch, want.KPIs[i].Sketch)
+	}
+	for f := range want.Flows {
+		for s := range want.Flows[f] {
+			if g, w := got.Flows[f][s].Moments, want.Flows[f][s].Moments; g != w {
+				t.Errorf("%s: step %d of flow %d is %+v, want %+v", what, s, f, g, w)
+			}
+			sameSketch(t, what, got.Flows[f][s].Times, want.Flows[f][s].Times)
+		}
+	}
+	if !slices.Equal(got.Missing, want.Missing) {
+		t.Errorf("%s: missing %v, want %v", what, got.Missing, want.Missing)
+	}
+	for f := range want.Left {
+		for s, left := range want.Left[f] {
+			if g := got.Left[f][s]; !maps.Equal(g.Next, left.Next) || !maps.Equal(g.Last, left.Last) {
+				t.Errorf("%s: who left flow %d after %d: %v, want %v", what, f, s, g, left)
+			}
+		}
+	}
+}
+
+func sameSketch(t *testing.T, what string, got, want *kpi.Sketch) {
+	t.Helper()
+	for _, share := range []float64{0, 0.25, 0.5, 0.75, 0.95, 1} {
+		g, w := got.Quantile(share), want.Quantile(share)
+		if got.Weight() != want.Weight() || g != w && !(math.IsNaN(g) && math.IsNaN(w)) {
+			t.Errorf("%s: quantile %v of %v is %v, want %v of %v", what, share, got.Weight(), g, w, want.Weight())
+		}
+	}
+}
+
+// Whatever stage events are at, the figures are the same: in the open hour, closed, sanitized, as facts, and after a restart of the source.
+func TestFiguresAreTheSameBeforeAndAfterAnHourCloses(t *testing.T) {
+	h := openHouse(t)
+	for range 5 {
+		h.hour(60)
+	}
+	h.bring(h.interaction(h.Wall().AddDate(0, 0, -1)), h.interaction(h.Wall()))
+	h.send(h.interaction(h.Wall()), h.interaction(h.Wall()))
+	open := h.answers()
+	check := func(what string) {
+		t.Helper()
+		for question, days := range h.answers() {
+			sameDays(t, what+": "+question, days, open[question])
+		}
+	}
+	if n := len(h.files(lake.Facts)); n != 0 {
+		t.Fatalf("%d files of facts before there was a job", n)
+	}
+	check("asked twice")
+	h.pass(0)
+	if err := h.lake.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check("compacted")
+	h.sanitize(sanitize.Request{})
+	check("sanitized")
+	if report := h.build(); report.Hours < 6 {
+		t.Errorf("facts were made: %+v", report)
+	}
+	check("with facts")
+	h.source = NewSource(h.source.o)
+	check("with facts, by a new source")
+	if again := h.build(); again.Hours != 0 {
+		t.Errorf("facts were made again: %+v", again)
+	}
+}

@@ -1,0 +1,143 @@
+package kpi
+
+import (
+	"context"
+	"math"
+
+	"brine/event"
+	"brine/kpi/stat"
+)
+
+// Changes judges all changes, the latest first: without their history, their other KPIs and segments. What the view says of
+// days is not asked for: each change has its own.
+func (b *Board) Changes(ctx context.Context, v View) ([]Judged, error) {
+	v.By = ""
+	b, d, v, err := b.asked(v)
+	if err != nil {
+		return nil, err
+	}
+	all := []Judged{}
+	changes := b.changes(d)
+	for i := range changes {
+		t, err := b.try(ctx, d, v, changes[len(changes)-1-i])
+		if err != nil {
+			return nil, err
+		}
+		j := t.judge()
+		j.History, j.Others = nil, nil
+		all = append(all, *j)
+	}
+	return all, nil
+}
+
+// Change judges one change.
+func (b *Board) Change(ctx context.Context, name string, v View) (*Judged, error) {
+	v.By = ""
+	b, d, v, err := b.asked(v)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range b.changes(d) {
+		names = append(names, c.Name)
+		if c.Name != name {
+			continue
+		}
+		t, err := b.try(ctx, d, v, c)
+		if err != nil {
+			return nil, err
+		}
+		j := t.judge()
+		if t.fault == "" {
+			err = t.mixes(ctx, j)
+		}
+		return j, err
+	}
+	return nil, BadQuestion{"change", "no change has this name", event.LikelyFix(name, names)}
+}
+
+// judge says what can be said of the change, but for mixes and segments.
+func (t *trial) judge() *Judged {
+	j := &Judged{Change: t.change, Units: UnitsDays, Verdict: string(stat.NotEnough), History: []Narrowing{}, Others: []OtherKPI{}, Segments: []Split{}, Flags: []string{}}
+	if t.sideBySide() {
+		j.Units = UnitsDialogs
+	}
+	if t.kpi >= 0 {
+		j.KPI = t.d.KPIs[t.kpi].info()
+	}
+	if t.fault != "" {
+		j.Words = "Not enough data yet. " + t.fault
+		none := Figure{Why: NoData}
+		j.A, j.B, j.Diff = none, none, none
+		return j
+	}
+	k := t.d.KPIs[t.kpi]
+	j.Before, j.After = t.spans()
+	a, z := t.totals(t.kpi)
+	j.A, j.B = a.figure(k), z.figure(k)
+	c := t.contrast(Alpha, t.kpi)
+	j.Diff = c.figure(a.N + z.N)
+	verdict := c.verdict(k)
+	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
+	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
+	j.Flags = append(j.Flags, t.flags()...)
+	j.History = t.history()
+	j.Others = t.others()
+	return j
+}
+
+// more is about how many more interactions it takes to find the smallest difference that matters.
+func (t *trial) more(c contrast, k KPI, n int) int64 {
+	if c.verdict(k) != stat.NotEnough || math.IsNaN(c.sd) {
+		return 0
+	}
+	each := 1.0 // dialog
+	if !t.sideBySide() {
+		each = float64(n) / float64(c.units)
+	}
+	missing := t.sequence(Alpha).Missing(float64(c.units), c.sd, k.Smallest) * each
+	if missing > math.MaxInt32*1000 || math.IsNaN(missing) {
+		return 0
+	}
+	return roundUp(missing)
+}
+
+// roundUp gives two digits, as an estimate has no more.
+func roundUp(v float64) int64 {
+	if v < 1 {
+		return 0
+	}
+	step := math.Pow(10, math.Max(0, math.Floor(math.Log10(v))-1))
+	return int64(math.Ceil(v/step) * step)
+}
+
+// history is the difference as it stood after each day.
+func (t *trial) history() []Narrowing {
+	all := []Narrowing{}
+	before, after := t.dayValues(t.kpi)
+	for n := range t.after {
+		var c contrast
+		if t.sideBySide() {
+			c = t.branchesUntil(Alpha, t.kpi, n+1)
+		} else {
+			c = byDays(t.sequence(Alpha), before, after[:n+1])
+		}
+		all = append(all, Narrowing{t.after[n].Date, finite(c.Estimate), finite(c.Low), finite(c.High)})
+	}
+	return all
+}
+
+// others are the KPIs that the change was not meant to move.
+func (t *trial) others() []OtherKPI {
+	all := []OtherKPI{}
+	alpha := stat.Exploratory(Alpha, len(t.d.KPIs)-1)
+	for i, k := range t.d.KPIs {
+		if i == t.kpi {
+			continue
+		}
+		a, z := t.totals(i)
+		c := t.contrast(alpha, i)
+		all = append(all, OtherKPI{k.info(), a.figure(k), z.figure(k), c.figure(a.N + z.N), string(c.verdict(k)), alpha})
+	}
+	return all
+}

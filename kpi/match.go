@@ -1,0 +1,59 @@
+package kpi
+
+import (
+	"slices"
+	"strings"
+)
+
+// names are the patterns of all definitions, each list of them as one bit, so that an event's name is looked at once
+// and not once for each of them.
+type names struct {
+	lists [][]string       // by bit
+	known map[string]*name // seen before; bounded, as clients make names up
+}
+
+// mostNames bounds the names that are remembered. Beyond it each is looked at anew.
+const mostNames = 4096
+
+// name is an event's name and the lists that name it.
+type name struct {
+	text string
+	in   bits
+}
+
+// bits is a set of lists of patterns: as many as flows, steps and KPIs can have.
+type bits [(mostFlows*(mostSteps+1) + mostKPIs + 63) / 64]uint64
+
+func (b *bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b *bits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+
+// add makes a list of patterns known, and gives its bit.
+func (n *names) add(patterns []string) int {
+	n.lists = append(n.lists, patterns)
+	return len(n.lists) - 1
+}
+
+// of is what the name is in.
+func (n *names) of(text []byte) *name {
+	if known, ok := n.known[string(text)]; ok {
+		return known
+	}
+	made := name{text: string(text)}
+	for i, patterns := range n.lists {
+		if matches(patterns, made.text) {
+			made.in.set(i)
+		}
+	}
+	if len(n.known) < mostNames {
+		n.known[made.text] = &made
+	}
+	return &made
+}
+
+// matches says whether one of the patterns names the text.
+func matches(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		prefix, open := strings.CutSuffix(p, "*")
+		return p == text || open && strings.HasPrefix(text, prefix)
+	})
+}

@@ -40,6 +40,7 @@ var figures = []struct {
 	{"validate", (*suite).validation},
 	{"flush", (*suite).flush},
 	{"sanitize", (*suite).sanitizing},
+	{"kpi", (*suite).measuringKPIs},
 	{"read", (*suite).reading},
 	{"access", (*suite).access},
 	{"door", (*suite).door},
@@ -50,7 +51,7 @@ var figures = []struct {
 func main() {
 	seconds := flag.Int("seconds", 60, "how long 15,000 requests/s are held")
 	events := flag.Int("events", 1_000_000, "how many events are stored for the figures of reading")
-	only := flag.String("only", "", "measure one group: validate, flush, sanitize, read, access, door, events, hold")
+	only := flag.String("only", "", "measure one group: validate, flush, sanitize, kpi, read, access, door, events, hold")
 	bare := flag.String("bare", "", "serve the bare handler on this address (the bench runs itself so)")
 	flag.Parse()
 	if *bare != "" {

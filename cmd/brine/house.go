@@ -22,6 +22,7 @@ import (
 	"brine/eventlog"
 	"brine/intake"
 	"brine/kpi"
+	"brine/kpi/facts"
 	"brine/lake"
 	"brine/salt"
 )
@@ -40,6 +41,7 @@ type house struct {
 	sanitizer *sanitizer
 	kpis      *kpis
 	board     *kpi.Board
+	facts     *facts.Job
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -105,6 +107,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	h.sanitizer = newSanitizer(h.cfg, h.streams, h.lake, h.salts, h.logger)
 	h.sanitizer.record = recorderTo(h.audit)
 	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
+	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
@@ -194,6 +197,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.rotator.Run(inner) })
 	jobs.Go(func() { h.sanitizer.run(inner) })
+	jobs.Go(func() { runFacts(inner, h.facts, h.logger) })
 	jobs.Go(func() { h.policy.run(inner) })
 	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(inner) })
@@ -241,7 +245,7 @@ func collectUntil(cfg *config.Config) map[string]intake.Until {
 
 // tables are all that the lake may hold.
 func tables(streams map[string]*event.Stream) []lake.Table {
-	all := []lake.Table{lake.QuarantineTable()}
+	all := append(facts.Tables(), lake.QuarantineTable())
 	for name, s := range streams {
 		all = append(all,
 			lake.NewTable(lake.Raw, name, s.Columns, s.Time, s.ID),

@@ -40,7 +40,8 @@ func newBoard(l *lake.Lake, defs func() *kpi.Definitions, plans plansInForce, da
 
 // kpiCmd is about the figures.
 type kpiCmd struct {
-	Show kpiShowCmd `cmd:"" help:"Print one KPI, day by day or by a segment."`
+	Show    kpiShowCmd    `cmd:"" help:"Print one KPI, day by day or by a segment."`
+	Rebuild kpiRebuildCmd `cmd:"" help:"Make facts and roll-ups anew."`
 }
 
 // Help is shown below the flags.

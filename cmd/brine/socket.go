@@ -32,6 +32,7 @@ func (h *house) socketHandler() http.Handler {
 		json.NewEncoder(w).Encode(report)
 	})
 	mux.HandleFunc("POST /sanitize", h.serveSanitize)
+	mux.HandleFunc("POST /kpi/rebuild", h.serveRebuild)
 	mux.HandleFunc("POST /purge", h.servePurge)
 	mux.HandleFunc("POST /kpi", h.serveKPI)
 	mux.HandleFunc("POST /setup", h.postSetup)

@@ -19,6 +19,7 @@ import (
 	"brine/erasure"
 	"brine/event"
 	"brine/intake"
+	"brine/kpi/facts"
 	"brine/lake"
 )
 
@@ -49,6 +50,7 @@ type status struct {
 	LeftOut    []lake.Fault     `json:"left_out"` // files in the lake's folder that are not read
 	Salts      *saltsStatus     `json:"salts"`
 	Sanitize   *sanitizeStatus  `json:"sanitize"`
+	Facts      *factsStatus     `json:"facts"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 }
@@ -81,7 +83,7 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -111,7 +113,10 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 		return st, err
 	}
 	st.Salts, st.Erasures = &saltsStatus{Status: salts.Status()}, erasuresAtRest(cfg)
-	st.Sanitize = newSanitizer(cfg, streams, l, salts, newLogger(io.Discard)).status(ctx)
+	s := newSanitizer(cfg, streams, l, salts, newLogger(io.Discard))
+	st.Sanitize = s.status(ctx)
+	kpis := newKPIs(cfg, s.inForce, newLogger(io.Discard))
+	st.Facts = newFactsStatus(ctx, &facts.Job{Lake: l, Definitions: kpis.Definitions})
 	err = st.hold(ctx, l)
 	st.Purge = newPurgeStatus(cfg, l, st.Held)
 	return st, err
@@ -191,7 +196,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	if s.Erasures.Error != "" {
 		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
 	}
-	return errors.Join(err, s.Sanitize.print(g.stdout))
+	err = errors.Join(err, s.Sanitize.print(g.stdout))
+	s.Facts.print(g.stdout)
+	return err
 }
 
 func minute(ms int64) string {

@@ -21,9 +21,12 @@ import (
 	"brine/sanitize"
 )
 
-// Tables are the datasets that this package fills, as the lake has to know them.
-func Tables(defs *kpi.Definitions) []lake.Table {
-	return []lake.Table{newLayout(defs).table(), rollupTable()}
+// Tables are the datasets that this package fills, as far as the lake has to know their columns: which there are else
+// hangs on the definitions.
+func Tables() []lake.Table { return []lake.Table{table(lake.Facts), table(lake.Rollups)} }
+
+func table(dataset string) lake.Table {
+	return lake.Table{Dataset: dataset, Stream: stream, Columns: []event.Column{{Name: columnTime, Kind: event.Int64}}, Time: columnTime}
 }
 
 // The keys of the metadata of both files.

@@ -93,7 +93,7 @@ func openHouse(tb testing.TB) *house {
 	}
 	tb.Cleanup(func() { h.log.Close() })
 	s := event.InteractionStream()
-	tables := append(Tables(h.defs), lake.QuarantineTable(), lake.NewTable(lake.Raw, s.Name, s.Columns, s.Time, s.ID))
+	tables := append(Tables(), lake.QuarantineTable(), lake.NewTable(lake.Raw, s.Name, s.Columns, s.Time, s.ID))
 	if h.lake, err = lake.Open(ctx, lake.Options{Dir: filepath.Join(h.dir, "lake"), Log: h.log, Now: h.Wall, Tables: tables}); err != nil {
 		tb.Fatal(err)
 	}

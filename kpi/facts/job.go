@@ -64,7 +64,6 @@ func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
 	if err != nil || len(work.todo) == 0 {
 		return work.report, err
 	}
-	j.Lake.SetTable(newLayout(work.defs).table())
 	var all sync.WaitGroup
 	errs := make([]error, min(workers, len(work.todo)))
 	for i := range errs {
@@ -82,7 +81,7 @@ func (j *Job) Run(ctx context.Context, q Request) (Report, error) {
 type work struct {
 	job     *Job
 	request Request
-	defs    *kpi.Definitions // of the whole run: where others come into force meanwhile, the next run sees to it
+	defs    *kpi.Definitions // of the whole run
 	todo    []sourceKey
 
 	mu     sync.Mutex
@@ -117,7 +116,7 @@ func (w *work) take() (k sourceKey, more bool) {
 	if w.request.Progress != nil {
 		w.request.Progress(w.next, len(w.todo))
 	}
-	if w.next == len(w.todo) {
+	if w.next == len(w.todo) || w.job.Definitions().Digest != w.defs.Digest { // others are in force: the next run sees to it
 		return k, false
 	}
 	w.next++
@@ -285,7 +284,7 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *
 	if err != nil {
 		return f, err
 	}
-	f, err = h.Rewrite(ctx, lake.Rewrite{Table: m.table(), Inputs: files, SQL: "FROM " + name + "()", Meta: made.pairs(0), Plain: m.work.job.Plain})
+	f, err = h.Rewrite(ctx, lake.Rewrite{Table: table(lake.Facts), Inputs: files, SQL: "FROM " + name + "()", Meta: made.pairs(0), Plain: m.work.job.Plain})
 	if cause := done(); cause != nil {
 		err = cause
 	}
@@ -317,7 +316,7 @@ func (m *maker) rollup(ctx context.Context, h *lake.Hour, files []lake.File, sum
 	if err != nil {
 		return err
 	}
-	_, err = h.Rewrite(ctx, lake.Rewrite{Table: rollupTable(), Inputs: files, Meta: made.pairs(sum.rows), Plain: m.work.job.Plain,
+	_, err = h.Rewrite(ctx, lake.Rewrite{Table: table(lake.Rollups), Inputs: files, Meta: made.pairs(sum.rows), Plain: m.work.job.Plain,
 		SQL: "SELECT " + strings.Join(selected, ", ") + " FROM " + name + "()"})
 	return errors.Join(err, done())
 }

@@ -5,7 +5,6 @@ import (
 
 	"brine/event"
 	"brine/kpi"
-	"brine/lake"
 	"brine/lake/duck"
 )
 
@@ -45,11 +44,6 @@ func newLayout(defs *kpi.Definitions) *layout {
 		l.columns = append(l.columns, event.Column{Name: "kpi_" + k.Name, Kind: event.Double})
 	}
 	return l
-}
-
-// table is the dataset of facts.
-func (l *layout) table() lake.Table {
-	return lake.Table{Dataset: lake.Facts, Stream: event.Interaction, Columns: l.columns, Time: columnTime}
 }
 
 // append adds a fact as a row.

@@ -39,7 +39,9 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 		if v.only != (kpi.Filter{}) {
 			key.view = v
 			fresh = func() adding { return newFilter(look.defs, v, named) }
-			delete(p.sums, key) // what is Other may have changed
+			if v.only.Value == kpi.Other { // which values that is may have changed
+				delete(p.sums, key)
+			}
 		}
 		sum, err := p.sum(ctx, s, look, src, key, fresh)
 		if err != nil {

@@ -8,9 +8,7 @@ import (
 
 	"github.com/DataDog/sketches-go/ddsketch/encoding"
 
-	"brine/event"
 	"brine/kpi"
-	"brine/lake"
 )
 
 // The columns of a roll-up beside those of the segments. A row is a day of event time.
@@ -23,11 +21,6 @@ const (
 
 // columnOf is the column of a segment: BLOB, the cell of each value.
 func columnOf(segment string) string { return "segment_" + segment }
-
-// rollupTable is the dataset of roll-ups, as far as the lake has to know its columns.
-func rollupTable() lake.Table {
-	return lake.Table{Dataset: lake.Rollups, Stream: event.Interaction, Columns: []event.Column{{Name: columnTime, Kind: event.Int64}}, Time: columnTime}
-}
 
 // appendCells writes the cells of a segment's values behind dst.
 func appendCells(dst []byte, cells map[string]*kpi.Cell) []byte {

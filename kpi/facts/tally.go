@@ -84,33 +84,6 @@ func cellOf(cells map[string]*kpi.Cell, value string, defs *kpi.Definitions) *kp
 	return c
 }
 
-// merge adds another tally of the same definitions.
-func (t *tally) merge(o *tally) {
-	t.rows += o.rows
-	for date, from := range o.days {
-		day := t.dayOf(date)
-		day.all.Merge(from.all)
-		for i, cells := range from.segments {
-			mergeCells(day.segments[i], cells, t.defs)
-		}
-	}
-	for at, from := range o.slots {
-		slot := t.slots[at]
-		if slot == nil {
-			slot = &kpi.Slot{Time: at}
-			t.slots[at] = slot
-		}
-		slot.N += from.N
-		slot.Weight += from.Weight
-	}
-}
-
-func mergeCells(into, from map[string]*kpi.Cell, defs *kpi.Definitions) {
-	for value, cell := range from {
-		cellOf(into, value, defs).Merge(cell)
-	}
-}
-
 // cut makes the rarest values [kpi.Other] where there are more than [kpi.MostValues], and so with events after which people left.
 func (t *tally) cut() {
 	for _, day := range t.days {

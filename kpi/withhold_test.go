@@ -460,8 +460,8 @@ func TestDaysOnWhichNobodyHadTheValue(t *testing.T) {
 	if *f.Steps[0].Reached.Value != 1 || *f.Steps[0].NextEvent[0].Count.Value != 1 {
 		t.Errorf("%+v", f.Steps[0])
 	}
-	v.By = "browser"
-	if s := ask(t, m.board("2026-12-01").Segments, v); len(s.Values) != 1 || s.Values[0].Value != Unknown || *s.Values[0].Days[0].Value != 0 && s.Values[0].Days[0].Why != NoData {
+	v.By, v.KPI = "browser", "all"
+	if s := ask(t, m.board("2026-12-01").Segments, v); len(s.Values) != 1 || s.Values[0].Value != Unknown || *s.Values[0].Days[0].Value != 0 || s.Values[0].Days[2].Why != NoData {
 		t.Errorf("%+v", s.Values)
 	}
 }

@@ -50,7 +50,7 @@ var functions = template.FuncMap{
 	"value": valueText, "difference": differenceText, "interval": intervalText, "day": dayText, "span": spanText, "count": countText,
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
-	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "measure": measure,
+	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText,
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}

@@ -91,6 +91,9 @@ type work struct {
 
 // look lists what is to be done: the newest first, as most questions are about these.
 func (w *work) look(ctx context.Context) error {
+	if w.defs.Digest == kpi.None().Digest { // they are broken: the facts there are wait until they are mended
+		return nil
+	}
 	l := w.job.Lake
 	all, err := sources(l, func(files []lake.File) (map[lake.Name]map[string]string, error) { return l.Meta(ctx, files) }, false)
 	if err != nil {

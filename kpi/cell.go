@@ -203,7 +203,7 @@ func (a *Adder) Add(c *Cell) {
 		addTo(&cell.Times, s.bin, a.fact.Weight)
 	}
 	if c.Missing != nil {
-		a.addLeft(c)
+		a.AddLeft(c)
 	}
 }
 
@@ -214,7 +214,8 @@ func addTo(s **Sketch, bin int, weight float64) {
 	(*s).addBin(bin, weight)
 }
 
-func (a *Adder) addLeft(c *Cell) {
+// AddLeft adds only what goes into [Cell.Left] and [Cell.Missing], which the cell must have.
+func (a *Adder) AddLeft(c *Cell) {
 	for i := range c.Missing {
 		if a.fact.Missing&(1<<i) != 0 {
 			c.Missing[i] += a.fact.Weight

@@ -331,7 +331,7 @@ func (m *maker) appendDay(feed *duck.Feed, sum *tally, date kpi.Date) {
 	feed.SetInt64(0, date.Start(m.defs.Zone).UnixMilli())
 	feed.SetText(1, string(date))
 	set := func(i int, bytes []byte) { feed.SetText(i, base64.StdEncoding.EncodeToString(bytes)) }
-	set(2, day.all.Append(nil))
+	set(2, day.whole().Append(nil))
 	set(3, appendSlots(nil, sum.slotsOf(date)))
 	for i, cells := range day.segments {
 		set(4+i, appendCells(nil, cells))

@@ -22,8 +22,14 @@ func TestAccessPagesLook(t *testing.T) {
 	b.addUser("mira", "analyst", "privacy")
 	p.looksGood(b, "login", "/", "Log in")
 	p.keyIn("mira", passwordOf("mira"))
-	p.do(chromedp.WaitReady(chromedp.CSS(".routes")))
-	p.looksGood(b, "start", "/", "Welcome")
+	p.do(chromedp.WaitReady(chromedp.CSS(".who")))
+	p.looksGood(b, "first", "/", "Overview")
+	b.addUser("pia", "privacy")
+	other := openPage(t, b.private+"/login")
+	other.mustNotComplain()
+	other.keyIn("pia", passwordOf("pia"))
+	other.do(chromedp.WaitReady(chromedp.CSS(".routes")))
+	other.looksGood(b, "start", "/", "Welcome")
 }
 
 func (p *page) looksGood(b *brine, name, path, heading string) {
@@ -78,7 +84,7 @@ func TestLoginByKeyboard(t *testing.T) {
 	}
 	p.do(chromedp.Navigate(b.private + "/"))
 	reached := false
-	for range 5 {
+	for range 9 {
 		p.do(chromedp.KeyEvent(kb.Tab))
 		if reached = evaluate[string](p, `document.activeElement.textContent`) == "Log out"; reached {
 			break
@@ -104,7 +110,7 @@ func TestDemoLink(t *testing.T) {
 	})
 	link = strings.TrimSpace(link)
 	p := openPage(t, link)
-	if text := evaluate[string](p, `document.querySelector(".lead").textContent`); !strings.Contains(text, "demo") || !strings.Contains(text, "raw, privacy") {
+	if text := evaluate[string](p, `document.querySelector(".bar").textContent`); !strings.Contains(text, "demo") || !strings.Contains(text, "Overview") || !strings.Contains(text, "Privacy") {
 		t.Errorf("the link leads to %q", text)
 	}
 	res, err := plain.Get(link)

@@ -36,17 +36,36 @@ func (b *Board) changes(d *Definitions) []Change {
 
 // see gives the days of the view as who asks may see them, by the view's By.
 func (b *Board) see(ctx context.Context, d *Definitions, v View, left bool) ([]seenDay, error) {
-	s := Slice{From: v.From, To: v.To, By: v.By, Only: v.Only, Left: left && v.By == ""}
-	if v.Cell <= 1 {
-		days, err := b.Source.Days(ctx, s)
-		return openly(days), err
+	s := Slice{From: v.From, To: v.To, By: v.By, Left: left && v.By == ""}
+	if v.Only != nil {
+		s = Slice{From: v.From, To: v.To, By: v.Only.Segment}
 	}
-	if v.Only == nil {
-		days, err := b.Source.Days(ctx, s)
-		return withhold(d, days, v.By, int(v.Cell)), err
+	days, err := b.Source.Days(ctx, s)
+	if err != nil {
+		return nil, err
 	}
-	days, err := b.Source.Days(ctx, Slice{From: v.From, To: v.To, By: v.Only.Segment})
-	return narrowed(withhold(d, days, v.Only.Segment, int(v.Cell)), v.Only.Value), err
+	seen := openly(days)
+	if v.Cell > 1 {
+		seen = withhold(d, days, int(v.Cell))
+	}
+	switch {
+	case v.Only == nil:
+		return seen, nil
+	case v.Cell > 1 || v.By == "" && !left:
+		return narrowed(seen, v.Only.Value), nil
+	}
+	return b.closer(ctx, v, seen, left)
+}
+
+// closer gives the days of a question about a value that needs more than its cells: another segment within it, or who left. A day
+// on which others came and nobody had the value is not a day without data.
+func (b *Board) closer(ctx context.Context, v View, all []seenDay, left bool) ([]seenDay, error) {
+	days, err := b.Source.Days(ctx, Slice{From: v.From, To: v.To, By: v.By, Only: v.Only, Left: left && v.By == ""})
+	seen := openly(days)
+	for i := range seen {
+		seen[i].state = all[i].state
+	}
+	return seen, err
 }
 
 // seenDay is one day as who asks may see it.

@@ -79,7 +79,7 @@ func plainPercentile(values []heavy, p float64) float64 {
 
 // Figures over cells equal what comes of the blobs themselves, on random data with random weights.
 func TestBoardAgainstPlainComputation(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		m := &memory{d: mustParse(t, walkerDefinitions)}
 		from := Date("2026-10-20") // the night of 25 October has an hour more in some zones

@@ -121,7 +121,7 @@ func judged(t testing.TB, b *Board, name string, v View) *Judged {
 // Changes that did nothing, looked at daily for four weeks over a weekly rhythm, raise few false alarms; changes of three times
 // the size that matters are found.
 func TestChangesThroughTheBoard(t *testing.T) {
-	const tried = 120
+	const tried = 60
 	alarms, found := 0, 0
 	for seed := range uint64(tried) {
 		j := judged(t, history(rand.New(rand.NewPCG(seed, 1)), changeDefinitions, 57, 600, 0).board(), "placebo", View{})

@@ -31,7 +31,7 @@ func (v *valuer) of(text []byte) string {
 // bucket in an allowlist.
 func (s Segment) value(held string) string {
 	switch {
-	case held == "":
+	case held == "", held == Unknown:
 		return Unknown
 	case len(s.Buckets) > 0:
 		return s.bucket(held)

@@ -131,7 +131,7 @@ func TestWalkerAgainstPlainReading(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var f Fact
 	seen := map[string]int{}
-	for range 20_000 {
+	for range 5_000 {
 		b := randomBlob(r)
 		b.through(w, &f)
 		for i, flow := range d.Flows {

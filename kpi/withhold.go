@@ -41,9 +41,9 @@ import (
 // events, can be subtracted from each other, as nothing here knows that they belong together. And what comes late, up
 // to 7 days, is added to a day that was told already: who asks before and after sees by how much it grew.
 
-// withhold gives days as somebody may see them who may see no fewer than so many interactions. by is the segment that
-// they are told apart by.
-func withhold(d *Definitions, days []Day, by string, least int) (seen []seenDay) {
+// withhold gives days, told apart by one segment or by none, as somebody may see them who may see no fewer than so many
+// interactions.
+func withhold(d *Definitions, days []Day, least int) (seen []seenDay) {
 	plan := d.partitions()
 	for _, day := range days {
 		s := seenDay{Date: day.Date, Open: day.Open, cells: map[string]sight{}}

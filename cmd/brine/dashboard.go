@@ -18,7 +18,7 @@ import (
 func (h *house) dashboard(g *gate.Gate) *board.Board {
 	changes := openChanges(h.cfg.Data)
 	return &board.Board{
-		KPI:     newBoard(h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.cfg.Data, h.logger),
+		KPI:     h.board,
 		MinCell: h.cfg.Private.MinCell,
 		Gate:    g,
 		Add: func(p gate.Person, c kpi.Change) error {

@@ -22,8 +22,13 @@ import (
 // history imports simulated interactions of some days up to now.
 func history(t *testing.T, days int) {
 	t.Helper()
+	historyUntil(t, days, time.Now())
+}
+
+func historyUntil(t *testing.T, days int, end time.Time) {
+	t.Helper()
 	var lines strings.Builder
-	if err := (simulate.Config{Seed: 1, Days: days, PerDay: 48, End: time.Now()}).Write(&lines); err != nil {
+	if err := (simulate.Config{Seed: 1, Days: days, PerDay: 48, End: end}).Write(&lines); err != nil {
 		t.Fatal(err)
 	}
 	g := &globals{t.Context(), strings.NewReader(lines.String()), &strings.Builder{}, os.Stderr}

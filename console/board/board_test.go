@@ -34,7 +34,6 @@ type house struct {
 	gate   *gate.Gate
 	source kpi.Source
 
-	mu       sync.Mutex
 	recorded []audit.Record
 	added    []kpi.Change
 	broken   error // of what is asked beside the figures

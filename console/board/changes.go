@@ -113,7 +113,7 @@ func (c change) Splits() (all []splits) {
 		}
 		last := &all[len(all)-1]
 		last.All = append(last.All, s)
-		last.Chart.Rows = append(last.Chart.Rows, chartRow{s.Value, s.Diff.Value, s.Diff.Low, s.Diff.High})
+		last.Chart.Rows = append(last.Chart.Rows, chartRow{s.Value, s.Diff.Why, s.Diff.Value, s.Diff.Low, s.Diff.High})
 	}
 	return all
 }

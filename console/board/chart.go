@@ -42,6 +42,7 @@ type chartMark struct {
 
 type chartRow struct {
 	Label string   `json:"label"`
+	Why   string   `json:"why,omitempty"`
 	Value *float64 `json:"value"`
 	Low   *float64 `json:"low,omitempty"`
 	High  *float64 `json:"high,omitempty"`

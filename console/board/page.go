@@ -50,7 +50,7 @@ var functions = template.FuncMap{
 	"value": valueText, "difference": differenceText, "interval": intervalText, "day": dayText, "span": spanText, "count": countText,
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
-	"mark":      verdictMark, "sentence": sentence, "measure": measure,
+	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText,
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}
@@ -80,6 +80,7 @@ type frame struct {
 	Token  string // for forms
 	Nav    []link
 	Alert  string // what is wrong with the question
+	Again  string // the address to ask again, where it is only too early; else ""
 	View   *view  // nil: the page has none
 	Answer any
 	Zone   *time.Location
@@ -133,6 +134,9 @@ func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t
 	}
 	f := b.page(r, p, t, q, nil)
 	f.Title, f.Alert = problemTitle(e.Status), e.Reason
+	if e.Status == http.StatusServiceUnavailable {
+		f.Again = r.URL.RequestURI()
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || !t.days {
 		f.View = nil
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
@@ -80,5 +82,5 @@ func (h held) RowsText(d Dataset) string {
 	if d.Rows > 0 && h.Cell.Of(d.Rows) == 0 {
 		return "too few"
 	}
-	return countText(h.Cell.Of(d.Rows), "event", "events")
+	return humanize.Comma(h.Cell.Of(d.Rows))
 }

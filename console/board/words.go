@@ -97,6 +97,11 @@ func difference(v float64, unit string) string {
 	return signed(measure(v, unit), v)
 }
 
+// amountText is a difference without its sign.
+func amountText(v float64, unit string) string {
+	return strings.TrimLeft(difference(v, unit), "+−±")
+}
+
 func signed(text string, v float64) string {
 	switch {
 	case strings.Trim(text, "−-0.%msinh"+space) == "":

@@ -216,7 +216,7 @@ function narrowing(spec: Spec, width: number): Element {
 
 function forest(spec: Spec, width: number): Element {
   const scale = differenceOf(spec.unit, largest(spec));
-  const rows = (spec.rows ?? []).map((r, i) => ({ label: r.label, key: String(i), value: scaled(r.value, scale), low: scaled(r.low, scale), high: scaled(r.high, scale) }));
+  const rows = (spec.rows ?? []).map((r, i) => ({ label: r.label, why: r.why ?? "no data", key: String(i), value: scaled(r.value, scale), low: scaled(r.low, scale), high: scaled(r.high, scale) }));
   const smallest = (spec.smallest ?? 0) * scale.factor;
   return Plot.plot({
     ...common(spec, width),
@@ -232,7 +232,7 @@ function forest(spec: Spec, width: number): Element {
       Plot.ruleY(rows, { y: "key", x1: "low", x2: "high", stroke: accent, strokeWidth: 2 }),
       Plot.dot(rows, { x: "value", y: "key", r: 4, fill: accent }),
       Plot.text(rows, { y: "key", text: "label", frameAnchor: "left", textAnchor: "end", dx: -8, fill: ink }),
-      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: () => "too few", textAnchor: "start", dx: 6, fill: soft }),
+      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: "why", textAnchor: "start", dx: 6, fill: soft }),
     ],
   });
 }

@@ -40,6 +40,7 @@ export interface Mark {
 
 export interface Row {
   label: string;
+  why?: string;
   value: number | null;
   low?: number | null;
   high?: number | null;

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/kpi"
+)
+
+// A KPI is printed by day and by a segment, from what is sanitized, and the read is in the audit.
+func TestKPIShow(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": "data: data"})
+	historyUntil(t, 3, time.Now().Add(-2*time.Hour)) // no hour of it closes meanwhile
+	for _, args := range []string{"salt rotate", "sanitize"} {
+		if _, stderr, code := brine(t, strings.Fields(args)...); code != exitOK {
+			t.Fatal(args, stderr)
+		}
+	}
+	for _, c := range []struct {
+		args string
+		code int
+		says []string
+	}{
+		{"sign_in", exitOK, []string{"Sign-in rate, ", "\nall days", "█", " %", "\nbefore"}},
+		{"sign_in --by screen --last 14d", exitOK, []string{"\nmobile ", "\ndesktop ", " of "}},
+		{"sign_out", exitUsage, []string{`no KPI is called "sign_out" (did you mean sign_in?)`}},
+		{"sign_in --by brwser", exitUsage, []string{"did you mean browser?"}},
+		{"sign_in --last week", exitUsage, []string{`--last "week" is no number of days, like 14d`}},
+		{"sign_in --from 2026-11-02 --to 2026-11-01", exitUsage, []string{"the range is empty"}},
+	} {
+		stdout, stderr, code := brine(t, append([]string{"kpi", "show"}, strings.Fields(c.args)...)...)
+		for _, says := range c.says {
+			if code != c.code || !strings.Contains(stdout+stderr, says) {
+				t.Errorf("%s: exit code %d, without %q\n%s%s", c.args, code, says, stdout, stderr)
+			}
+		}
+	}
+	stdout, _, _ := brine(t, "kpi", "show", "interactions", "--json", "--last", "7d")
+	var shown struct{ KPI kpi.OverviewKPI }
+	if err := json.Unmarshal([]byte(stdout), &shown); err != nil || len(shown.KPI.Days) != 7 || shown.KPI.Now.Interactions == 0 {
+		t.Errorf("%v %s", err, stdout)
+	}
+	if stdout, _, _ := brine(t, "audit"); strings.Count(stdout, "brine kpi show") < 3 || !strings.Contains(stdout, "facts interaction") {
+		t.Error(stdout)
+	}
+}
+
+// What is broken in the file of KPIs leaves in force what was before it.
+func TestBrokenKPIs(t *testing.T) {
+	h := mustOpenHouse(t)
+	before := h.kpis.Definitions()
+	if len(before.KPIs) != len(kpi.Shipped().KPIs) || h.kpis.Err() != nil {
+		t.Fatal(h.kpis.Err())
+	}
+	inFolder(t, map[string]string{"broken.yaml": "kpis: {a: {count: all, beter: more}}", "mended.yaml": "kpis: {a: {count: all, better: more, smallest: 1}}"})
+	h.cfg.KPI = "broken.yaml"
+	h.kpis.take(h.cfg)
+	if err := h.checks()["kpi"](); h.kpis.Definitions() != before || err == nil || !strings.Contains(err.Error(), "did you mean better?") {
+		t.Error(err)
+	}
+	h.cfg.KPI = "mended.yaml"
+	h.kpis.take(h.cfg)
+	if now := h.kpis.Definitions(); h.kpis.Err() != nil || len(now.KPIs) != 1 || h.board.Source.Definitions() != now {
+		t.Error(h.kpis.Err())
+	}
+}

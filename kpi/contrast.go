@@ -48,7 +48,9 @@ func valueOn(day seenDay, value string, i int, k KPI) dayValue {
 		variance = t.Squares // that of a Poisson process
 	case !k.Percentiles():
 		sd := t.deviation(k)
-		variance = sd * sd / t.Effective()
+		if variance = sd * sd / t.Effective(); math.IsNaN(variance) {
+			variance = 0 // of a single value nothing is known
+		}
 	}
 	return dayValue{*f.Value, variance}
 }

@@ -146,6 +146,15 @@ type addedValue struct {
 
 type addedStep struct{ flow, step, bin int }
 
+// plus adds in place: a fact is added to many cells, and copies of moments are most of what that costs.
+func plus(m, o *stat.Moments) {
+	m.N += o.N
+	m.Weights += o.Weights
+	m.Squares += o.Squares
+	m.Sum += o.Sum
+	m.SumSq += o.SumSq
+}
+
 // Adder makes one. It serves one goroutine.
 func (d *Definitions) Adder() *Adder { return &Adder{defs: d} }
 
@@ -177,23 +186,24 @@ func (a *Adder) Set(f *Fact) {
 
 // Add adds the fact to a cell.
 func (a *Adder) Add(c *Cell) {
-	c.Count = c.Count.Plus(a.count)
+	plus(&c.Count, &a.count)
 	for i := range a.kpis {
 		v := &a.kpis[i]
 		m := &c.KPIs[v.kpi]
-		m.Moments = m.Plus(v.Moments)
+		plus(&m.Moments, &v.Moments)
 		m.Ones += v.ones
 		if v.bin != noBin {
 			addTo(&m.Sketch, v.bin, a.fact.Weight)
 		}
 	}
-	for _, s := range a.steps {
+	for i := range a.steps {
+		s := &a.steps[i]
 		cell := &c.Flows[s.flow][s.step]
-		cell.Moments = cell.Plus(a.count)
+		plus(&cell.Moments, &a.count)
 		addTo(&cell.Times, s.bin, a.fact.Weight)
 	}
 	if c.Missing != nil {
-		a.addLeft(c)
+		a.AddLeft(c)
 	}
 }
 
@@ -204,7 +214,8 @@ func addTo(s **Sketch, bin int, weight float64) {
 	(*s).addBin(bin, weight)
 }
 
-func (a *Adder) addLeft(c *Cell) {
+// AddLeft adds only what goes into [Cell.Left] and [Cell.Missing], which the cell must have.
+func (a *Adder) AddLeft(c *Cell) {
 	for i := range c.Missing {
 		if a.fact.Missing&(1<<i) != 0 {
 			c.Missing[i] += a.fact.Weight

@@ -233,6 +233,18 @@ func (w *Walker) sameTime(at int) int {
 	return at
 }
 
+// Derived says whether the KPI's value follows from how an interaction went through a flow; see [Walker.Derive].
+func (k KPI) Derived() bool { return k.Kind == Conversion || k.Kind == TimeTo }
+
+// Derive fills in the values that follow from the fact's flows: what is stored of facts has no place for them.
+func (w *Walker) Derive(f *Fact) {
+	for i := range w.kpis {
+		if k := &w.kpis[i]; k.Derived() {
+			f.Values[i] = w.measure(k, f)
+		}
+	}
+}
+
 // measure is what the interaction says of a KPI, NaN where it says nothing.
 func (w *Walker) measure(k *measured, f *Fact) float64 {
 	switch k.Kind {

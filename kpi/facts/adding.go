@@ -25,7 +25,7 @@ func (t *tally) held(v view) map[kpi.Date]held {
 				h.slots[slot.Time] = slot
 			}
 		case v.by == "":
-			h.cells[""] = day.all
+			h.cells[""] = day.whole()
 		default:
 			h.cells = day.segments[by]
 		}

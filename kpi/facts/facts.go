@@ -31,12 +31,16 @@ func table(dataset string) lake.Table {
 
 // The keys of the metadata of both files.
 const (
+	keyFormat      = "brine.format"      // of both files
 	keyDefinitions = "brine.definitions" // [kpi.Definitions.Digest]
 	keyInput       = "brine.input"       // the sanitized file
 	keyDays        = "brine.days"        // of event time that it has rows of
 	keyRows        = "brine.rows"        // interactions
 	keyFacts       = "brine.facts"       // of a roll-up: the generation of the file of facts that was made with it
 )
+
+// format is raised when the same definitions come to be written otherwise: files of another one are stale.
+const format = "1"
 
 // meta is what a roll-up or a file of facts says of itself.
 type meta struct {
@@ -51,12 +55,15 @@ func (m meta) pairs(rows int64) map[string]string {
 	for i, d := range m.days {
 		days[i] = string(d)
 	}
-	return map[string]string{keyDefinitions: m.digest, keyInput: m.input, keyDays: strings.Join(days, ","),
+	return map[string]string{keyFormat: format, keyDefinitions: m.digest, keyInput: m.input, keyDays: strings.Join(days, ","),
 		keyRows: strconv.FormatInt(rows, 10), keyFacts: strconv.Itoa(m.facts)}
 }
 
 // parseMeta reads the metadata; what is not there or not readable is zero, which no file is current by.
 func parseMeta(pairs map[string]string) meta {
+	if pairs[keyFormat] != format {
+		return meta{}
+	}
 	m := meta{digest: pairs[keyDefinitions], input: pairs[keyInput]}
 	m.facts, _ = strconv.Atoi(pairs[keyFacts])
 	if days := pairs[keyDays]; days != "" {

@@ -13,7 +13,8 @@ type layout struct {
 	defs    *kpi.Definitions
 	columns []event.Column
 	// The first of the columns of segments, flows and KPIs. A flow has three: offsets, next and last.
-	segments, flows, kpis int
+	segments, flows int
+	kpis            []int // by KPI: its column; 0 where the value follows from a flow
 }
 
 const (
@@ -39,8 +40,12 @@ func newLayout(defs *kpi.Definitions) *layout {
 			event.Column{Name: "flow_" + f.Name, Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}},
 			event.Column{Name: "next_" + f.Name, Kind: event.String}, event.Column{Name: "last_" + f.Name, Kind: event.String})
 	}
-	l.kpis = len(l.columns)
-	for _, k := range defs.KPIs {
+	l.kpis = make([]int, len(defs.KPIs))
+	for i, k := range defs.KPIs {
+		if k.Derived() {
+			continue
+		}
+		l.kpis[i] = len(l.columns)
 		l.columns = append(l.columns, event.Column{Name: "kpi_" + k.Name, Kind: event.Double})
 	}
 	return l
@@ -68,8 +73,8 @@ func (l *layout) append(feed *duck.Feed, f *kpi.Fact) {
 		}
 	}
 	for i, value := range f.Values {
-		if !math.IsNaN(value) {
-			feed.SetDouble(l.kpis+i, value)
+		if at := l.kpis[i]; at > 0 && !math.IsNaN(value) {
+			feed.SetDouble(at, value)
 		}
 	}
 }
@@ -78,12 +83,13 @@ func (l *layout) append(feed *duck.Feed, f *kpi.Fact) {
 type reader struct {
 	*layout
 	vectors []duck.Vector
+	walker  *kpi.Walker
 	fact    kpi.Fact
 	texts   map[string]string
 }
 
 func (l *layout) reader() *reader {
-	r := &reader{layout: l, texts: map[string]string{}}
+	r := &reader{layout: l, walker: l.defs.Walker(), texts: map[string]string{}}
 	r.fact.Segments = make([]string, len(l.defs.Segments))
 	r.fact.Values = make([]float64, len(l.defs.KPIs))
 	r.fact.Flows = make([]kpi.Walk, len(l.defs.Flows))
@@ -113,10 +119,11 @@ func (r *reader) read(row int) *kpi.Fact {
 	}
 	for i := range f.Values {
 		f.Values[i] = math.NaN()
-		if v := r.vectors[r.kpis+i]; !v.Null(row) {
-			f.Values[i] = v.Double(row)
+		if at := r.kpis[i]; at > 0 && !r.vectors[at].Null(row) {
+			f.Values[i] = r.vectors[at].Double(row)
 		}
 	}
+	r.walker.Derive(f)
 	return f
 }
 

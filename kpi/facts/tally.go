@@ -24,12 +24,26 @@ type tally struct {
 
 // dayTally is one day of a tally.
 type dayTally struct {
-	all      *kpi.Cell              // with Left
+	all      *kpi.Cell              // with Left; nothing else where there are segments, see whole
 	segments []map[string]*kpi.Cell // by segment, by value
 }
 
 func newTally(defs *kpi.Definitions) *tally {
 	return &tally{defs: defs, adder: defs.Adder(), days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}}
+}
+
+// whole is the cell of all interactions of the day, which the values of any segment add up to.
+func (d *dayTally) whole() *kpi.Cell {
+	all := d.all.Clone()
+	for i, cells := range d.segments {
+		if i > 0 {
+			break
+		}
+		for _, cell := range cells {
+			all.Merge(cell)
+		}
+	}
+	return all
 }
 
 func (t *tally) dayOf(date kpi.Date) *dayTally {
@@ -61,7 +75,11 @@ func (t *tally) add(f *kpi.Fact) {
 	t.slot.N++
 	t.slot.Weight += f.Weight
 	t.adder.Set(f)
-	t.adder.Add(t.day.all)
+	if len(t.day.segments) == 0 {
+		t.adder.Add(t.day.all)
+	} else {
+		t.adder.AddLeft(t.day.all)
+	}
 	for i, value := range f.Segments {
 		t.adder.Add(cellOf(t.day.segments[i], value, t.defs))
 	}

@@ -42,9 +42,11 @@ func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	for at := from; !at.After(now); at = at.Add(slot) {
 		a.Slots = append(a.Slots, h.slot(at, v.Cell))
 	}
-	if n := len(slots); n > 0 {
-		last := time.UnixMilli(slots[n-1].Time).UTC()
-		a.Last = &last
+	for _, s := range slots {
+		if s.N >= v.Cell {
+			last := time.UnixMilli(s.Time).UTC()
+			a.Last = &last
+		}
 	}
 	return a, b.missing(ctx, d, v, a)
 }

@@ -6,11 +6,13 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"brine/event"
 )
 
 // What arrivals are told by.
 const (
-	slot        = 10 * time.Minute
+	slot        = event.Slot
 	hourSlots   = 6
 	shownSlots  = 48 * hourSlots // two days
 	usualWeeks  = 4

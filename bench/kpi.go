@@ -169,7 +169,7 @@ func (k *kpiBench) sample() error {
 		return errors.Join(err, fmt.Errorf("the sample was sanitized: %+v", report))
 	}
 	k.rows = l.From(l.List(lake.Sanitized, stream.Name))
-	k.meta = sanitize.Meta{Allowlist: k.plan.Digest(), Made: k.plan.Made()}.Pairs()
+	k.meta = sanitize.Meta{Allowlist: k.plan.Digest(), Made: k.plan.Made(), RowsOut: kpiEvents / kpiHours}.Pairs()
 	return nil
 }
 

@@ -22,7 +22,19 @@ func (d *Definitions) CheckChange(c Change, added []Change) error {
 	case len(added) >= mostChanges:
 		return BadQuestion{"change", fmt.Sprintf("%d changes have been added already", mostChanges), "remove old ones"}
 	}
+	if err := d.hasExperiment(c.Experiment); err != nil {
+		return err
+	}
 	return unknown("moves", "KPI", c.Moves, d.kpiNames())
+}
+
+// hasExperiment is a [BadQuestion] about an experiment that no segment goes by: its branches could not be told apart.
+func (d *Definitions) hasExperiment(name string) error {
+	if name == "" || slices.ContainsFunc(d.Segments, func(s Segment) bool { return s.Experiment == name }) {
+		return nil
+	}
+	return BadQuestion{"experiment", fmt.Sprintf("no segment goes by the experiment %.64q", name),
+		fmt.Sprintf("add one to the file of KPIs, like segments: {%s: {experiment: %[1]s}}", name)}
 }
 
 // EncodeChanges is the text of the file that added changes are kept in.

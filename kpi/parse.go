@@ -44,6 +44,9 @@ func Shipped() *Definitions {
 	return d
 }
 
+// ShippedText is the file that [Shipped] reads, to begin one's own with.
+func ShippedText() string { return string(shipped) }
+
 // None are definitions of nothing.
 func None() *Definitions { return (&Definitions{Zone: time.UTC}).digested() }
 

@@ -8,12 +8,16 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"brine/client"
 	"brine/config"
 	"brine/door"
 	"brine/event"
+	"brine/kpi"
 	"brine/simulate"
 )
 
@@ -43,9 +47,12 @@ const (
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
 	cfg := config.Default()
-	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist, cfg.KPI = c.Data, c.Public, c.Private, "", "", ""
+	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist, cfg.KPI = c.Data, c.Public, c.Private, "", "", filepath.Join(c.Data, "kpi.yaml")
 	cfg.Policy.Operator = "Whoever has started this demo"
 	registry, err := event.LoadRegistry("")
+	if err == nil {
+		err = writeDemoKPIs(cfg.KPI)
+	}
 	if err != nil {
 		return err
 	}
@@ -133,14 +140,42 @@ func (h *house) makeHistory(g *globals) error {
 	}
 	fmt.Fprintf(g.stdout, "Making %d days of simulated history in %s …\n", demoDays, h.cfg.Data)
 	r, w := io.Pipe()
+	end := time.Now()
 	go func() {
-		end := time.Now()
 		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: end, Story: simulate.DemoStory(end)}.Write(w))
 	}()
 	in := showProgress(g, "history", r)
 	defer in.done()
-	_, err = importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg))
-	return err
+	if _, err := importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg)); err != nil {
+		return err
+	}
+	return h.addDemoChanges(simulate.DemoStory(end))
+}
+
+// addDemoChanges tells the dashboard of what befell the dialog.
+func (h *house) addDemoChanges(story *simulate.Story) error {
+	for _, change := range []kpi.Change{
+		{Name: "redesign", Title: "The password screen, redrawn", At: story.Redesign, Moves: "password"},
+		{Name: "wording", Title: "A friendlier mail to new people", Experiment: simulate.StoryExperiment,
+			Branches: []string{simulate.StoryControl, simulate.StoryTreatment}, Moves: "new_user"},
+	} {
+		if err := openChanges(h.cfg.Data).add(h.kpis.Definitions(), change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeDemoKPIs writes the shipped file of KPIs with the demo's experiment as a segment more, where there is none yet.
+func writeDemoKPIs(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	segment := "segments:\n  " + simulate.StoryExperiment + ":\n    title: Wording of the mail\n    experiment: " + simulate.StoryExperiment + "\n"
+	return os.WriteFile(path, []byte(strings.Replace(kpi.ShippedText(), "segments:\n", segment, 1)), 0o600)
 }
 
 // simulateUsers lets users come until the context ends, each through the public door like a browser.

@@ -193,6 +193,21 @@ func TestDashboardChartsAndCSV(t *testing.T) {
 	}
 }
 
+// A chart is saved as an SVG that needs no style sheet: colours and type are in it.
+func TestDashboardSVG(t *testing.T) {
+	d := openDashboard(t)
+	p := openPage(t, d.enter("mira", access.Analyst))
+	p.do(chromedp.Navigate(d.url+"/flow"), chromedp.WaitReady(chromedp.CSS("footer")))
+	p.drawn()
+	svg := p.await(`new Promise((done) => {
+		URL.createObjectURL = (blob) => (blob.text().then(done), "#")
+		document.querySelector(".downloads button").click()
+	})`)
+	if !strings.HasPrefix(svg, "<svg") || strings.Contains(svg, "var(--accent") || !strings.Contains(svg, "rgb(11, 93, 87)") || !strings.Contains(svg, "Signed in") {
+		t.Errorf("it is %.500s", svg)
+	}
+}
+
 // csv asks as a script does.
 func (d *dashboard) csv(t *testing.T, url string) [][]string {
 	t.Helper()

@@ -178,7 +178,7 @@ type Arrivals struct {
 	From    time.Time      `json:"from"`
 	Slots   []ArrivalSlot  `json:"slots"`
 	Alarm   string         `json:"alarm,omitempty"`      // none arrive where some use to: a sentence
-	Last    *time.Time     `json:"last_event,omitempty"` // start of the last slot that some arrived in
+	Last    *time.Time     `json:"last_event,omitempty"` // start of the last slot that some arrived in, and enough to be told
 	Missing []MissingField `json:"missing"`              // over the last 7 whole days
 }
 

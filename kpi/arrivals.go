@@ -6,11 +6,13 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"brine/event"
 )
 
 // What arrivals are told by.
 const (
-	slot        = 10 * time.Minute
+	slot        = event.Slot
 	hourSlots   = 6
 	shownSlots  = 48 * hourSlots // two days
 	usualWeeks  = 4
@@ -42,9 +44,11 @@ func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	for at := from; !at.After(now); at = at.Add(slot) {
 		a.Slots = append(a.Slots, h.slot(at, v.Cell))
 	}
-	if n := len(slots); n > 0 {
-		last := time.UnixMilli(slots[n-1].Time).UTC()
-		a.Last = &last
+	for _, s := range slots {
+		if s.N >= v.Cell {
+			last := time.UnixMilli(s.Time).UTC()
+			a.Last = &last
+		}
 	}
 	return a, b.missing(ctx, d, v, a)
 }

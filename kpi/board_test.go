@@ -81,8 +81,9 @@ func plainPercentile(values []heavy, p float64) float64 {
 func TestBoardAgainstPlainComputation(t *testing.T) {
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		m := &memory{d: mustParse(t, walkerDefinitions)}
-		from := Date("2026-10-20") // the night of 25 October has an hour more in some zones
+		zone := []string{"UTC", "Europe/Berlin"}[seed%2]
+		m := &memory{d: mustParse(t, "timezone: "+zone+"\n"+walkerDefinitions)}
+		from := Date("2026-10-20") // the night of 25 October has an hour more in Berlin
 		blobs := randomDays(r, m, from, 9, 900)
 		b := m.board(from.Plus(20))
 		for _, span := range []Span{{from, from.Plus(9)}, {from.Plus(1), from.Plus(4)}, {from.Plus(3), from.Plus(4)}} {

@@ -369,7 +369,7 @@ func TestArrivals(t *testing.T) {
 	}
 	m.add(blob{}, now.Truncate(slot), 1)
 	a = ask(t, b.Arrivals, View{Cell: 10})
-	if a.Alarm != "" || a.Slots[len(a.Slots)-1].Count != nil {
+	if a.Alarm != "" || a.Slots[len(a.Slots)-1].Count != nil || !a.Last.Before(silent) {
 		t.Errorf("they come again: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
 	}
 }

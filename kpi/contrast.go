@@ -25,6 +25,14 @@ func (c contrast) figure(n int) Figure {
 	return f
 }
 
+// between is the contrast of two sides, or nothing where one of them has no value.
+func (c contrast) between(a, b Figure) contrast {
+	if a.Value == nil || b.Value == nil {
+		return unknownContrast
+	}
+	return c
+}
+
 // verdict judges the difference for a KPI.
 func (c contrast) verdict(k KPI) stat.Verdict {
 	if math.IsNaN(c.Estimate) {
@@ -48,7 +56,9 @@ func valueOn(day seenDay, value string, i int, k KPI) dayValue {
 		variance = t.Squares // that of a Poisson process
 	case !k.Percentiles():
 		sd := t.deviation(k)
-		variance = sd * sd / t.Effective()
+		if variance = sd * sd / t.Effective(); math.IsNaN(variance) {
+			variance = 0 // of a single value nothing is known
+		}
 	}
 	return dayValue{*f.Value, variance}
 }

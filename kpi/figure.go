@@ -130,7 +130,7 @@ func (t total) count() Figure {
 
 // share is these of those. Both are counts over the same days.
 func (t total) share(of total) Figure {
-	if of.N == 0 || t.N == 0 && t.withheld > 0 {
+	if of.N == 0 || t.partial() {
 		return t.nothing()
 	}
 	f := of.told(t.Weights / of.Weights)
@@ -138,9 +138,20 @@ func (t total) share(of total) Figure {
 	return f
 }
 
+// mostLeftOut is the share of days that a KPI may leave out. Which days are withheld hangs on what happened on them, as those
+// with few errors are: the others alone would tell of another KPI.
+const mostLeftOut = 0.25
+
+// partial says whether too many days are left out for the rest to stand for all.
+func (t total) partial() bool {
+	return float64(t.withheld) > mostLeftOut*float64(t.days+t.withheld)
+}
+
 // figure is the value of a KPI.
 func (t total) figure(k KPI) Figure {
 	switch {
+	case t.partial():
+		return t.nothing()
 	case k.Kind == Count:
 		return t.daily()
 	case t.N == 0:

@@ -243,6 +243,8 @@ func (t *trial) exploratory(j *Judged, splits []split) {
 			before, after := dayValues(k, t.kpi, s.before, s.after, s.value, s.value)
 			c = byDays(t.sequence(alpha), before, after)
 		}
-		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, a.figure(k), z.figure(k), c.figure(a.N + z.N), string(c.verdict(k))})
+		left, right := a.figure(k), z.figure(k)
+		c = c.between(left, right)
+		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, left, right, c.figure(a.N + z.N), string(c.verdict(k))})
 	}
 }

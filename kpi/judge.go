@@ -75,13 +75,15 @@ func (t *trial) judge() *Judged {
 	j.Before, j.After = t.spans()
 	a, z := t.totals(t.kpi)
 	j.A, j.B = a.figure(k), z.figure(k)
-	c := t.contrast(Alpha, t.kpi)
+	c := t.contrast(Alpha, t.kpi).between(j.A, j.B)
 	j.Diff = c.figure(a.N + z.N)
 	verdict := c.verdict(k)
 	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
 	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
 	j.Flags = append(j.Flags, t.flags()...)
-	j.History = t.history()
+	if j.Diff.Value != nil {
+		j.History = t.history()
+	}
 	j.Others = t.others()
 	return j
 }
@@ -136,8 +138,9 @@ func (t *trial) others() []OtherKPI {
 			continue
 		}
 		a, z := t.totals(i)
-		c := t.contrast(alpha, i)
-		all = append(all, OtherKPI{k.info(), a.figure(k), z.figure(k), c.figure(a.N + z.N), string(c.verdict(k)), alpha})
+		before, after := a.figure(k), z.figure(k)
+		c := t.contrast(alpha, i).between(before, after)
+		all = append(all, OtherKPI{k.info(), before, after, c.figure(a.N + z.N), string(c.verdict(k)), alpha})
 	}
 	return all
 }

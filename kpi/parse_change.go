@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -57,6 +58,8 @@ func (c Change) fault() (what, fix string) {
 		return "only an experiment has branches", "say which experiment"
 	case len(c.Branches) == 1:
 		return "a single branch has nothing to be compared with", "name the one without the change first, then the other"
+	case strings.ContainsFunc(c.Title+c.Link+strings.Join(c.Branches, ""), unicode.IsControl):
+		return "a title, link or branch with a control character, like a line break", "write it in one line"
 	case len(c.Title) > maxText || len(c.Link) > 10*maxText:
 		return "a title of over 200 or a link of over 2000 characters", "shorten it"
 	}

@@ -44,7 +44,7 @@ import (
 // withhold gives days, told apart by one segment or by none, as somebody may see them who may see no fewer than so many
 // interactions.
 func withhold(d *Definitions, days []Day, least int) (seen []seenDay) {
-	plan := d.partitions()
+	plan := d.divisions()
 	for _, day := range days {
 		s := seenDay{Date: day.Date, Open: day.Open, cells: map[string]sight{}}
 		n := 0
@@ -78,7 +78,7 @@ type row struct {
 }
 
 // withholdDay judges one day that has enough interactions.
-func withholdDay(d *Definitions, plan []partition, day Day, least int) map[string]sight {
+func withholdDay(d *Definitions, plan []division, day Day, least int) map[string]sight {
 	var rows []*row
 	for value, c := range day.Cells {
 		if c.Count.N > 0 {
@@ -115,16 +115,16 @@ func withholdSmall(rows []*row, least int) {
 	}
 }
 
-// partition divides the interactions of a cell into groups, and says which flow or KPIs are told where they are large
+// division divides the interactions of a cell into groups, and says which flow or KPIs are told where they are large
 // enough.
-type partition struct {
+type division struct {
 	groups func(*Cell) []int
 	tell   func(*sight)
 	told   func(sight) bool
 }
 
-// judge lets rows tell what the partition is for. Where the total has a group that is too small, all rows end up hidden.
-func (p *partition) judge(rows []*row, least int) {
+// judge lets rows tell what the division is for. Where the total has a group that is too small, all rows end up hidden.
+func (p *division) judge(rows []*row, least int) {
 	var hidden, telling []*row
 	for _, r := range rows {
 		if r.small || !safe(p.groups(r.cell), least) {
@@ -142,9 +142,9 @@ func (p *partition) judge(rows []*row, least int) {
 	}
 }
 
-// lastFiner puts rows that tell a finer partition behind those that do not, so that they are never hidden: those that do not
+// lastFiner puts rows that tell a finer division behind those that do not, so that they are never hidden: those that do not
 // tell it are large enough together by it, and so by this one.
-func (p *partition) lastFiner(rows []*row) {
+func (p *division) lastFiner(rows []*row) {
 	if p.told == nil {
 		return
 	}
@@ -177,25 +177,25 @@ func safe(groups []int, least int) bool {
 	return !slices.ContainsFunc(groups, func(n int) bool { return n != 0 && n < least })
 }
 
-// partitions are those of all flows and KPIs, each finer one before the coarser one.
-func (d *Definitions) partitions() (all []partition) {
+// divisions are those of all flows and KPIs, each finer one before the coarser one.
+func (d *Definitions) divisions() (all []division) {
 	for f := range d.Flows {
-		all = append(all, d.funnelPartition(f))
+		all = append(all, d.funnelDivision(f))
 		if headline := d.headline(f); headline >= 0 {
-			all = append(all, d.flowPartition(f, headline))
+			all = append(all, d.flowDivision(f, headline))
 		}
 	}
 	for i, k := range d.KPIs {
 		if k.Flow == "" {
-			all = append(all, d.kpiPartition(i))
+			all = append(all, d.kpiDivision(i))
 		}
 	}
 	return all
 }
 
-// funnelPartition is by the steps that were reached. With it all KPIs of the flow are told.
-func (d *Definitions) funnelPartition(f int) partition {
-	return partition{
+// funnelDivision is by the steps that were reached. With it all KPIs of the flow are told.
+func (d *Definitions) funnelDivision(f int) division {
+	return division{
 		groups: func(c *Cell) []int {
 			reached := d.inDialog(c, d.Flows[f].Dialog)
 			for _, s := range c.Flows[f] {
@@ -226,10 +226,10 @@ func (d *Definitions) headline(f int) int {
 	return -1
 }
 
-// flowPartition is by the steps of a flow's headline alone. With it the times up to its last step are told, too.
-func (d *Definitions) flowPartition(f, headline int) partition {
+// flowDivision is by the steps of a flow's headline alone. With it the times up to its last step are told, too.
+func (d *Definitions) flowDivision(f, headline int) division {
 	steps := d.headlineSteps(f, headline)
-	return partition{
+	return division{
 		groups: func(c *Cell) []int {
 			reached := d.inDialog(c, d.Flows[f].Dialog)
 			for _, s := range steps {
@@ -269,10 +269,10 @@ func gaps(reached []int) (groups []int) {
 	return groups
 }
 
-// kpiPartition is by whether interactions say something of a KPI, and of a share whether they have it.
-func (d *Definitions) kpiPartition(i int) partition {
+// kpiDivision is by whether interactions say something of a KPI, and of a share whether they have it.
+func (d *Definitions) kpiDivision(i int) division {
 	share, wider := d.KPIs[i].Kind == Share, d.wider(i)
-	return partition{
+	return division{
 		groups: func(c *Cell) []int {
 			m := c.KPIs[i]
 			reached := append(d.inDialog(c, d.KPIs[i].Dialog), m.N)

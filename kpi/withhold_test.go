@@ -465,3 +465,21 @@ func TestDaysOnWhichNobodyHadTheValue(t *testing.T) {
 		t.Errorf("%+v", s.Values)
 	}
 }
+
+// Days with few errors are withheld, so that those with many do not stand for all.
+func TestFewDaysDoNotStandForAll(t *testing.T) {
+	m := &memory{d: mustParse(t, withheldDefinitions)}
+	for day, errors := range []int{2, 3, 40, 1} {
+		for i := range 100 {
+			b := blob{events: []blobEvent{{"a", 0}}}
+			if i < errors {
+				b.events = append(b.events, blobEvent{"e.server", 1})
+			}
+			m.add(b, Date("2026-11-02").Plus(day).Start(time.UTC), 1)
+		}
+	}
+	k := ask(t, m.board("2026-12-01").Overview, View{From: "2026-11-02", To: "2026-11-06", Cell: least}).KPIs[m.d.kpi("errors")]
+	if k.Now.Value != nil || k.Now.Why != TooFew || k.Now.WithheldDays != 3 || k.Days[2].Value == nil || *k.Days[2].Value != 0.4 {
+		t.Errorf("%+v", k)
+	}
+}

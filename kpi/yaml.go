@@ -128,7 +128,7 @@ var nameOf = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 func (r *reader) named(path string, n ast.Node, most int, name *regexp.Regexp, want string) (all []entry) {
 	for _, e := range r.entries(path, n, want) {
 		if !name.MatchString(e.name) {
-			r.mistake(e.path, "like "+suggestName(e.name), "a name is of a-z, 0-9 and _, at most 32 characters")
+			r.mistake(e.path, "like "+suggestName(e.name), "a name here is of the form %s", strings.Trim(name.String(), "^$"))
 			continue
 		}
 		all = append(all, e)

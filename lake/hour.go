@@ -117,11 +117,14 @@ func (h *Hour) Files(dataset string) []File { return h.r.lake.Files(dataset, h.S
 
 // Files are those that hold an hour of a stream, ordered by name.
 func (l *Lake) Files(dataset, stream string, hour time.Time) (files []File) {
-	for _, f := range l.List(dataset, stream) {
-		if f.Hour.Equal(hour) {
-			files = append(files, f)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.cat.files {
+		if f.Dataset == dataset && f.Stream == stream && f.Hour.Equal(hour) {
+			files = append(files, *f)
 		}
 	}
+	slices.SortFunc(files, func(a, b File) int { return compareNames(a.Name, b.Name) })
 	return files
 }
 

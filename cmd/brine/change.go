@@ -16,7 +16,7 @@ import (
 
 // changeCmd is about what was done to a dialog.
 type changeCmd struct {
-	Add    changeAddCmd    `cmd:"" help:"Say what was changed, when, and which KPI it is meant to move."`
+	Add    changeAddCmd    `cmd:"" help:"Say what was changed, and when."`
 	List   changeListCmd   `cmd:"" help:"List changes."`
 	Remove changeRemoveCmd `cmd:"" help:"Take a change away that was added."`
 }

@@ -136,14 +136,19 @@ func printRebuilt(out io.Writer, r facts.Report) error {
 type factsStatus struct {
 	facts.Status
 	Problem string `json:"problem,omitempty"` // why that is not known
+	KPIs    string `json:"kpis,omitempty"`    // what is wrong with the file of KPIs
 }
 
-func newFactsStatus(ctx context.Context, job *facts.Job) *factsStatus {
-	st, err := job.Status(ctx)
-	if err != nil {
-		return &factsStatus{Problem: err.Error()}
+func newFactsStatus(ctx context.Context, job *facts.Job, defs *kpis) *factsStatus {
+	s := &factsStatus{}
+	if err := defs.Err(); err != nil {
+		s.KPIs = err.Error()
 	}
-	return &factsStatus{Status: st}
+	var err error
+	if s.Status, err = job.Status(ctx); err != nil {
+		s.Problem = err.Error()
+	}
+	return s
 }
 
 func (s *factsStatus) print(out io.Writer) {
@@ -154,6 +159,9 @@ func (s *factsStatus) print(out io.Writer) {
 	fmt.Fprintln(out)
 	if s.Failed > 0 {
 		fmt.Fprintf(out, "FACTS OF %d HOURS CANNOT BE MADE: %s\n", s.Failed, s.Error)
+	}
+	if s.KPIs != "" {
+		fmt.Fprintf(out, "THE KPIS ARE BROKEN: %s\n", s.KPIs)
 	}
 	if s.Problem != "" {
 		fmt.Fprintf(out, "HOW THE FACTS STAND IS NOT KNOWN: %s\n", s.Problem)

@@ -83,7 +83,7 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -116,7 +116,7 @@ func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*e
 	s := newSanitizer(cfg, streams, l, salts, newLogger(io.Discard))
 	st.Sanitize = s.status(ctx)
 	kpis := newKPIs(cfg, s.inForce, newLogger(io.Discard))
-	st.Facts = newFactsStatus(ctx, &facts.Job{Lake: l, Definitions: kpis.Definitions})
+	st.Facts = newFactsStatus(ctx, &facts.Job{Lake: l, Definitions: kpis.Definitions}, kpis)
 	err = st.hold(ctx, l)
 	st.Purge = newPurgeStatus(cfg, l, st.Held)
 	return st, err

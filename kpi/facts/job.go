@@ -139,6 +139,7 @@ func (w *work) do(ctx context.Context) error {
 	}
 	defer conn.Close()
 	m := &maker{work: w, r: r, conn: conn, layout: newLayout(w.defs)}
+	m.feed = duck.NewFeed(m.layout.columns, false)
 	for k, more := w.take(); more; k, more = w.take() {
 		err := r.Hour(ctx, stream, time.Unix(k.hour, 0).UTC(), func(h *lake.Hour) error { return m.hour(ctx, h, k) })
 		if ctx.Err() != nil {
@@ -178,8 +179,11 @@ type maker struct {
 	r    *lake.Rewriter
 	conn *duck.Conn // that reads, while the rewriter's writes
 
+	feed *duck.Feed // of hours that are held whole
+
 	made string // [sanitize.Meta.Made] of the file before: most are alike
 	in   *interactions
+	rows int64 // of the file
 }
 
 // hour looks again, now that nobody else has the hour: a run beside this one may have done it, or what it is made of may be gone.
@@ -256,6 +260,7 @@ func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*in
 		return nil, err
 	}
 	meta := sanitize.ReadMeta(metas[f.Name])
+	m.rows = meta.RowsOut
 	if m.in != nil && meta.Made == m.made && meta.Made != "" {
 		return m.in, nil
 	}
@@ -274,7 +279,7 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *
 		return f, err
 	}
 	defer rows.Close()
-	name, done, err := m.r.Conn().Stream(m.layout.columns, func(feed *duck.Feed) error {
+	more := func(feed *duck.Feed) error {
 		if !rows.Next() {
 			return rows.Err()
 		}
@@ -283,7 +288,8 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *
 			sum.add(f)
 		})
 		return nil
-	})
+	}
+	name, done, err := m.from(more, sum)
 	if err != nil {
 		return f, err
 	}
@@ -292,6 +298,26 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *
 		err = cause
 	}
 	return f, err
+}
+
+// wholeRows is how many rows of an hour are read before they are written: DuckDB is then told which texts there are, and need not copy
+// and hash each. They take some 20 MB.
+const wholeRows = 60_000
+
+// from is where SQL reads facts from: all at once, or as they are made where they are many.
+func (m *maker) from(more func(*duck.Feed) error, sum *tally) (name string, done func() error, err error) {
+	if m.rows == 0 || m.rows > wholeRows {
+		return m.r.Conn().Stream(m.layout.columns, more)
+	}
+	m.feed.Reset()
+	for before := int64(-1); before < sum.rows; {
+		before = sum.rows
+		if err := more(m.feed); err != nil {
+			return "", nil, err
+		}
+	}
+	name, end, err := m.r.Conn().Feed(m.feed)
+	return name, func() error { end(); return nil }, err
 }
 
 // rollup writes what the facts add up to.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unsafe"
 
 	"brine/kpi"
 )
@@ -17,10 +18,21 @@ type tally struct {
 	slots map[int64]*kpi.Slot
 	rows  int64
 
-	at   int64 // the slot of the fact before: most come in the order of their times
-	day  *dayTally
-	slot *kpi.Slot
+	at     int64 // the slot of the fact before: most come in the order of their times
+	day    *dayTally
+	slot   *kpi.Slot
+	recent [][recentCells]recentCell // of the day, by segment
 }
+
+// recentCell is the cell of a text that was met lately. A walker gives the same text for the same value, so that to look where it lies
+// spares to hash it.
+type recentCell struct {
+	text *byte // keeps it, so that no other comes to lie there
+	size int
+	cell *kpi.Cell
+}
+
+const recentCells = 16 // a power of 2
 
 // dayTally is one day of a tally.
 type dayTally struct {
@@ -65,7 +77,11 @@ func dateOf(ms int64, zone *time.Location) kpi.Date {
 
 func (t *tally) add(f *kpi.Fact) {
 	if f.Time != t.at || t.day == nil {
-		t.at, t.day = f.Time, t.dayOf(dateOf(f.Time, t.defs.Zone))
+		if day := t.dayOf(dateOf(f.Time, t.defs.Zone)); day != t.day {
+			t.day = day
+			t.recent = make([][recentCells]recentCell, len(day.segments))
+		}
+		t.at = f.Time
 		if t.slot = t.slots[f.Time]; t.slot == nil {
 			t.slot = &kpi.Slot{Time: f.Time}
 			t.slots[f.Time] = t.slot
@@ -81,8 +97,17 @@ func (t *tally) add(f *kpi.Fact) {
 		t.adder.AddLeft(t.day.all)
 	}
 	for i, value := range f.Segments {
-		t.adder.Add(cellOf(t.day.segments[i], value, t.defs))
+		t.adder.Add(t.cellOf(i, value))
 	}
+}
+
+func (t *tally) cellOf(segment int, value string) *kpi.Cell {
+	text := unsafe.StringData(value)
+	recent := &t.recent[segment][uintptr(unsafe.Pointer(text))/16%recentCells]
+	if recent.text != text || recent.size != len(value) || recent.cell == nil {
+		recent.text, recent.size, recent.cell = text, len(value), cellOf(t.day.segments[segment], value, t.defs)
+	}
+	return recent.cell
 }
 
 // mostTallied is how many values a segment may have while facts are added up, before the rarest are known: more

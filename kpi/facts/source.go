@@ -27,7 +27,7 @@ type SourceOptions struct {
 // called from any goroutine.
 type Source struct {
 	o       SourceOptions
-	asking  sync.Mutex // one question at a time: all share the cache, and each uses both cores
+	asking  chan struct{} // holds one question at a time: all share the cache, and each uses both cores
 	cache   *cache
 	pending pendingTallies
 
@@ -40,7 +40,7 @@ func NewSource(o SourceOptions) *Source {
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
-	return &Source{o: o, cache: newCache(o.Memory)}
+	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory)}
 }
 
 // Definitions are those in force now.
@@ -196,8 +196,12 @@ func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int6
 
 // ask gives what is held of days: of files from the cache, or loaded into it, and of what is in no file yet.
 func (s *Source) ask(ctx context.Context, defs *kpi.Definitions, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
-	s.asking.Lock()
-	defer s.asking.Unlock()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
 	for range replacedAtMost {
 		look, err := s.look(ctx, defs)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,11 +41,15 @@ type noted struct{}
 
 func (noted) Append(audit.Record) (uint64, error) { return 1, nil }
 
-func openDashboard(t *testing.T) *dashboard {
-	t.Helper()
+var boardSource = sync.OnceValues(func() (*kpitest.Memory, error) {
 	defs := *kpi.Shipped()
 	defs.Changes = []kpi.Change{{Name: "short_form", Title: "The short form", At: time.Date(2026, 11, 9, 9, 0, 0, 0, time.UTC), Link: "https://example.org/tickets/123", Moves: "sign_in"}}
-	source, err := kpitest.Simulated(&defs, boardNow, 60, 300, "2026-11-17")
+	return kpitest.Simulated(&defs, boardNow, 60, 100, "2026-11-17")
+})
+
+func openDashboard(t *testing.T) *dashboard {
+	t.Helper()
+	source, err := boardSource()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,26 +121,33 @@ func TestDashboardLooks(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: make test-needs installs it", err)
 	}
-	p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
-	p.mustNotComplain()
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{390, 1440} {
-			p.look(scheme, "screen", width)
-			for name, path := range boardPages {
-				picture := fmt.Sprintf("board-%s-%d-%s", name, width, scheme)
-				p.do(chromedp.Navigate(d.url + path))
-				p.drawn()
-				if got := evaluate[int64](p, `document.documentElement.scrollWidth`); got > width {
-					t.Errorf("%s: %d pixels wide", picture, got)
+			t.Run(fmt.Sprint(scheme, width), func(t *testing.T) {
+				p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
+				p.mustNotComplain()
+				p.look(scheme, "screen", width)
+				for name, path := range boardPages {
+					p.wholePage(d.url+path, fmt.Sprintf("board-%s-%d-%s", name, width, scheme), scheme, width)
+					p.accessible(name, string(axe))
 				}
-				if dark := evaluate[string](p, `getComputedStyle(document.body).backgroundColor`) == "rgb(13, 22, 21)"; dark != (scheme == "dark") {
-					t.Errorf("%s: the ground is not of this scheme", picture)
-				}
-				p.picture(picture)
-				p.accessible(picture, string(axe))
-			}
+			})
 		}
 	}
+}
+
+// wholePage opens a page, and wants it drawn, no wider than the screen, and in its scheme.
+func (p *page) wholePage(url, picture, scheme string, width int64) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(url))
+	p.drawn()
+	if got := evaluate[int64](p, `document.documentElement.scrollWidth`); got > width {
+		p.t.Errorf("%s: %d pixels wide", picture, got)
+	}
+	if dark := evaluate[string](p, `getComputedStyle(document.body).backgroundColor`) == "rgb(13, 22, 21)"; dark != (scheme == "dark") {
+		p.t.Errorf("%s: the ground is not of this scheme", picture)
+	}
+	p.picture(picture)
 }
 
 // accessible has axe-core look for faults that are serious or critical.
@@ -190,6 +202,21 @@ func TestDashboardChartsAndCSV(t *testing.T) {
 	}
 	if charted == 0 || math.Abs(charted-summed) > 1e-9*charted {
 		t.Errorf("the chart has %v, its CSV %v", charted, summed)
+	}
+}
+
+// A chart is saved as an SVG that needs no style sheet: colours and type are in it.
+func TestDashboardSVG(t *testing.T) {
+	d := openDashboard(t)
+	p := openPage(t, d.enter("mira", access.Analyst))
+	p.do(chromedp.Navigate(d.url+"/flow"), chromedp.WaitReady(chromedp.CSS("footer")))
+	p.drawn()
+	svg := p.await(`new Promise((done) => {
+		URL.createObjectURL = (blob) => (blob.text().then(done), "#")
+		document.querySelector(".downloads button").click()
+	})`)
+	if !strings.HasPrefix(svg, "<svg") || strings.Contains(svg, "var(--accent") || !strings.Contains(svg, "rgb(11, 93, 87)") || !strings.Contains(svg, "Signed in") {
+		t.Errorf("it is %.500s", svg)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -390,6 +391,26 @@ func TestSort(t *testing.T) {
 	}
 	if page := v.page("/segments?by=browser&sort=-sign_in").Body.String(); !strings.Contains(page, `aria-sort="descending"><a href="/segments?by=browser&amp;from=2026-11-01&amp;kpi=sign_in&amp;sort=sign_in&amp;to=2026-11-29"`) {
 		t.Error("the column does not offer to be sorted the other way round")
+	}
+}
+
+// Ten thousand values are neither ten thousand rows of a page nor as many charts.
+func TestManyValues(t *testing.T) {
+	defs, mistakes := kpi.Parse("kpi.yaml", []byte("segments: {release: {field: release}}\nkpis: {all: {count: all, better: more, smallest: 1}}"))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	m := &kpitest.Memory{Defs: defs, Now: func() time.Time { return testNow }}
+	for i := range 10_000 {
+		at := testNow.AddDate(0, 0, -i%300).Truncate(10 * time.Minute).UnixMilli()
+		if err := m.Add(fmt.Appendf(nil, `{"timestamp":%d,"event_stream":[["a",0]],"sample_rate":1,"release":"r%d"}`, at, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := openHouse(t, m).visitor(access.Analyst)
+	page := v.page("/segments?by=release&last=300d").Body.String()
+	if rows, charts := strings.Count(page, `title="The overview of these only"`), strings.Count(page, "<figure"); rows > 200 || charts > 12 || rows == 0 || len(page) > 1<<20 {
+		t.Errorf("%d rows, %d charts, %d bytes", rows, charts, len(page))
 	}
 }
 

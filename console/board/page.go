@@ -50,7 +50,7 @@ var functions = template.FuncMap{
 	"value": valueText, "difference": differenceText, "interval": intervalText, "day": dayText, "span": spanText, "count": countText,
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
-	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText,
+	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText, "count64": func(n int, one, many string) string { return countText(int64(n), one, many) },
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}
@@ -99,6 +99,7 @@ type view struct {
 	Path    string // of this page
 	Presets []link
 	Days    bool     // the page is of the view's days
+	Narrow  bool     // who asks may narrow it by a filter
 	Filters []string // suggestions for only
 	Defs    *kpi.Definitions
 
@@ -114,7 +115,7 @@ func (b *Board) frame(r *http.Request, p gate.Person, title string) frame {
 func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answer) frame {
 	f := b.frame(r, p, t.title)
 	d := b.KPI.Source.Definitions()
-	f.View = &view{Q: q, Path: r.URL.Path, Days: t.days, Filters: filters(d), Defs: d, params: t.params,
+	f.View = &view{Q: q, Path: r.URL.Path, Days: t.days, Narrow: f.May || !slices.Contains(t.params, "by"), Filters: filters(d), Defs: d, params: t.params,
 		api: strings.Replace(t.api, "{name}", url.PathEscape(r.PathValue("name")), 1)}
 	f.View.Presets = f.View.presets()
 	f.Nav = nav(p, r.URL.Path, q.values(nil))

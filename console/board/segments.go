@@ -104,15 +104,42 @@ func (s segments) Shown() kpi.KPIInfo {
 	return kpi.KPIInfo{}
 }
 
-// mostCharts is how many values have a chart; the table has all.
-const mostCharts = 12
+// How many values a page shows, the most frequent ones: in the table, and day by day. JSON and CSV have all.
+const (
+	mostRows   = 200
+	mostCharts = 12
+)
 
-// Charts are one for each value, the most frequent first, all of one scale.
+// frequent are so many of the values, the most frequent ones, in the order that they have.
+func (s segments) frequent(most int) []kpi.SegmentValue {
+	if len(s.Values) <= most {
+		return s.Values
+	}
+	byCount := func(a, b kpi.SegmentValue) int { return compare(a.Interactions.Value, b.Interactions.Value, true) }
+	last := slices.SortedStableFunc(slices.Values(s.Values), byCount)[most-1]
+	var kept []kpi.SegmentValue
+	for _, v := range s.Values {
+		if byCount(v, last) <= 0 && len(kept) < most {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// Rows are the values of the table.
+func (s segments) Rows() []kpi.SegmentValue { return s.frequent(mostRows) }
+
+// Daily are the values that are told day by day.
+func (s segments) Daily() []kpi.SegmentValue { return s.frequent(mostCharts) }
+
+// LeftOut is how many values the table does not have.
+func (s segments) LeftOut() int { return len(s.Values) - len(s.Rows()) }
+
+// Charts are one for each value that is told day by day, all of one scale.
 func (s segments) Charts() (charts []chart) {
-	values := slices.Clone(s.Values)
-	slices.SortStableFunc(values, func(a, b kpi.SegmentValue) int { return compare(a.Interactions.Value, b.Interactions.Value, true) })
+	values := s.Daily()
 	var days [][]kpi.Point
-	for _, v := range values[:min(len(values), mostCharts)] {
+	for _, v := range values {
 		days = append(days, v.Days)
 	}
 	domain := domainOf(days...)

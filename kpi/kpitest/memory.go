@@ -22,6 +22,8 @@ type Memory struct {
 	Defs  *kpi.Definitions
 	Facts []kpi.Fact
 	Now   func() time.Time // days from its own on are open
+
+	walker *kpi.Walker
 }
 
 // Simulated is a memory of so many interactions a day, of the day of an end up to it and of those before, but for days that are left out.
@@ -56,7 +58,10 @@ func (m *Memory) Add(row []byte) error {
 	if err := json.Unmarshal(row, &fields); err != nil {
 		return err
 	}
-	w := m.Defs.Walker()
+	if m.walker == nil {
+		m.walker = m.Defs.Walker()
+	}
+	w := m.walker
 	for i, path := range w.Fields() {
 		if value, ok := find(fields, path); ok {
 			w.Field(i, []byte(value))

@@ -95,15 +95,15 @@ func (b *Board) showing(t topic) gate.Handler {
 	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 		q, err := b.question(r, p, t.params)
 		if err != nil {
-			return b.problem(w, r, p, t, err)
+			return b.problem(r, p, t, err)
 		}
 		return b.recorded(r, p, q, func(rows *int64) error {
 			a, err := b.ask(t, w, r, q)
 			if err != nil {
-				return b.problem(w, r, p, t, err)
+				return b.problem(r, p, t, err)
 			}
 			*rows = int64(len(a.table().rows))
-			return b.send(w, http.StatusOK, t.name, b.page(r, p, t, q, a))
+			return b.send(w, t.name, b.page(r, p, t, q, a))
 		})
 	}
 }

@@ -35,12 +35,18 @@ type house struct {
 	gate   *gate.Gate
 	source kpi.Source
 
-	recorded []audit.Record
+	recorded []audit.Record // reads
+	refused  []audit.Record
 	added    []kpi.Change
 	broken   error // of what is asked beside the figures
 }
 
-func (h *house) Append(audit.Record) (uint64, error) { return 1, nil }
+func (h *house) Append(r audit.Record) (uint64, error) {
+	if r.Action == audit.Refused {
+		h.refused = append(h.refused, r)
+	}
+	return 1, nil
+}
 
 var simulated = sync.OnceValue(func() *kpitest.Memory {
 	defs := *kpi.Shipped()
@@ -81,6 +87,9 @@ func openHouse(tb testing.TB, source kpi.Source) *house {
 			rows := int64(-1)
 			err := do(&rows)
 			r.Rows = &rows
+			if err != nil {
+				r.Outcome = "failed"
+			}
 			h.recorded = append(h.recorded, r)
 			return err
 		}}
@@ -343,6 +352,29 @@ func TestQuestionsAreRecorded(t *testing.T) {
 			r := h.recorded[0]
 			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-15" || r.To.Format(time.DateOnly) != "2026-11-29" {
 				t.Errorf("%s: %+v, %d rows", path, r, *r.Rows)
+			}
+		}
+	}
+}
+
+// What is refused is recorded alike, whether a page or a program is told.
+func TestRefusedQuestionsAreRecorded(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Analyst)
+	for page, c := range map[string]struct{ api, outcome string }{
+		"/flow?last=0d": {"funnel?last=0d", "400 Bad Request"}, "/segments?sort=colour": {"segments?sort=colour", "400 Bad Request"},
+		"/changes/no_such": {"changes/no_such", "404 Not Found"},
+	} {
+		for _, ask := range []func(){func() { v.page(page) }, func() { v.ask("/api/v1/kpi/" + c.api) }} {
+			h.recorded, h.refused = nil, nil
+			ask()
+			if len(h.refused) != 1 || h.refused[0].Outcome != c.outcome || h.refused[0].Who != "analyst" {
+				t.Errorf("%s: refused are %+v", page, h.refused)
+			}
+			for _, r := range h.recorded { // only by asking it was found out
+				if r.Outcome != "failed" {
+					t.Errorf("%s: a read %+v", page, r)
+				}
 			}
 		}
 	}

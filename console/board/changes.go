@@ -142,11 +142,11 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 	if text := field("at"); text != "" {
 		var ok bool
 		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {
-			return b.problem(w, r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
+			return b.problem(r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
 		}
 	}
 	if err := b.Add(p, c); err != nil {
-		return b.problem(w, r, p, changesTopic, told(err, http.StatusBadRequest))
+		return b.problem(r, p, changesTopic, told(err, http.StatusBadRequest))
 	}
 	http.Redirect(w, r, "/changes/"+c.Name, http.StatusSeeOther)
 	return nil
@@ -154,7 +154,7 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 
 func (b *Board) removeChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if err := b.Remove(p, r.PathValue("name")); err != nil {
-		return b.problem(w, r, p, changesTopic, told(err, http.StatusNotFound))
+		return b.problem(r, p, changesTopic, told(err, http.StatusNotFound))
 	}
 	http.Redirect(w, r, "/changes", http.StatusSeeOther)
 	return nil

@@ -465,6 +465,11 @@ func TestAddChange(t *testing.T) {
 			t.Errorf("%s: %d", name, rec.Code)
 		}
 	}
+	typed := url.Values{"name": {"b"}, "title": {"Say \"<yes>\""}, "moves": {"errors"}, "at": {"2026-11-20T09:00"}, "release": {"2.0"}, "link": {"gopher://x"}}
+	if again := v.post("/changes", "/changes", typed).Body.String(); !strings.Contains(again, `name="title" value="Say &#34;&lt;yes&gt;&#34;"`) ||
+		!strings.Contains(again, `<option value="errors" selected>`) || !strings.Contains(again, `name="at" value="2026-11-20T09:00"`) || !strings.Contains(again, `value="gopher://x"`) {
+		t.Errorf("what was typed is lost: %s", again)
+	}
 	if rec := v.post("/changes", "/changes/new_words/remove", url.Values{}); rec.Code != http.StatusSeeOther || len(h.added) != 0 {
 		t.Errorf("%d, and %d are left", rec.Code, len(h.added))
 	}

@@ -51,6 +51,7 @@ var functions = template.FuncMap{
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
 	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText, "count64": func(n int, one, many string) string { return countText(int64(n), one, many) },
+	"addForm":  func(f frame) addForm { return newAddForm(f, nil) },
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}
@@ -130,11 +131,7 @@ func (b *Board) problem(r *http.Request, p gate.Person, t topic, err error) erro
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	q := question{zone: b.KPI.Source.Definitions().Zone}
-	if err := q.lastDays(kpi.DateOf(b.now(), q.zone)); err != nil {
-		return err
-	}
-	f := b.page(r, p, t, q, nil)
+	f := b.page(r, p, t, b.usual(), nil)
 	if e.Status == http.StatusServiceUnavailable {
 		f.Again = r.URL.RequestURI()
 	}

@@ -87,6 +87,14 @@ func (b *Board) readDays(q *question, values url.Values) (err error) {
 	return nil
 }
 
+// usual is the view where none is asked for.
+func (b *Board) usual() question {
+	q := question{zone: b.KPI.Source.Definitions().Zone}
+	q.To = kpi.DateOf(b.now(), q.zone).Plus(1)
+	q.From = q.To.Plus(-defaultLast)
+	return q
+}
+
 // lastDays are so many, today among them.
 func (q *question) lastDays(today kpi.Date) error {
 	n := defaultLast

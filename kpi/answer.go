@@ -9,6 +9,7 @@ type View struct {
 	By       string  // the segment to tell apart by
 	Flow     string  // of the flow page
 	KPI      string  // of the segments page's small multiples
+	Compare  string  // what an overview is compared with: one of [Comparisons]; "" is [ComparePrevious]
 	Cell     int64   // the fewest interactions that a figure may rest on, for who asks; 1: nothing is withheld
 }
 
@@ -62,7 +63,8 @@ type Mark struct {
 // Overview is each KPI now, against the period before.
 type Overview struct {
 	Span     Span          `json:"span"`
-	Previous Span          `json:"previous"` // of the same length, in whole weeks before where it can be
+	Compare  string        `json:"compare"`           // one of [Comparisons]
+	Previous Span          `json:"previous,omitzero"` // that it is compared with, of the same length and in whole weeks before; zero: none
 	KPIs     []OverviewKPI `json:"kpis"`
 	Changes  []Mark        `json:"changes"`
 }
@@ -71,7 +73,7 @@ type Overview struct {
 type OverviewKPI struct {
 	KPI    KPIInfo `json:"kpi"`
 	Now    Figure  `json:"now"`
-	Before Figure  `json:"before"`
+	Before Figure  `json:"before,omitzero"` // zero where there is no comparison
 	Days   []Point `json:"days"`
 }
 

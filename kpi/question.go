@@ -9,7 +9,7 @@ import (
 
 // BadQuestion says what is wrong with what was asked: for who asked, not for the log.
 type BadQuestion struct {
-	Param string // from, to, only, by, flow, kpi or change
+	Param string // from, to, compare, only, by, flow, kpi or change
 	What  string
 	Fix   string
 }
@@ -60,6 +60,9 @@ func (b *Board) complete(d *Definitions, v View) (View, error) {
 	if v.Cell < 1 {
 		v.Cell = 1
 	}
+	if v.Compare == "" {
+		v.Compare = ComparePrevious
+	}
 	if v.To == "" {
 		v.To = b.today(d).Plus(1)
 	}
@@ -92,7 +95,7 @@ func (b *Board) known(d *Definitions, v View) error {
 	for _, n := range []struct {
 		param, what, name string
 		names             []string
-	}{{"by", "segment", v.By, d.segmentNames()}, {"flow", "flow", v.Flow, d.flowNames()}, {"kpi", "KPI", v.KPI, d.kpiNames()}} {
+	}{{"by", "segment", v.By, d.segmentNames()}, {"flow", "flow", v.Flow, d.flowNames()}, {"kpi", "KPI", v.KPI, d.kpiNames()}, {"compare", "comparison", v.Compare, Comparisons}} {
 		if n.name == "" {
 			continue
 		}

@@ -79,7 +79,7 @@ type answer interface {
 }
 
 var topics = []topic{
-	{"overview", "Overview", start, "/api/v1/kpi/overview", true, nil, askOverview},
+	{"overview", "Overview", start, "/api/v1/kpi/overview", true, []string{"compare"}, askOverview},
 	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, askFunnel},
 	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, askSegments},
 	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, askChanges},

@@ -404,6 +404,37 @@ func TestTooFew(t *testing.T) {
 	}
 }
 
+// What the overview is compared with stands in the address, and the links of the page keep it.
+func TestCompare(t *testing.T) {
+	v := openHouse(t, simulated()).visitor(access.Analyst)
+	for query, before := range map[string]kpi.Span{
+		"":                  {From: "2026-11-08", To: "2026-11-15"},
+		"&compare=previous": {From: "2026-11-08", To: "2026-11-15"},
+		"&compare=year":     {From: "2025-11-16", To: "2025-11-23"},
+		"&compare=none":     {},
+	} {
+		const path = "?from=2026-11-15&to=2026-11-22"
+		var o kpi.Overview
+		answer := v.ask("/api/v1/kpi/overview" + path + query).Body
+		if err := json.Unmarshal(answer.Bytes(), &o); err != nil || o.Previous != before || strings.Contains(answer.String(), `"before":`) != o.Compared() {
+			t.Errorf("%q: %v %+v, want %+v", query, err, o.Previous, before)
+		}
+		rows := readCSV(t, v.ask("/api/v1/kpi/overview"+path+query, "text/csv"))
+		if some := slices.ContainsFunc(rows, func(row []string) bool { return row[2] == "before" && row[3] == string(before.From) }); some != o.Compared() {
+			t.Errorf("%q: rows of before: %t", query, some)
+		}
+		page := v.page("/" + path + query).Body.String()
+		if strings.Contains(page, ">Before</th>") != o.Compared() || query != "" && !strings.Contains(page, "?"+query[1:]+"&amp;last=7d") {
+			t.Errorf("%q: the page is\n%s", query, page)
+		}
+	}
+	for _, path := range []string{"/?compare=lastyear", "/flow?compare=year"} {
+		if rec := v.page(path); rec.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, rec.Code)
+		}
+	}
+}
+
 // A segment is sorted by any column, either way; what is withheld comes last.
 func TestSort(t *testing.T) {
 	v := openHouse(t, simulated()).visitor(access.Analyst)

@@ -17,7 +17,7 @@ type View struct {
 const (
 	NoData  = "no data"
 	TooFew  = "too few"
-	NotOver = "not over" // of a day, for who may not see small cells: it is told when it is over
+	NotOver = "not over" // of a day, for who may not see small cells: it is told an hour after it is over
 )
 
 // Figure is one value with what it rests on. Bounds and value are in the unit of what is measured.

@@ -36,9 +36,9 @@ func (b *Board) changes(d *Definitions) []Change {
 
 // see gives the days of the view as who asks may see them, by the view's By.
 func (b *Board) see(ctx context.Context, d *Definitions, v View, left bool) ([]seenDay, error) {
-	s := Slice{From: v.From, To: v.To, By: v.By, Left: left && v.By == ""}
+	s := Slice{From: v.From, To: v.To, By: v.By, Left: left && v.By == "", Prompt: v.Cell > 1}
 	if v.Only != nil {
-		s = Slice{From: v.From, To: v.To, By: v.Only.Segment}
+		s.By, s.Left = v.Only.Segment, false
 	}
 	days, err := b.Source.Days(ctx, s)
 	if err != nil {
@@ -83,7 +83,7 @@ type state uint8
 const (
 	hasData  state = iota
 	noData         // nothing came
-	notOver        // it goes on, and is told when it is over
+	notOver        // what is prompt may still come
 	withheld       // too few came
 )
 

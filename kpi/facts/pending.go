@@ -51,6 +51,10 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 		}
 		days := sum.days(look.defs, v)
 		for date, h := range days {
+			if !look.takes(v, date, src.hour) {
+				delete(days, date)
+				continue
+			}
 			days[date] = h.cut()
 		}
 		parts = append(parts, days)

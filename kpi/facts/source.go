@@ -110,21 +110,22 @@ func datesOf(from, to kpi.Date) (dates []kpi.Date, err error) {
 
 // view is what of a day is asked for.
 type view struct {
-	by    string     // segment; "": all in one cell
-	only  kpi.Filter // zero: all interactions
-	left  bool       // with a filter: also who left, and what is missing
-	slots bool       // the arrivals, and nothing else
+	by     string     // segment; "": all in one cell
+	only   kpi.Filter // zero: all interactions
+	left   bool       // with a filter: also who left, and what is missing
+	slots  bool       // the arrivals, and nothing else
+	prompt bool       // without what came too late for its day
 }
 
 // viewOf is the cheapest view that answers a question, and the value to pick of its cells where that is what the filter comes to.
 func viewOf(slice kpi.Slice) (v view, pick *string) {
 	switch only := slice.Only; {
 	case only == nil:
-		return view{by: slice.By}, nil
+		return view{by: slice.By, prompt: slice.Prompt}, nil
 	case only.Segment == slice.By, slice.By == "" && !slice.Left:
-		return view{by: only.Segment}, &only.Value
+		return view{by: only.Segment, prompt: slice.Prompt}, &only.Value
 	default:
-		return view{by: slice.By, only: *only, left: slice.Left && slice.By == ""}, nil
+		return view{by: slice.By, only: *only, left: slice.Left && slice.By == "", prompt: slice.Prompt}, nil
 	}
 }
 
@@ -143,7 +144,7 @@ func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slic
 	}
 	days := make([]kpi.Day, len(dates))
 	for i, date := range dates {
-		days[i] = kpi.Day{Date: date, Open: look.open(date), Cells: map[string]*kpi.Cell{}}
+		days[i] = kpi.Day{Date: date, Open: look.open(v, date), Cells: map[string]*kpi.Cell{}}
 		for value, cell := range cut(held[date].cells) {
 			switch {
 			case pick == nil:
@@ -228,7 +229,7 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 	}
 	var named map[kpi.Date]map[string]bool
 	if v.only.Value == kpi.Other { // all values but those that are told by name on the day
-		days, err := s.answer(ctx, look, view{by: v.only.Segment}, dates)
+		days, err := s.answer(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates)
 		if err != nil {
 			return nil, err
 		}
@@ -337,9 +338,17 @@ func (k *look) pendingFor(dates []kpi.Date) (some []*pendingSource) {
 	return some
 }
 
-// open says whether a day is not over, or its last hours are not closed.
-func (k *look) open(date kpi.Date) bool {
+// open says whether a day is not over, or the hours are not closed that its last interactions are expected in.
+func (k *look) open(v view, date kpi.Date) bool {
+	if v.prompt {
+		return date.LateFrom(k.defs.Zone).After(k.closed)
+	}
 	return date.Start(k.defs.Zone).AddDate(0, 0, 1).After(k.closed)
+}
+
+// takes says whether the view of a day has what arrived in an hour.
+func (k *look) takes(v view, date kpi.Date, hour time.Time) bool {
+	return !v.prompt || hour.Before(date.LateFrom(k.defs.Zone))
 }
 
 // span is the first day and the day after the last that there is data of.

@@ -31,6 +31,8 @@ func (h *house) answers() map[string][]kpi.Day {
 	all := map[string][]kpi.Day{}
 	for _, slice := range allSlices() {
 		all[name(slice)] = h.days(slice)
+		slice.Prompt = true
+		all[name(slice)] = h.days(slice)
 	}
 	return all
 }
@@ -40,7 +42,7 @@ func name(s kpi.Slice) string {
 	if s.Only != nil {
 		only = s.Only.Segment + "=" + s.Only.Value
 	}
-	return fmt.Sprintf("by %q only %q left %t", s.By, only, s.Left)
+	return fmt.Sprintf("by %q only %q left %t prompt %t", s.By, only, s.Left, s.Prompt)
 }
 
 // sameDays compares all that days tell, but for whether they are open.

@@ -33,10 +33,10 @@ func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := b.clock().Truncate(slot)
-	from := now.Add((1 - shownSlots) * slot)
-	began := from.Add(-usualWeeks * weekSlots * slot)
-	slots, err := b.Source.Slots(ctx, began.UnixMilli(), now.Add(slot).UnixMilli())
+	began, end := b.ArrivalsReach()
+	now := end.Add(-slot)
+	from := end.Add(-shownSlots * slot)
+	slots, err := b.Source.Slots(ctx, began.UnixMilli(), end.UnixMilli())
 	if err != nil {
 		return nil, err
 	}

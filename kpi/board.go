@@ -22,7 +22,7 @@ func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
 		b = &Board{p.Pinned(), b.Added, b.Now}
 	}
 	d := b.Source.Definitions()
-	v, err := b.complete(d, v)
+	v, err := d.Complete(v, b.clock())
 	return b, d, v, err
 }
 

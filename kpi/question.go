@@ -55,8 +55,8 @@ func (b *Board) today(d *Definitions) Date {
 	return DateOf(b.clock(), d.Zone)
 }
 
-// complete is the view with what it does not say filled in, or a [BadQuestion].
-func (b *Board) complete(d *Definitions, v View) (View, error) {
+// Complete is the view with what it does not say filled in, as of a moment, or a [BadQuestion].
+func (d *Definitions) Complete(v View, now time.Time) (View, error) {
 	if v.Cell < 1 {
 		v.Cell = 1
 	}
@@ -64,7 +64,7 @@ func (b *Board) complete(d *Definitions, v View) (View, error) {
 		v.Compare = ComparePrevious
 	}
 	if v.To == "" {
-		v.To = b.today(d).Plus(1)
+		v.To = DateOf(now, d.Zone).Plus(1)
 	}
 	if v.From == "" && v.To.valid() {
 		v.From = v.To.Plus(-usualDays)
@@ -79,11 +79,11 @@ func (b *Board) complete(d *Definitions, v View) (View, error) {
 	case v.From.days(v.To) > mostDays:
 		return v, BadQuestion{"from", fmt.Sprintf("a range of %d days", v.From.days(v.To)), fmt.Sprintf("ask for at most %d", mostDays)}
 	}
-	return v, b.known(d, v)
+	return v, d.known(v)
 }
 
 // known finds names in the view that the definitions do not have.
-func (b *Board) known(d *Definitions, v View) error {
+func (d *Definitions) known(v View) error {
 	if v.Only != nil {
 		if err := unknown("only", "segment", v.Only.Segment, d.segmentNames()); err != nil {
 			return err

@@ -331,10 +331,12 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// Each question leaves a record of what it was of, with its days.
+// Each question leaves a record of what it was of, with the days that it may read: those of the view, or of its own.
 func TestQuestionsAreRecorded(t *testing.T) {
 	h := openHouse(t, simulated())
 	v := h.visitor(access.Viewer)
+	spans := map[string][2]string{"/": {"2026-11-15", "2026-11-29"}, "/flow": {"2026-11-15", "2026-11-29"}, "/segments": {"2026-11-15", "2026-11-29"},
+		"/changes": {"2026-09-23", "2026-11-29"}, "/changes/short_form": {"2026-09-23", "2026-11-29"}, "/health": {"2026-10-29", "2026-11-28"}}
 	for i, path := range pagePaths {
 		for _, ask := range []func(string, ...string) *httptest.ResponseRecorder{
 			func(string, ...string) *httptest.ResponseRecorder { return v.page(path + "?last=14d") },
@@ -350,7 +352,8 @@ func TestQuestionsAreRecorded(t *testing.T) {
 				t.Fatalf("%s leaves %d records", path, len(h.recorded))
 			}
 			r := h.recorded[0]
-			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-15" || r.To.Format(time.DateOnly) != "2026-11-29" {
+			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != spans[path][0] || r.To.Format(time.DateOnly) != spans[path][1] ||
+				strings.Contains(r.Note, "compared with 2026-11-01 to 2026-11-15") != (path == "/") {
 				t.Errorf("%s: %+v, %d rows", path, r, *r.Rows)
 			}
 		}

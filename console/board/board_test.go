@@ -246,9 +246,16 @@ func (building) Days(context.Context, kpi.Slice) ([]kpi.Day, error) {
 	return nil, &kpi.Building{Done: 3, Of: 10}
 }
 
-// While facts are being built there are no figures, and it is said how far they are.
+// While facts are being built there are no figures, and it is said how far they are. The page looks again by itself.
 func TestBuilding(t *testing.T) {
+	const again = `<meta http-equiv="refresh" content="5">`
+	if page := openHouse(t, simulated()).visitor(access.Viewer).page("/").Body.String(); strings.Contains(page, again) {
+		t.Error("a page of figures goes away by itself")
+	}
 	v := openHouse(t, building{simulated()}).visitor(access.Viewer)
+	if page := v.page("/flow?last=7d").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d"`) {
+		t.Errorf("the page does not look again:\n%s", page)
+	}
 	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
 		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
 			t.Errorf("%d %s", rec.Code, rec.Body)

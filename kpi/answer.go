@@ -185,8 +185,8 @@ type Arrivals struct {
 // ArrivalSlot is 10 minutes.
 type ArrivalSlot struct {
 	Time  time.Time `json:"time"`
-	Count *float64  `json:"count"` // weighted; nil: too few to be told
-	Usual *float64  `json:"usual"` // median of the slots of this hour of the week, over the 4 weeks before; nil: not known
+	Count *float64  `json:"count"` // weighted; nil: too few to be told, or none where few are not told
+	Usual *float64  `json:"usual"` // median of the slots of this hour of the week, over the 4 weeks before; nil: not known, or too few
 }
 
 // MissingField is how often a field is absent.

@@ -140,6 +140,28 @@ func TestChangesThroughTheBoard(t *testing.T) {
 	}
 }
 
+// A change at a time of day leaves its day out, and is judged as sharply as one at midnight: each day meets its own weekday.
+func TestChangesWithinADay(t *testing.T) {
+	const tried = 30
+	text := strings.Replace(changeDefinitions, "at: 2026-09-29", "at: 2026-09-29T12:00:00Z", 1)
+	found, wide := [2]int{}, [2]float64{}
+	for i, text := range []string{changeDefinitions, text} {
+		for seed := range uint64(tried) {
+			j := judged(t, history(rand.New(rand.NewPCG(seed, 2)), text, 57+i, 3000, -0.03).board(), "placebo", View{})
+			if i == 1 && (j.Before != (Span{"2026-09-01", "2026-09-29"}) || j.After != (Span{"2026-09-30", "2026-10-28"})) {
+				t.Fatalf("%v %v", j.Before, j.After)
+			}
+			if j.Verdict == string(stat.Better) {
+				found[i]++
+			}
+			wide[i] += (*j.Diff.High - *j.Diff.Low) / tried
+		}
+	}
+	if found[1] < found[0]*9/10 || found[1] < tried*8/10 || wide[1] > 1.1*wide[0] {
+		t.Errorf("found %d, by intervals of %.4f; at midnight %d, of %.4f", found[1], wide[1], found[0], wide[0])
+	}
+}
+
 func TestVerdictInWords(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	better := judged(t, history(r, changeDefinitions, 57, 2000, -0.1).board(), "placebo", View{})
@@ -368,8 +390,10 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("a viewer is told %v", *viewer.Slots[0].Count)
 	}
 	m.add(blob{}, now.Truncate(slot), 1)
-	a = ask(t, b.Arrivals, View{Cell: 10})
-	if a.Alarm != "" || a.Slots[len(a.Slots)-1].Count != nil || !a.Last.Before(silent) {
-		t.Errorf("they come again: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
+	if a = ask(t, b.Arrivals, View{}); a.Alarm != "" || !a.Last.Equal(now.Truncate(slot)) {
+		t.Errorf("they come again: %q %v", a.Alarm, a.Last)
+	}
+	if a = ask(t, b.Arrivals, View{Cell: 10}); a.Alarm == "" || a.Slots[len(a.Slots)-1].Count != nil || !a.Last.Before(silent) {
+		t.Errorf("one came: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
 	}
 }

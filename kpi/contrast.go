@@ -63,18 +63,19 @@ func valueOn(day seenDay, value string, i int, k KPI) dayValue {
 	return dayValue{*f.Value, variance}
 }
 
-// byDays compares days after a change with days before it. after is in the order of time, before runs back from the change. Days
+// byDays compares days after a change with days before it. after is in the order of time, before runs back from the change, gap
+// days lie between them. Days
 // swing no less than their dialogs make them: where the days that there are swing less, by luck or as few came, the dialogs'
 // share stands for it.
-func byDays(s stat.Sequence, before, after []dayValue) contrast {
+func byDays(s stat.Sequence, before, after []dayValue, gap int) contrast {
 	b, a := values(before), values(after)
-	interval, n := s.Days(b, a)
+	interval, n := s.Days(b, a, gap)
 	c := contrast{interval, n, math.NaN()}
 	if n < stat.FirstLook {
 		return c
 	}
 	c.sd = (interval.High - interval.Estimate) / s.Margin(float64(n), 1)
-	if least := leastDeviation(before, after); least > c.sd || math.IsNaN(least) || least == 0 && c.sd == 0 {
+	if least := leastDeviation(before, after, gap); least > c.sd || math.IsNaN(least) || least == 0 && c.sd == 0 {
 		c.sd = least
 		if !(least > 0) {
 			c.sd = math.NaN()
@@ -87,10 +88,10 @@ func byDays(s stat.Sequence, before, after []dayValue) contrast {
 }
 
 // leastDeviation is that of a pair of days whose dialogs alone make them differ.
-func leastDeviation(before, after []dayValue) float64 {
+func leastDeviation(before, after []dayValue, gap int) float64 {
 	var variance, n float64
 	for i := range after {
-		if j := stat.Mirror(i); j < len(before) && !math.IsNaN(after[i].value) && !math.IsNaN(before[j].value) {
+		if j := stat.Mirror(i, gap); j < len(before) && !math.IsNaN(after[i].value) && !math.IsNaN(before[j].value) {
 			variance, n = variance+before[j].variance+after[i].variance, n+1
 		}
 	}

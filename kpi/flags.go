@@ -241,7 +241,7 @@ func (t *trial) exploratory(j *Judged, splits []split) {
 			c = sideBySide(alpha, k, a, z)
 		} else {
 			before, after := dayValues(k, t.kpi, s.before, s.after, s.value, s.value)
-			c = byDays(t.sequence(alpha), before, after)
+			c = byDays(t.sequence(alpha), before, after, t.gap)
 		}
 		left, right := a.figure(k), z.figure(k)
 		c = c.between(left, right)

@@ -122,7 +122,7 @@ func (t *trial) history() []Narrowing {
 		if t.sideBySide() {
 			c = t.branchesUntil(Alpha, t.kpi, n+1)
 		} else {
-			c = byDays(t.sequence(Alpha), before, after[:n+1])
+			c = byDays(t.sequence(Alpha), before, after[:n+1], t.gap)
 		}
 		all = append(all, Narrowing{t.after[n].Date, finite(c.Estimate), finite(c.Low), finite(c.High)})
 	}

@@ -32,6 +32,7 @@ type trial struct {
 
 	before, after []seenDay // of branches side by side after alone
 	a, z          string    // the values of the cells that are compared: without the change, and with it
+	gap           int       // days between before and after: 1 where the change was within a day
 	segment       string    // that tells them apart; "" of a change in time
 	fault         string    // why there is nothing to compare; a sentence
 }
@@ -72,6 +73,7 @@ func (t *trial) around(day Date) (first, last Date) {
 // windows fetches the days from a first one on that are over, as many before the other date, and cuts both to whole
 // weeks where there is one. by is the segment that tells who has the change.
 func (t *trial) windows(ctx context.Context, last, first Date, by string) (err error) {
+	t.gap = last.days(first)
 	if t.after, err = t.closed(ctx, first, min(first.Plus(mostTrialDays), t.b.today(t.d).Plus(1)), by); err != nil {
 		return err
 	}
@@ -241,7 +243,7 @@ func (t *trial) contrast(alpha float64, i int) contrast {
 		return t.branchesUntil(alpha, i, len(t.after))
 	}
 	before, after := t.dayValues(i)
-	return byDays(t.sequence(alpha), before, after)
+	return byDays(t.sequence(alpha), before, after, t.gap)
 }
 
 // branchesUntil compares branches over the first days.

@@ -19,7 +19,7 @@ type SourceOptions struct {
 	Lake        *lake.Lake
 	Definitions func() *kpi.Definitions                   // in force now
 	Plans       func() (map[string]*sanitize.Plan, error) // in force now, by stream: what of raw events may be looked at before they are sanitized
-	Memory      int64                                     // bytes of cells that are remembered, about; default 256 MB
+	Memory      int64                                     // bytes of cells that are remembered, about, a quarter of it for what is in no file yet; default 256 MB
 	Logger      *slog.Logger                              // default: nothing is logged
 }
 
@@ -40,7 +40,8 @@ func NewSource(o SourceOptions) *Source {
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
-	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory)}
+	pending := o.Memory / 4
+	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory - pending), pending: pendingTallies{sums: newRecent[pendingKey, *pendingSum](pending)}}
 }
 
 // Definitions are those in force now.

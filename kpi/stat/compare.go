@@ -16,10 +16,10 @@ const FirstLook = weekDays
 // days: what swings from day to day swings in it, and the rhythm of the week does not.
 //
 // after[0] is the first whole day after the change, before[0] the last whole day before it, so before runs back
-// in time; NaN is a day without data, and its pair is left out. Both are daily values of the KPI. The second
-// result is the number of pairs.
-func (s Sequence) Days(before, after []float64) (Interval, int) {
-	m := Of(pairs(before, after))
+// in time; NaN is a day without data, and its pair is left out. Both are daily values of the KPI; gap is how many
+// days lie between them, as that of a change at noon does. The second result is the number of pairs.
+func (s Sequence) Days(before, after []float64, gap int) (Interval, int) {
+	m := Of(pairs(before, after, gap))
 	if m.N < FirstLook {
 		return Interval{m.Mean(), math.Inf(-1), math.Inf(1)}, m.N
 	}
@@ -27,19 +27,20 @@ func (s Sequence) Days(before, after []float64) (Interval, int) {
 }
 
 // pairs are the differences of the days after from those of the same weekday as many weeks before.
-func pairs(before, after []float64) (differences []float64) {
+func pairs(before, after []float64, gap int) (differences []float64) {
 	for i, a := range after {
-		if j := Mirror(i); j < len(before) && !math.IsNaN(a) && !math.IsNaN(before[j]) {
+		if j := Mirror(i, gap); j < len(before) && !math.IsNaN(a) && !math.IsNaN(before[j]) {
 			differences = append(differences, a-before[j])
 		}
 	}
 	return differences
 }
 
-// Mirror is the place, counted back from the change, of the day that a day after it is compared with: week
-// after week away from the change, and the same weekday.
-func Mirror(day int) int {
-	week, weekday := day/weekDays, day%weekDays
+// Mirror is the place, counted back from the last whole day before a change, of the day that a day after it, counted from
+// the first whole one, is compared with: as many weeks away from the change, and the same weekday. gap is how many days lie
+// between the two.
+func Mirror(day, gap int) int {
+	week, weekday := day/weekDays, (day+gap)%weekDays
 	return week*weekDays + weekDays - 1 - weekday
 }
 

@@ -25,7 +25,7 @@ func change(r *rand.Rand, s Sequence, days int, effect float64) bool {
 	var before, after []float64
 	for n := range days {
 		before, after = append(before, day(r, -1-n, 0)), append(after, day(r, n, effect))
-		if i, _ := s.Days(before, after); i.Low > 0 || i.High < 0 {
+		if i, _ := s.Days(before, after, 0); i.Low > 0 || i.High < 0 {
 			return true
 		}
 	}
@@ -50,13 +50,20 @@ func TestChangesLookedAtDaily(t *testing.T) {
 
 // Each day after is compared with the same weekday before, week for week away from the change.
 func TestDaysArePairedByWeekday(t *testing.T) {
-	for i := range 30 {
-		after, before := i, -1-Mirror(i)
-		if (after-before)%weekDays != 0 {
-			t.Errorf("day %d is compared with day %d: not the same weekday", after, before)
+	for gap := range 3 {
+		used := map[int]bool{}
+		for i := range 28 {
+			after, before := gap+i, -1-Mirror(i, gap)
+			if (after-before)%weekDays != 0 {
+				t.Errorf("%d days between: day %d is compared with day %d: not the same weekday", gap, after, before)
+			}
+			if i/weekDays != Mirror(i, gap)/weekDays {
+				t.Errorf("%d days between: day %d is compared with day %d: not as many weeks away", gap, after, before)
+			}
+			used[before] = true
 		}
-		if after/weekDays != Mirror(i)/weekDays {
-			t.Errorf("day %d is compared with day %d: not as many weeks away", after, before)
+		if len(used) != 28 {
+			t.Errorf("%d days between: of 28 days before %d are compared", gap, len(used))
 		}
 	}
 }
@@ -64,14 +71,14 @@ func TestDaysArePairedByWeekday(t *testing.T) {
 func TestDaysWithGaps(t *testing.T) {
 	s := Sequence{Alpha: 0.05, Best: 28}
 	before, after := make([]float64, 14), make([]float64, 14)
-	after[3], before[Mirror(9)] = math.NaN(), math.NaN()
-	if _, n := s.Days(before, after); n != 12 {
+	after[3], before[Mirror(9, 0)] = math.NaN(), math.NaN()
+	if _, n := s.Days(before, after, 0); n != 12 {
 		t.Errorf("%d pairs of 14 are counted, two of which have a gap", n)
 	}
-	if _, n := s.Days(before[:6], after); n >= FirstLook {
+	if _, n := s.Days(before[:6], after, 0); n >= FirstLook {
 		t.Errorf("%d pairs are made of 6 days before", n)
 	}
-	if i, n := s.Days(before, after[:6]); n != 5 || !math.IsInf(i.Low, -1) || !math.IsInf(i.High, 1) {
+	if i, n := s.Days(before, after[:6], 0); n != 5 || !math.IsInf(i.Low, -1) || !math.IsInf(i.High, 1) {
 		t.Errorf("%d pairs give the interval %v: before a week nothing is said", n, i)
 	}
 }

@@ -43,8 +43,8 @@ import (
 // events, can be subtracted from each other, as nothing here knows that they belong together. And what operators do to a
 // day that was told already, by an import, other rules or a shorter retention, is seen by who asks before and after.
 //
-// Arrivals (arrivals.go) are told as they come, in steps of the least number of a slot: that some came is seen as soon as a step is
-// full, and of what came no more than the mean of their weights, which is the sample rates that the server gave them.
+// Arrivals (arrivals.go) are told as they come, in whole steps of the least number: that some came in a slot is seen when a step is full, and
+// of what came no more than the day's mean weight to two digits, which is the sample rates that the server gave out.
 
 // withhold gives days, told apart by one segment or by none, as somebody may see them who may see no fewer than so many
 // interactions.

@@ -30,8 +30,8 @@ type demoCmd struct {
 
 // Help is shown below the flags.
 func (*demoCmd) Help() string {
-	return `One process with both doors on loopback, 60 days of simulated history, a few simulated users who go on, and a page
-with a sign-in dialog to click through. Ctrl-C stops it.
+	return `One process with both doors on loopback, 60 days of simulated history on a dashboard, a few simulated users who go on, and a
+page with a sign-in dialog to click through. Ctrl-C stops it.
 
 Example:
   brine demo`
@@ -69,12 +69,12 @@ func (c *demoCmd) Run(g *globals) error {
 	}
 	users, stopUsers := context.WithCancel(g.ctx)
 	defer stopUsers()
-	ways, err := c.waysIn(h)
+	look, ways, err := c.waysIn(h)
 	if err != nil {
 		return closeWith(h, err)
 	}
 	err = h.serve(g.ctx, func() {
-		fmt.Fprintf(g.stdout, demoText, c.Public, ways, c.Data)
+		fmt.Fprintf(g.stdout, demoText, look, c.Public, ways, c.Data)
 		go simulateUsers(users, "http://"+c.Public, logger)
 	})
 	fmt.Fprintln(g.stdout, "\nStopped. What was collected is in", c.Data)
@@ -94,19 +94,20 @@ func demoPage() http.Handler {
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
-// waysIn says how to read: as a guest, or where somebody has added people to this folder, as one of them.
-func (c *demoCmd) waysIn(h *house) (string, error) {
+// waysIn says how to look at the dashboard, and how to read on a command line: as a guest, or where somebody has added people to this
+// folder, as one of them.
+func (c *demoCmd) waysIn(h *house) (look, read string, err error) {
 	if !h.gate.SettingUp() {
-		return fmt.Sprintf(demoForPeople, c.Private, c.Data, c.Private), nil
+		return fmt.Sprintf(demoLook, "as one of its users", "http://"+c.Private+"/login"), fmt.Sprintf(demoForPeople, c.Data, c.Private), nil
 	}
 	guest, err := h.invite("demo", osUser(), demoTime)
-	return fmt.Sprintf(demoForGuests, guest.Link, guest.Token, c.Private, c.Private), err
+	return fmt.Sprintf(demoLook, "signed in, once", guest.Link), fmt.Sprintf(demoForGuests, guest.Token, c.Private, c.Private), err
 }
 
 const demoText = `
 Brine is running.
 
-  Click through a sign-in dialog     http://%s/demo/
+%s  Click through a sign-in dialog     http://%s/demo/
 %s  How things stand                   bin/brine status --data %s
 
 A few simulated users sign in every few seconds. Kill this process as hard as you like
@@ -114,15 +115,18 @@ A few simulated users sign in every few seconds. Kill this process as hard as yo
 Ctrl-C stops it.
 `
 
-const demoForGuests = `  Look at it, signed in (once)       %s
+// demoLook is how, and where.
+const demoLook = `  Did the change help? Look at the dashboard of 60 days, %s:
+                                     %s
+`
 
+const demoForGuests = `
   On a command line                  T='Authorization: Bearer %s'
   See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
   Read all of it as a stream         curl -H "$T" -H 'X-Purpose: demo' -H 'Accept: application/x-ndjson' 'http://%s/api/v1/events/interaction?dataset=raw'
 `
 
-const demoForPeople = `  Look at it, as one of its users    http://%s/login
-
+const demoForPeople = `
   On a command line, with the role   bin/brine token create --data %s --owner NAME --role raw, and then T='Authorization: Bearer …'
   See what it stored (5 s later)     curl -H "$T" -H 'X-Purpose: demo' http://%s/wsapi/interaction_data/last
 `
@@ -149,17 +153,17 @@ func (h *house) makeHistory(g *globals) error {
 	if _, err := importEvents(g.ctx, h.lake, h.streams[event.Interaction], in, h.data.tmp(), oldestImport(h.cfg)); err != nil {
 		return err
 	}
-	return h.addDemoChanges(simulate.DemoStory(end))
+	return addDemoChanges(h.cfg.Data, h.kpis.Definitions(), simulate.DemoStory(end))
 }
 
 // addDemoChanges tells the dashboard of what befell the dialog.
-func (h *house) addDemoChanges(story *simulate.Story) error {
+func addDemoChanges(data string, defs *kpi.Definitions, story *simulate.Story) error {
 	for _, change := range []kpi.Change{
 		{Name: "redesign", Title: "The password screen, redrawn", At: story.Redesign, Moves: "password"},
 		{Name: "wording", Title: "A friendlier mail to new people", Experiment: simulate.StoryExperiment,
 			Branches: []string{simulate.StoryControl, simulate.StoryTreatment}, Moves: "new_user"},
 	} {
-		if err := openChanges(h.cfg.Data).add(h.kpis.Definitions(), change); err != nil {
+		if err := openChanges(data).add(defs, change); err != nil {
 			return err
 		}
 	}

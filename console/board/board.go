@@ -132,11 +132,14 @@ func (b *Board) telling(t topic) gate.Handler {
 	}
 }
 
+// retryAfter is how many seconds later a question may be asked again that came too early. A page does so by itself.
+const retryAfter = "5"
+
 // ask asks; what is wrong with the question becomes an answer to who asked.
 func (b *Board) ask(t topic, w http.ResponseWriter, r *http.Request, q question) (answer, error) {
 	a, err := t.ask(b, r, q)
 	if err = told(err, http.StatusNotFound); isStatus(err, http.StatusServiceUnavailable) {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	return a, err
 }

@@ -23,6 +23,7 @@ import (
 	"brine/access/gate"
 	"brine/console/board"
 	"brine/kpi"
+	"brine/kpi/facts"
 	"brine/kpi/kpitest"
 )
 
@@ -248,16 +249,36 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
-// building is a source whose facts are not there yet.
-type building struct{ *kpitest.Memory }
-
-func (building) Days(context.Context, kpi.Slice) ([]kpi.Day, error) {
-	return nil, &kpi.Building{Done: 3, Of: 10}
+// refusing is a source that has an error for an answer.
+type refusing struct {
+	*kpitest.Memory
+	err error
 }
 
-// While facts are being built there are no figures, and it is said how far they are.
+func (r refusing) Days(context.Context, kpi.Slice) ([]kpi.Day, error) { return nil, r.err }
+
+// What the facts have against a question is said to who asked it, as what is wrong with the address is: it is no fault of the server.
+func TestWhatTheFactsRefuse(t *testing.T) {
+	for err, want := range map[error]string{facts.ErrRange: "1 day up to 10 years", facts.ErrSegment: "no such segment"} {
+		v := openHouse(t, refusing{simulated(), fmt.Errorf("asked again: %w", err)}).visitor(access.Viewer)
+		for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview"), v.ask("/api/v1/kpi/changes/short_form")} {
+			if rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), want) {
+				t.Errorf("%v: %d %s", err, rec.Code, rec.Body)
+			}
+		}
+	}
+}
+
+// While facts are being built there are no figures, and it is said how far they are. The page looks again by itself.
 func TestBuilding(t *testing.T) {
-	v := openHouse(t, building{simulated()}).visitor(access.Viewer)
+	const again = `<meta http-equiv="refresh" content="5">`
+	if page := openHouse(t, simulated()).visitor(access.Viewer).page("/").Body.String(); strings.Contains(page, again) {
+		t.Error("a page of figures goes away by itself")
+	}
+	v := openHouse(t, refusing{simulated(), &kpi.Building{Done: 3, Of: 10}}).visitor(access.Viewer)
+	if page := v.page("/flow?last=7d").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d"`) {
+		t.Errorf("the page does not look again:\n%s", page)
+	}
 	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
 		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
 			t.Errorf("%d %s", rec.Code, rec.Body)

@@ -88,6 +88,9 @@ type frame struct {
 	May    bool // change what is known of changes
 }
 
+// Retry is after how many seconds the page asks again by itself, where it is only too early.
+func (frame) Retry() string { return retryAfter }
+
 // link is one of some places to go to.
 type link struct {
 	Text, Href string

@@ -93,7 +93,7 @@ func (s *Source) Span() (from, to kpi.Date) {
 const maxDays = 10 * 366
 
 // ErrRange is a question about days that are none, or too many.
-var ErrRange = errors.New("ask for 1 day up to 10 years, from before to")
+var ErrRange error = kpi.BadQuestion{Param: "to", What: "no days, or too many", Fix: "1 day up to 10 years; to comes after from"}
 
 // datesOf are the days of a range, each of them.
 func datesOf(from, to kpi.Date) (dates []kpi.Date, err error) {
@@ -160,7 +160,7 @@ func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slic
 }
 
 // ErrSegment is a question about a segment that the definitions do not have.
-var ErrSegment = errors.New("no such segment")
+var ErrSegment error = kpi.BadQuestion{Param: "by", What: "no such segment", Fix: "kpi.yaml has them under segments"}
 
 func known(defs *kpi.Definitions, slice kpi.Slice) error {
 	has := func(name string) bool {

@@ -48,45 +48,48 @@ func NewSource(o SourceOptions) *Source {
 func (s *Source) Definitions() *kpi.Definitions { return s.o.Definitions() }
 
 // Pinned is the source as it is now, for all of one answer: its definitions stay the same though others come into force
-// meanwhile. Where the facts are then no longer those of these, it says [kpi.Building].
-func (s *Source) Pinned() kpi.Source { return &pinned{s, s.o.Definitions()} }
+// meanwhile, and the lake is looked at once. Where the facts are then no longer those of these, it says [kpi.Building]. It
+// serves one goroutine.
+func (s *Source) Pinned() kpi.Source { return s.pinned() }
+
+func (s *Source) pinned() *pinned { return &pinned{Source: s, defs: s.o.Definitions()} }
 
 type pinned struct {
 	*Source
 	defs *kpi.Definitions
+	seen *look // nil before the first question, and where files of it were replaced
 }
 
 func (p *pinned) Definitions() *kpi.Definitions { return p.defs }
 
-func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
-	return p.days(ctx, p.defs, slice)
-}
-
-func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
-	return p.slots(ctx, p.defs, from, to)
-}
-
 // Days are the days of the range.
 func (s *Source) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
-	return s.days(ctx, s.o.Definitions(), slice)
+	return s.pinned().Days(ctx, slice)
 }
 
 // Slots are the arrivals from a time to another.
 func (s *Source) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
-	return s.slots(ctx, s.o.Definitions(), from, to)
+	return s.pinned().Slots(ctx, from, to)
 }
 
 // Span is the first day and the day after the last that there is data of, as of the last look.
-func (s *Source) Span() (from, to kpi.Date) {
-	look, err := s.look(context.Background(), s.o.Definitions())
+func (s *Source) Span() (from, to kpi.Date) { return s.pinned().Span() }
+
+func (p *pinned) Span() (from, to kpi.Date) {
+	look, err := p.lookOnce(context.Background())
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err == nil {
-		s.mu.Lock()
-		s.span = look.span()
-		s.mu.Unlock()
+		p.span = look.span()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.span[0], s.span[1]
+	return p.span[0], p.span[1]
+}
+
+func (p *pinned) lookOnce(ctx context.Context) (_ *look, err error) {
+	if p.seen == nil {
+		p.seen, err = p.look(ctx, p.defs)
+	}
+	return p.seen, err
 }
 
 // maxDays bounds the days of one question.
@@ -129,16 +132,16 @@ func viewOf(slice kpi.Slice) (v view, pick *string) {
 	}
 }
 
-func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slice) ([]kpi.Day, error) {
+func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 	dates, err := datesOf(slice.From, slice.To)
 	if err != nil {
 		return nil, err
 	}
-	if err := known(defs, slice); err != nil {
+	if err := known(p.defs, slice); err != nil {
 		return nil, err
 	}
 	v, pick := viewOf(slice)
-	held, look, err := s.ask(ctx, defs, v, dates)
+	held, look, err := p.ask(ctx, v, dates)
 	if err != nil {
 		return nil, err
 	}
@@ -172,16 +175,16 @@ func known(defs *kpi.Definitions, slice kpi.Slice) error {
 	return nil
 }
 
-func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int64) ([]kpi.Slot, error) {
+func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
 	if from >= to {
 		return nil, nil
 	}
-	last := time.UnixMilli(to-1).In(defs.Zone).AddDate(0, 0, 1)
-	dates, err := datesOf(dateOf(from, defs.Zone), kpi.Date(last.Format(time.DateOnly)))
+	last := time.UnixMilli(to-1).In(p.defs.Zone).AddDate(0, 0, 1)
+	dates, err := datesOf(dateOf(from, p.defs.Zone), kpi.Date(last.Format(time.DateOnly)))
 	if err != nil {
 		return nil, err
 	}
-	held, _, err := s.ask(ctx, defs, view{slots: true}, dates)
+	held, _, err := p.ask(ctx, view{slots: true}, dates)
 	if err != nil {
 		return nil, err
 	}
@@ -197,22 +200,23 @@ func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int6
 }
 
 // ask gives what is held of days: of files from the cache, or loaded into it, and of what is in no file yet.
-func (s *Source) ask(ctx context.Context, defs *kpi.Definitions, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
+func (p *pinned) ask(ctx context.Context, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
 	select {
-	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
 	for range replacedAtMost {
-		look, err := s.look(ctx, defs)
+		look, err := p.lookOnce(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		answer, err := s.answer(ctx, look, v, dates)
+		answer, err := p.answer(ctx, look, v, dates)
 		if !errors.Is(err, errReplaced) {
 			return answer, look, err
 		}
+		p.seen = nil
 	}
 	return nil, nil, errReplaced
 }

@@ -221,6 +221,7 @@ func TestMixesThatMoved(t *testing.T) {
 }
 
 func TestBranchesSideBySide(t *testing.T) {
+	const both = ", branches: [control, new]"
 	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "experiment: form")
 	for _, c := range []struct {
 		name       string
@@ -230,12 +231,12 @@ func TestBranchesSideBySide(t *testing.T) {
 		verdict    string
 		mismatched bool
 	}{
-		{"Better", 500, 500, [2]float64{0.30, 0.25}, "", "better", false},
-		{"Worse", 500, 500, [2]float64{0.25, 0.30}, "", "worse", false},
-		{"Same", 9000, 9000, [2]float64{0.05, 0.05}, "", "no difference that matters", false},
-		{"NotEnough", 20, 20, [2]float64{0.3, 0.25}, "", "not enough data yet", false},
+		{"Better", 500, 500, [2]float64{0.30, 0.25}, both, "better", false},
+		{"Worse", 500, 500, [2]float64{0.25, 0.30}, both, "worse", false},
+		{"Same", 9000, 9000, [2]float64{0.05, 0.05}, both, "no difference that matters", false},
+		{"NotEnough", 20, 20, [2]float64{0.3, 0.25}, both, "not enough data yet", false},
 		{"Swapped", 500, 500, [2]float64{0.30, 0.25}, ", branches: [new, control]", "worse", false},
-		{"Mismatch", 900, 1100, [2]float64{0.3, 0.3}, "", "", true},
+		{"Mismatch", 900, 1100, [2]float64{0.3, 0.3}, both, "", true},
 		{"MeantSo", 900, 1100, [2]float64{0.3, 0.3}, ", branches: {control: 9, new: 11}", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -258,6 +259,35 @@ func TestBranchesSideBySide(t *testing.T) {
 				t.Error("a count is compared between branches")
 			}
 		})
+	}
+}
+
+// Which of two branches is the one without the change cannot be told from their names.
+func TestBranchesAreSaid(t *testing.T) {
+	d, mistakes := Parse("kpi.yaml", []byte(strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "experiment: form")))
+	want := "kpi.yaml:10: changes.placebo: it does not say which branches of the experiment are compared (like branches: [control, banner], the one without the change first)"
+	if len(mistakes) != 1 || mistakes[0].Error() != want {
+		t.Errorf("%s", mistakes)
+	}
+	for _, c := range []struct{ branches, want string }{
+		{"control=0.9, banner=0.1", ""},
+		{"control,banner", ""},
+		{"", "change: it does not say which branches of the experiment are compared (like branches: [control, banner], the one without the change first)"},
+		{"control", "change: a single branch has nothing to be compared with (name the one without the change first, then the other)"},
+		{"control,control", "change: a branch without a name, or named twice (name each branch once)"},
+		{"control,,banner", "change: a branch without a name, or named twice (name each branch once)"},
+		{"control=0.9,banner", "change: not every branch has a share above 0 (say what each branch was meant to get, like control=0.9, or say it of none)"},
+		{"control=NaN,banner=1", "change: not every branch has a share above 0 (say what each branch was meant to get, like control=0.9, or say it of none)"},
+		{"control=many,banner=1", `branches: "many" is no share (like control=0.9,banner=0.1)`},
+	} {
+		change := Change{Name: "x", Experiment: "form", Moves: "errors"}
+		var err error
+		if change.Branches, change.Shares, err = ParseBranches(c.branches); err == nil {
+			err = d.CheckChange(change, nil)
+		}
+		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%q: %v", c.branches, err)
+		}
 	}
 }
 

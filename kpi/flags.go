@@ -65,9 +65,6 @@ func (t *trial) mismatch() []string {
 		return nil
 	}
 	names, shares := t.change.Branches, t.change.Shares
-	if len(names) < 2 {
-		names = []string{t.a, t.z}
-	}
 	if len(shares) != len(names) {
 		shares = slices.Repeat([]float64{1}, len(names))
 	}

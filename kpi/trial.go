@@ -1,7 +1,6 @@
 package kpi
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -161,7 +160,7 @@ func (t *trial) branches(ctx context.Context) (err error) {
 		t.fault = "An experiment is told apart by a segment of its own, which leaves no other to narrow by."
 		return nil
 	}
-	t.segment = t.d.Segments[i].Name
+	t.segment, t.a, t.z = t.d.Segments[i].Name, t.change.Branches[0], t.change.Branches[1]
 	today := t.b.today(t.d)
 	from := today.Plus(-mostTrialDays)
 	if !t.change.At.IsZero() {
@@ -171,15 +170,9 @@ func (t *trial) branches(ctx context.Context) (err error) {
 		return err
 	}
 	t.trim()
-	names := t.change.Branches
-	if len(names) < 2 {
-		names = t.frequent()
+	if len(t.after) == 0 {
+		t.fault = "Nobody has been seen in a branch on a day that is over."
 	}
-	if len(names) < 2 {
-		t.fault = "Fewer than two branches have been seen on days that are over."
-		return nil
-	}
-	t.a, t.z = names[0], names[1]
 	return nil
 }
 
@@ -188,14 +181,6 @@ func (t *trial) trim() {
 	for len(t.after) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(t.after[0].cells)), func(v string) bool { return v != Unknown }) {
 		t.after = t.after[1:]
 	}
-}
-
-// frequent are the two most frequent branches, by name.
-func (t *trial) frequent() []string {
-	values := slices.DeleteFunc(valuesOf(t.after, Segment{}), func(v string) bool { return v == Unknown || v == Other })
-	values = values[:min(2, len(values))]
-	slices.SortFunc(values, cmp.Compare[string])
-	return values
 }
 
 // sideBySide says whether branches are compared rather than times.

@@ -78,13 +78,10 @@ func (c change) table() table {
 
 // Sides are what A and B are called.
 func (c change) Sides() [2]string {
-	switch {
-	case c.Change.Experiment == "":
+	if c.Change.Experiment == "" {
 		return [2]string{"Before", "After"}
-	case len(c.Change.Branches) >= 2:
-		return [2]string{c.Change.Branches[0], c.Change.Branches[1]}
 	}
-	return [2]string{"Without it", "With it"}
+	return [2]string{c.Change.Branches[0], c.Change.Branches[1]}
 }
 
 // Chart is the interval as it narrowed.
@@ -139,6 +136,10 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	c := kpi.Change{Name: field("name"), Title: field("title"), Release: field("release"), Experiment: field("experiment"),
 		Link: field("link"), Moves: field("moves"), Added: true}
+	var err error
+	if c.Branches, c.Shares, err = kpi.ParseBranches(field("branches")); err != nil {
+		return b.problem(w, r, p, changesTopic, told(err, http.StatusBadRequest))
+	}
 	if text := field("at"); text != "" {
 		var ok bool
 		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {

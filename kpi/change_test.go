@@ -311,6 +311,69 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// A release is found however long ago it went out, by a viewer on the same day as by others; one that was always there has no before.
+func TestReleasesOfLongAgo(t *testing.T) {
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "release: v2")
+	r := rand.New(rand.NewPCG(8, 4))
+	s := history(r, text, 300, 10, 0)
+	for day := range s.days {
+		s.days[day] = map[string]*Cell{"v1": s.some(300, 0.3, r)}
+		if day >= 60 {
+			s.days[day] = map[string]*Cell{"v2": s.some(300, 0.2, r)}
+		}
+		if day == 60 {
+			s.days[day] = map[string]*Cell{"v1": s.some(290, 0.3, r), "v2": s.some(5, 0.2, r)}
+		}
+	}
+	for _, days := range []int{120, 180, 300} {
+		s.days = s.days[:days]
+		for _, cell := range []int64{1, 10} {
+			j := judged(t, s.board(), "placebo", View{Cell: cell})
+			if j.Verdict != "better" || j.After.From != "2026-10-31" || j.Before.To != "2026-10-31" {
+				t.Errorf("after %d days, to who sees cells of %d: %v %v %s", days, cell, j.Before, j.After, j.Words)
+			}
+		}
+		s.days = s.days[:cap(s.days)]
+	}
+	s.start, s.days = s.start.Plus(60), s.days[60:]
+	if j := judged(t, s.board(), "placebo", View{}); !strings.Contains(j.Words, "say so by at") {
+		t.Error(j.Words)
+	}
+}
+
+// An experiment without a moment begins on the day that one of its branches is first seen, and is looked at for eight weeks: a window
+// that went along would show a difference some day.
+func TestExperimentsBeginOnce(t *testing.T) {
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29, moves", "experiment: form, branches: [a, b], moves")
+	wrong := 0
+	const tried, days = 20, 300
+	for seed := range uint64(tried) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		s := history(r, text, 0, 10, 0)
+		for day := range days {
+			s.days = append(s.days, map[string]*Cell{"c": s.some(10, 0.3, r)})
+			if day >= 10 {
+				s.days[day] = map[string]*Cell{"a": s.some(100, 0.3, r), "b": s.some(100, 0.3, r)}
+			}
+		}
+		all := s.days
+		for n := 12; n <= days; n += 6 {
+			s.days = all[:n]
+			j := judged(t, s.board(), "placebo", View{})
+			if want := (Span{"2026-09-11", min(s.start.Plus(n), Date("2026-09-11").Plus(mostTrialDays))}); j.After != want {
+				t.Fatalf("after %d days: %v, not %v", n, j.After, want)
+			}
+			if j.Verdict != string(stat.NotEnough) {
+				wrong++
+				break
+			}
+		}
+	}
+	if wrong > 2 {
+		t.Errorf("%d of %d experiments that do nothing do something at one of the looks", wrong, tried)
+	}
+}
+
 func TestChangesList(t *testing.T) {
 	s := history(rand.New(rand.NewPCG(9, 4)), changeDefinitions, 57, 100, 0)
 	b := s.board()

@@ -198,6 +198,37 @@ func TestGapsAreNamed(t *testing.T) {
 	}
 }
 
+// Of a change by days the difference is that of the figures beside it, however the days differ in size and whichever are missing.
+func TestFiguresAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	s := history(r, changeDefinitions, 57, 10, 0)
+	for day := range s.days {
+		n, p := 1000, 0.3
+		if day%7 >= 5 {
+			n, p = 100, 0.1
+		}
+		if day >= 28 && day%7 >= 5 {
+			p = 0.4
+		}
+		s.days[day] = map[string]*Cell{"Firefox": s.some(n, p, r), "Chrome": s.some(n, p, r)}
+	}
+	s.days[26] = nil
+	j := judged(t, s.board(), "placebo", View{})
+	agree := func(what string, a, b, difference Figure) {
+		if math.Abs(*b.Value-*a.Value-*difference.Value) > 1e-12 || difference.Interactions != a.Interactions+b.Interactions {
+			t.Errorf("%s: from %v to %v by %v", what, *a.Value, *b.Value, *difference.Value)
+		}
+	}
+	agree("errors", j.A, j.B, j.Diff)
+	agree(j.Others[0].KPI.Name, j.Others[0].A, j.Others[0].B, j.Others[0].Diff)
+	for _, s := range j.Segments {
+		agree(s.Value, s.A, s.B, s.Diff)
+	}
+	if want := *j.A.Value; math.Abs(want-(0.3*20+0.1*7)/27) > 0.02 {
+		t.Errorf("the mean of 20 days of 0.3 and 7 of 0.1 is %v", want)
+	}
+}
+
 // A mix that moved is told, with the difference that there is without it.
 func TestMixesThatMoved(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 4))

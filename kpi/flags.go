@@ -243,8 +243,7 @@ func (t *trial) exploratory(j *Judged, splits []split) {
 			before, after := dayValues(k, t.kpi, s.before, s.after, s.value, s.value)
 			c = byDays(t.sequence(alpha), before, after, t.gap)
 		}
-		left, right := a.figure(k), z.figure(k)
-		c = c.between(left, right)
-		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, left, right, c.figure(a.N + z.N), string(c.verdict(k))})
+		c, left, right := c.between(a.figure(k), z.figure(k))
+		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, left, right, c.figure(left, right), string(c.verdict(k))})
 	}
 }

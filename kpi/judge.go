@@ -74,9 +74,9 @@ func (t *trial) judge() *Judged {
 	k := t.d.KPIs[t.kpi]
 	j.Before, j.After = t.spans()
 	a, z := t.totals(t.kpi)
-	j.A, j.B = a.figure(k), z.figure(k)
-	c := t.contrast(Alpha, t.kpi).between(j.A, j.B)
-	j.Diff = c.figure(a.N + z.N)
+	var c contrast
+	c, j.A, j.B = t.contrast(Alpha, t.kpi).between(a.figure(k), z.figure(k))
+	j.Diff = c.figure(j.A, j.B)
 	verdict := c.verdict(k)
 	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
 	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
@@ -138,9 +138,8 @@ func (t *trial) others() []OtherKPI {
 			continue
 		}
 		a, z := t.totals(i)
-		before, after := a.figure(k), z.figure(k)
-		c := t.contrast(alpha, i).between(before, after)
-		all = append(all, OtherKPI{k.info(), before, after, c.figure(a.N + z.N), string(c.verdict(k)), alpha})
+		c, before, after := t.contrast(alpha, i).between(a.figure(k), z.figure(k))
+		all = append(all, OtherKPI{k.info(), before, after, c.figure(before, after), string(c.verdict(k)), alpha})
 	}
 	return all
 }

@@ -412,7 +412,15 @@ func TestChangesList(t *testing.T) {
 		return []Change{{Name: "later", Title: "later", At: Date("2026-10-06").Start(time.UTC), Moves: "visits"}, {Name: "placebo", Moves: "visits"},
 			{Name: "gone", Title: "gone", At: Date("2026-09-02").Start(time.UTC), Moves: "no_more"}}
 	}
+	added, asked := b.Added, 0
+	b.Added = func() []Change {
+		asked++
+		return added()
+	}
 	all, err := b.Changes(t.Context(), View{})
+	if asked != 1 {
+		t.Errorf("the added changes are read %d times for one answer", asked)
+	}
 	var names []string
 	for _, j := range all {
 		names = append(names, j.Change.Name)

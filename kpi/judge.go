@@ -23,9 +23,7 @@ func (b *Board) Changes(ctx context.Context, v View) ([]Judged, error) {
 		if err != nil {
 			return nil, err
 		}
-		j := t.judge()
-		j.History, j.Others = nil, nil
-		all = append(all, *j)
+		all = append(all, *t.judge())
 	}
 	return all, nil
 }
@@ -49,14 +47,14 @@ func (b *Board) Change(ctx context.Context, name string, v View) (*Judged, error
 		}
 		j := t.judge()
 		if t.fault == "" {
-			err = t.mixes(ctx, j)
+			err = t.explore(ctx, j)
 		}
 		return j, err
 	}
 	return nil, BadQuestion{"change", "no change has this name", event.LikelyFix(name, names)}
 }
 
-// judge says what can be said of the change, but for mixes and segments.
+// judge is the verdict, and what makes it less sure.
 func (t *trial) judge() *Judged {
 	j := &Judged{Change: t.change, Units: UnitsDays, Verdict: string(stat.NotEnough), History: []Narrowing{}, Others: []OtherKPI{}, Segments: []Split{}, Flags: []string{}}
 	if t.sideBySide() {
@@ -81,11 +79,16 @@ func (t *trial) judge() *Judged {
 	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
 	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
 	j.Flags = append(j.Flags, t.flags()...)
+	return j
+}
+
+// explore adds what stands beside the verdict: its history, the other KPIs, mixes and segments.
+func (t *trial) explore(ctx context.Context, j *Judged) error {
 	if j.Diff.Value != nil {
 		j.History = t.history()
 	}
 	j.Others = t.others()
-	return j
+	return t.mixes(ctx, j)
 }
 
 // more is about how many more interactions it takes to find the smallest difference that matters.

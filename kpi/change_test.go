@@ -342,6 +342,28 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// A release that the segment tells together with others cannot be told from them.
+func TestReleasesBehindAliases(t *testing.T) {
+	for _, c := range []struct{ segment, want string }{
+		{"{field: release}", ""},
+		{`{field: release, values: {old: "1.*", new: "2.0"}}`, ""},
+		{`{field: release, values: {old: "1.*"}}`, "segment release tells the release 2.0 as Other, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, values: {new: "2.*"}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, values: {new: ["2.0", "2.1"]}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, buckets: {old: 0, new: 2}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+	} {
+		text := strings.Replace(changeDefinitions, "{field: release}", c.segment, 1)
+		_, mistakes := Parse("kpi.yaml", []byte(strings.Replace(text, "at: 2026-09-29", `release: "2.0"`, 1)))
+		d, _ := Parse("kpi.yaml", []byte(text))
+		err := d.CheckChange(Change{Name: "x", Release: "2.0", Moves: "errors"}, nil)
+		if c.want == "" && (len(mistakes) > 0 || err != nil) || c.want != "" && (len(mistakes) != 1 || err == nil) {
+			t.Errorf("%s: %v, %v", c.segment, mistakes, err)
+		} else if c.want != "" && (err.Error() != "release: "+c.want || mistakes[0].Error() != "kpi.yaml:10: changes.placebo.release: "+c.want) {
+			t.Errorf("%v\n%v", mistakes, err)
+		}
+	}
+}
+
 // A release is found however long ago it went out, by a viewer on the same day as by others; one that was always there has no before.
 func TestReleasesOfLongAgo(t *testing.T) {
 	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "release: v2")

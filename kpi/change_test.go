@@ -172,16 +172,57 @@ func TestVerdictInWords(t *testing.T) {
 		t.Errorf("%+v %+v", better.Others, better.Segments)
 	}
 	soon := judged(t, history(r, changeDefinitions, 31, 2000, -0.1).board(), "placebo", View{})
-	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7") || soon.More != 0 {
+	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7 before anything can be said. About ") || !strings.Contains(soon.Words, "more interactions would do to find a difference of +2 points, and more") || soon.More < 10_000 {
 		t.Errorf("%+v", soon.Words)
 	}
 	few := judged(t, history(r, changeDefinitions, 43, 300, 0).board(), "placebo", View{})
-	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find one of +2 points") {
+	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find a difference of +2 points") {
 		t.Errorf("%d %s", few.More, few.Words)
 	}
 	never := judged(t, history(r, changeDefinitions, 20, 300, 0).board(), "placebo", View{})
 	if never.Words != "Not enough data yet. It has not come yet." || never.A.Why != NoData {
 		t.Error(never.Words)
+	}
+}
+
+// Why nothing can be said yet, and about how much it takes, of percentiles and of days that are all the same.
+func TestWhatIsMissing(t *testing.T) {
+	branch := func(n int) total {
+		m := Measure{Sketch: NewSketch()}
+		for i := range n {
+			m.Sketch.Add(1000+100*float64(i%60), 1)
+			m.Add(1000+100*float64(i%60), 1)
+		}
+		return total{Measure: m, days: 10}
+	}
+	experiment, inTime := &trial{change: Change{Experiment: "e"}}, &trial{after: make([]seenDay, 14)}
+	for _, c := range []struct {
+		percentile float64
+		n          int
+		want       string
+		more       bool
+	}{
+		{0.5, 60, "It takes at least 100 interactions in each branch before anything can be said. About ", true},
+		{0.95, 300, "The difference has no bound yet: a percentile takes the more interactions, the further out it lies. About ", true},
+		{0.5, 300, "The difference lies between −", true},
+	} {
+		k := KPI{Kind: TimeTo, Percentile: c.percentile, Smallest: 1000}
+		side := branch(c.n)
+		contrast := sideBySide(Alpha, k, side, side)
+		more := experiment.more(contrast, k, side, side)
+		if text := experiment.missing(contrast, k, more); !strings.HasPrefix(text, c.want) || (more > 0) != c.more || !strings.HasSuffix(text, "more interactions would do to find a difference of +1 s.") {
+			t.Errorf("%d of percentile %v: %d more; %s", c.n, c.percentile, more, text)
+		}
+		enough := branch(c.n + int(more)/2)
+		if then := sideBySide(Alpha, k, enough, enough); !(then.Low > -1100 && then.High < 1100) {
+			t.Errorf("with %d more for percentile %v: %+v", more, c.percentile, then)
+		}
+	}
+	k := KPI{Kind: TimeTo, Percentile: 0.5, Smallest: 1000}
+	same := slices.Repeat([]dayValue{{value: 1000, n: 50}}, 14)
+	c := byDays(inTime.sequence(Alpha), same, same, 0)
+	if text := inTime.missing(c, k, inTime.more(c, k, branch(700), branch(700))); !strings.HasPrefix(text, "All days compared have one value on each side") {
+		t.Error(text)
 	}
 }
 

@@ -11,7 +11,8 @@ type contrast struct {
 	stat.Interval
 	units int        // pairs of days, or dialogs
 	sides *[2]Figure // of days: the means of those that are paired, before and after, of which Estimate is the difference
-	sd    float64    // of one unit; NaN where too few have come to say
+	sd    float64    // of one unit; NaN where it is not known; of less than a week of days, what their dialogs alone make of it
+	few   bool       // there are too few to say anything: less than a week of pairs, or 100 dialogs in a branch
 }
 
 // unknownContrast is a contrast that says nothing.
@@ -74,19 +75,20 @@ func valueOn(day seenDay, value string, i int, k KPI) dayValue {
 	return dayValue{*f.Value, variance, t.N}
 }
 
-// byDays compares days after a change with days before it. after is in the order of time, before runs back from the change, gap
-// days lie between them. Days
-// swing no less than their dialogs make them: where the days that there are swing less, by luck or as few came, the dialogs'
+// byDays compares days after a change with days before it. after is in the order of time, before runs back from the change, and
+// gap days lie between them. Days swing no less than their dialogs make them: where the days that there are swing less, by luck or as few came, the dialogs'
 // share stands for it.
 func byDays(s stat.Sequence, before, after []dayValue, gap int) contrast {
 	interval, n := s.Days(values(before), values(after), gap)
-	before, after = paired(before, after, gap)
-	c := contrast{Interval: interval, units: n, sides: sidesOf(before, after), sd: math.NaN()}
 	if n < stat.FirstLook {
+		c := contrast{Interval: interval, units: n, sd: math.Hypot(dialogsDeviation(before), dialogsDeviation(after)), few: true}
+		c.sides = sidesOf(paired(before, after, gap))
 		return c
 	}
+	before, after = paired(before, after, gap)
+	c := contrast{Interval: interval, units: n, sides: sidesOf(before, after)}
 	c.sd = (interval.High - interval.Estimate) / s.Margin(float64(n), 1)
-	if least := leastDeviation(before, after); least > c.sd || math.IsNaN(least) || least == 0 && c.sd == 0 {
+	if least := math.Hypot(dialogsDeviation(before), dialogsDeviation(after)); least > c.sd || math.IsNaN(least) || least == 0 && c.sd == 0 {
 		c.sd = least
 		if !(least > 0) {
 			c.sd = math.NaN()
@@ -124,13 +126,15 @@ func meanOf(days []dayValue) Figure {
 	return Figure{Value: finite(stat.Of(values(days)).Mean()), Interactions: int64(n)}
 }
 
-// leastDeviation is that of a pair of days whose dialogs alone make them differ.
-func leastDeviation(before, after []dayValue) float64 {
-	variance := 0.0
-	for i := range after {
-		variance += before[i].variance + after[i].variance
+// dialogsDeviation is that of days which differ by their dialogs alone.
+func dialogsDeviation(days []dayValue) float64 {
+	variance, n := 0.0, 0.0
+	for _, d := range days {
+		if !math.IsNaN(d.value) {
+			variance, n = variance+d.variance, n+1
+		}
 	}
-	return math.Sqrt(variance / float64(len(after)))
+	return math.Sqrt(variance / n)
 }
 
 func values(days []dayValue) []float64 {
@@ -152,21 +156,16 @@ func sideBySide(alpha float64, k KPI, a, b total) contrast {
 	if a.N == 0 || b.N == 0 {
 		return c
 	}
-	if k.Percentiles() {
-		c.Interval = stat.Percentiles(k.Percentile, alpha, a.Sketch.Quantile, b.Sketch.Quantile, a.Effective(), b.Effective())
-	} else {
-		c.Estimate = b.Mean() - a.Mean()
-	}
-	if min(a.Effective(), b.Effective()) < fewestDialogs {
-		c.Low, c.High = math.Inf(-1), math.Inf(1)
-		return c
-	}
-	if k.Percentiles() {
-		return c
-	}
 	na, nb := a.Effective(), b.Effective()
-	da, db := a.deviation(k), b.deviation(k)
-	c.sd = math.Sqrt((na + nb) * (da*da/na + db*db/nb))
-	c.Interval = stat.Sequence{Alpha: alpha, Best: looks}.Around(c.Estimate, na+nb, c.sd)
+	if k.Percentiles() {
+		c.Interval = stat.Percentiles(k.Percentile, alpha, a.Sketch.Quantile, b.Sketch.Quantile, na, nb)
+	} else {
+		da, db := a.deviation(k), b.deviation(k)
+		c.sd = math.Sqrt((na + nb) * (da*da/na + db*db/nb))
+		c.Interval = stat.Sequence{Alpha: alpha, Best: looks}.Around(b.Mean()-a.Mean(), na+nb, c.sd)
+	}
+	if c.few = min(na, nb) < fewestDialogs; c.few {
+		c.Low, c.High = math.Inf(-1), math.Inf(1)
+	}
 	return c
 }

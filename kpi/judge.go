@@ -76,7 +76,10 @@ func (t *trial) judge() *Judged {
 	c, j.A, j.B = t.contrast(Alpha, t.kpi).between(a.figure(k), z.figure(k))
 	j.Diff = c.figure(j.A, j.B)
 	verdict := c.verdict(k)
-	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
+	j.Verdict = string(verdict)
+	if j.A.Value != nil && j.B.Value != nil {
+		j.More = t.more(c, k, a, z)
+	}
 	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
 	j.Flags = append(j.Flags, t.flags()...)
 	return j
@@ -91,20 +94,39 @@ func (t *trial) explore(ctx context.Context, j *Judged) error {
 	return t.mixes(ctx, j)
 }
 
-// more is about how many more interactions it takes to find the smallest difference that matters.
-func (t *trial) more(c contrast, k KPI, n int) int64 {
-	if c.verdict(k) != stat.NotEnough || math.IsNaN(c.sd) {
+// more is about how many more interactions it takes to find the smallest difference that matters; 0 where that is not known, or they
+// are there and chance has been unkind.
+func (t *trial) more(c contrast, k KPI, a, z total) int64 {
+	if c.verdict(k) != stat.NotEnough {
 		return 0
 	}
-	each := 1.0 // dialog
-	if !t.sideBySide() {
-		each = float64(n) / float64(c.units)
-	}
-	missing := t.sequence(Alpha).Missing(float64(c.units), c.sd, k.Smallest) * each
+	have, needed := t.units(c, k, a, z)
+	missing := (needed - have) / have * float64(a.N+z.N)
 	if missing > math.MaxInt32*1000 || math.IsNaN(missing) {
 		return 0
 	}
 	return roundUp(missing)
+}
+
+// units are how many there are, and about how many would do; NaN or infinite where that is not known.
+func (t *trial) units(c contrast, k KPI, a, z total) (have, needed float64) {
+	na, nz := a.Effective(), z.Effective()
+	switch {
+	case !t.sideBySide():
+		have = float64(c.units)
+		if len(t.after) < stat.FirstLook {
+			have = float64(len(t.after)) // the first of them have no weekday to be compared with yet
+		}
+		if !(c.sd > 0) {
+			return have, math.NaN()
+		}
+		return have, max(stat.FirstLook, t.sequence(Alpha).Units(k.Smallest, c.sd))
+	case k.Percentiles():
+		needed = stat.PercentileUnits(k.Percentile, Alpha, k.Smallest, a.Sketch.Quantile, z.Sketch.Quantile, na, nz)
+	default:
+		needed = t.sequence(Alpha).Units(k.Smallest, c.sd)
+	}
+	return na + nz, max(needed, (na+nz)*fewestDialogs/min(na, nz))
 }
 
 // roundUp gives two digits, as an estimate has no more.

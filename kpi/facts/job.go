@@ -100,6 +100,7 @@ func (w *work) look(ctx context.Context) error {
 		return err
 	}
 	closed := l.ClosedTo()
+	var inputs []lake.File
 	for _, k := range sortedKeys(all) {
 		hour, s := time.Unix(k.hour, 0).UTC(), all[k]
 		if !hour.Before(closed) || hour.Before(w.request.From) || !w.request.To.IsZero() && !hour.Before(w.request.To) {
@@ -107,10 +108,14 @@ func (w *work) look(ctx context.Context) error {
 		}
 		if s.orphan() || s.sanitized != nil && (w.request.All || !s.current(w.defs.Digest)) {
 			w.todo = append(w.todo, k)
+			if s.sanitized != nil {
+				inputs = append(inputs, *s.sanitized)
+			}
 		}
 	}
 	slices.Reverse(w.todo)
-	return nil
+	_, err = l.Meta(ctx, inputs) // all at once, as a query for each costs more; they are remembered
+	return err
 }
 
 func (w *work) take() (k sourceKey, more bool) {

@@ -26,6 +26,7 @@ type demoCmd struct {
 	Data    string `default:"./demo-data" help:"Where the demo keeps its data; remove it to begin anew."`
 	Public  string `default:"127.0.0.1:8080" help:"Address of the public door."`
 	Private string `default:"127.0.0.1:8081" help:"Address of the private door."`
+	Days    int    `default:"60" help:"Days of history that it makes up; what befalls the dialog takes 60."`
 }
 
 // Help is shown below the flags.
@@ -38,7 +39,7 @@ Example:
 }
 
 const (
-	demoDays   = 60
+	mostDays   = 80 // younger than raw events may get
 	demoPerDay = 1500
 	demoTime   = 365 * 24 * time.Hour // of its guest: as long as it runs
 	demoPause  = 2 * time.Second      // mean time between two simulated users
@@ -46,6 +47,9 @@ const (
 
 // Run shows the demo until it is interrupted.
 func (c *demoCmd) Run(g *globals) error {
+	if c.Days < 1 || c.Days > mostDays {
+		return wrongUse{fmt.Errorf("--days %d: 1 to %d days", c.Days, mostDays)}
+	}
 	cfg := config.Default()
 	cfg.Data, cfg.Public.Addr, cfg.Private.Addr, cfg.Schemas, cfg.Allowlist, cfg.KPI = c.Data, c.Public, c.Private, "", "", filepath.Join(c.Data, "kpi.yaml")
 	cfg.Policy.Operator = "Whoever has started this demo"
@@ -64,7 +68,7 @@ func (c *demoCmd) Run(g *globals) error {
 	if err := h.openDoors(); err != nil {
 		return closeWith(h, err)
 	}
-	if err := h.makeHistory(g); err != nil {
+	if err := h.makeHistory(g, c.Days); err != nil {
 		return closeWith(h, err)
 	}
 	users, stopUsers := context.WithCancel(g.ctx)
@@ -132,7 +136,7 @@ const demoForPeople = `
 `
 
 // makeHistory imports the days before now, once.
-func (h *house) makeHistory(g *globals) error {
+func (h *house) makeHistory(g *globals, days int) error {
 	held, _, err := h.lake.Summaries(g.ctx)
 	if err != nil {
 		return err
@@ -142,11 +146,11 @@ func (h *house) makeHistory(g *globals) error {
 			return nil
 		}
 	}
-	fmt.Fprintf(g.stdout, "Making %d days of simulated history in %s …\n", demoDays, h.cfg.Data)
+	fmt.Fprintf(g.stdout, "Making %d days of simulated history in %s …\n", days, h.cfg.Data)
 	r, w := io.Pipe()
 	end := time.Now()
 	go func() {
-		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: end, Story: simulate.DemoStory(end)}.Write(w))
+		w.CloseWithError(simulate.Config{Seed: 1, Days: days, PerDay: demoPerDay, End: end, Story: simulate.DemoStory(end)}.Write(w))
 	}()
 	in := showProgress(g, "history", r)
 	defer in.done()

@@ -32,7 +32,7 @@ func demoBoard(t *testing.T, end time.Time) *kpi.Board {
 	}
 	history, w := io.Pipe()
 	go func() {
-		w.CloseWithError(simulate.Config{Seed: 1, Days: demoDays, PerDay: demoPerDay, End: end, Story: story}.Write(w))
+		w.CloseWithError(simulate.Config{Seed: 1, Days: 60, PerDay: demoPerDay, End: end, Story: story}.Write(w))
 	}()
 	now := func() time.Time { return end }
 	memory := &kpitest.Memory{Defs: defs, Now: now}

@@ -88,14 +88,19 @@ var weekly = []float64{0, 0.01, 0.015, 0.01, 0, -0.03, -0.04}
 
 // history draws days with a weekly rhythm and a swing of 2 points from day to day. effect is what the change on day 28 does.
 func history(r *rand.Rand, text string, days, n int, effect float64) *drawn {
+	return historyFrom("2026-09-01", r, text, days, n, effect)
+}
+
+// historyFrom is a history that begins some weeks before 2026-09-29, when the change is.
+func historyFrom(start Date, r *rand.Rand, text string, days, n int, effect float64) *drawn {
 	d, mistakes := Parse("kpi.yaml", []byte(text))
 	if len(mistakes) > 0 {
 		panic(mistakes)
 	}
-	s := &drawn{d: d, start: "2026-09-01"}
+	s := &drawn{d: d, start: start}
 	for day := range days {
 		share := 0.3 + weekly[day%7] + 0.02*r.NormFloat64()
-		if day >= 28 {
+		if start.Plus(day) >= "2026-09-29" {
 			share += effect
 		}
 		many := int(float64(n) * (1 + 5*weekly[day%7]))
@@ -132,6 +137,70 @@ func TestChangesThroughTheBoard(t *testing.T) {
 			alarms++
 		}
 		if j := judged(t, history(rand.New(rand.NewPCG(seed, 2)), changeDefinitions, 57, 600, -0.06).board(), "placebo", View{}); j.Verdict == string(stat.Better) {
+			found++
+		}
+	}
+	if alarms > tried*6/100 || found < tried*80/100 {
+		t.Errorf("of %d: %d false alarms, %d found", tried, alarms, found)
+	}
+}
+
+// A change of the smallest size that matters is found, by the time that as much has come as was asked for after two weeks,
+// at whatever time of day it was; one that did nothing is not.
+func TestSamplesThatAreAskedForDo(t *testing.T) {
+	const tried = 100
+	asked, found, alarms := 0, 0, 0
+	for seed := range uint64(tried) {
+		at := []string{"2026-09-29", "2026-09-29T09:30:00Z", "2026-09-29T12:00:00Z", "2026-09-29T23:50:00Z"}[seed%4]
+		text := strings.Replace(changeDefinitions, "at: 2026-09-29", "at: "+at, 1)
+		text = strings.Replace(text, "smallest: 2 %", "smallest: 3 %", 1)
+		run := func(stream uint64, after int, effect float64) *Judged {
+			return judged(t, historyFrom("2026-08-04", rand.New(rand.NewPCG(seed, stream)), text, 56+after, 1000, effect).board(), "placebo", View{})
+		}
+		apart := func(j *Judged, above, below float64) bool {
+			return slices.ContainsFunc(j.History, func(n Narrowing) bool { return n.Low != nil && (*n.Low > above || *n.High < below) })
+		}
+		pilot := run(20, 15, 0)
+		if apart(run(21, 29, 0), 0, 0) {
+			alarms++
+		}
+		if pilot.More == 0 {
+			continue // two weeks were enough
+		}
+		asked++
+		weeks := 2 + int(math.Ceil(2*float64(pilot.More)/float64(pilot.Diff.Interactions)))
+		if apart(run(22, weeks*7+1, -0.03), math.Inf(1), 0) {
+			found++
+		}
+	}
+	if alarms > tried*6/100 || found < asked*80/100 || asked < tried/2 {
+		t.Errorf("of %d: %d false alarms; of %d that ask for more %d found", tried, alarms, asked, found)
+	}
+}
+
+// The same of an experiment, whose units are dialogs.
+func TestSamplesOfBranchesThatAreAskedForDo(t *testing.T) {
+	const tried, perDay, pilotDays = 40, 1000, 5
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29, moves", "experiment: form, branches: [control, new], moves")
+	found, alarms := 0, 0
+	for seed := range uint64(tried) {
+		run := func(stream uint64, days int, effect float64) *Judged {
+			r := rand.New(rand.NewPCG(seed, stream))
+			s := history(r, text, 0, 0, 0)
+			for range days {
+				s.days = append(s.days, map[string]*Cell{"control": s.some(perDay/2, 0.3, r), "new": s.some(perDay/2, 0.3+effect, r)})
+			}
+			return judged(t, s.board(), "placebo", View{})
+		}
+		pilot := run(22, pilotDays, 0)
+		if pilot.Verdict == string(stat.Better) || pilot.Verdict == string(stat.Worse) {
+			alarms++
+		}
+		days := pilotDays + int(math.Ceil(float64(pilot.More)/perDay))
+		if days < 2*pilotDays || days > mostTrialDays {
+			t.Fatalf("%d days are asked for: %s", days, pilot.Words)
+		}
+		if run(23, days, -0.02).Verdict == string(stat.Better) {
 			found++
 		}
 	}

@@ -25,7 +25,29 @@ func (d *Definitions) CheckChange(c Change, added []Change) error {
 	if err := d.hasExperiment(c.Experiment); err != nil {
 		return err
 	}
+	if what, fix := d.hidesRelease(c); what != "" {
+		return BadQuestion{"release", what, fix}
+	}
 	return unknown("moves", "KPI", c.Moves, d.kpiNames())
+}
+
+// hidesRelease is what is wrong where the segment over releases has the change's together with others: who has it could not be told.
+func (d *Definitions) hidesRelease(c Change) (what, fix string) {
+	i := slices.IndexFunc(d.Segments, func(s Segment) bool { return s.Field == "release" })
+	if c.Release == "" || i < 0 || d.Segments[i].alone(c.Release) {
+		return "", ""
+	}
+	s := d.Segments[i]
+	return fmt.Sprintf("segment %s tells the release %s as %s, which other releases are, too", s.Name, c.Release, s.value(c.Release)),
+		"give it a value of its own there, or take the values off"
+}
+
+// alone says whether no other text has the value that a text has.
+func (s Segment) alone(held string) bool {
+	if len(s.Buckets) > 0 {
+		return false
+	}
+	return len(s.Values) == 0 || slices.Equal(s.Values[s.value(held)], []string{held})
 }
 
 // hasExperiment is a [BadQuestion] about an experiment that no segment goes by: its branches could not be told apart.

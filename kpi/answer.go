@@ -133,13 +133,13 @@ type Judged struct {
 	Units    string      `json:"units"` // days or dialogs
 	Before   Span        `json:"before"`
 	After    Span        `json:"after"`
-	A        Figure      `json:"a"`                  // before, or the branch without the change
-	B        Figure      `json:"b"`                  // after, or the branch with it
+	A        Figure      `json:"a"`                  // before, the mean of the days that are compared, without bounds; or the branch without the change, over its dialogs
+	B        Figure      `json:"b"`                  // after, or the branch with it, likewise
 	Diff     Figure      `json:"difference"`         // B less A, with its interval
 	Verdict  string      `json:"verdict"`            // see stat.Verdict
 	Words    string      `json:"words"`              // the verdict as a sentence, with how many more interactions would do
 	More     int64       `json:"more,omitempty"`     // about how many more interactions would do, where not enough
-	Adjusted *Figure     `json:"adjusted,omitempty"` // the difference as if the mix of a segment had stayed
+	Adjusted *Figure     `json:"adjusted,omitempty"` // the difference over dialogs as if the mix of a segment had stayed
 	AdjustBy string      `json:"adjusted_by,omitempty"`
 	Flags    []string    `json:"flags,omitempty"` // sample ratio mismatch, a mix that moved, gaps in the data, each a sentence
 	History  []Narrowing `json:"history"`         // the interval as it was on each day

@@ -3,6 +3,7 @@ package kpi
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -16,10 +17,15 @@ type Board struct {
 // pinner is a Source that can be held as it is for all of one answer, though other definitions come into force meanwhile.
 type pinner interface{ Pinned() Source }
 
-// asked is a board for one answer, with the definitions, and the view completed by them.
+// asked is a board for one answer, with the definitions, and the view completed by them. Added changes are fetched once, and only
+// where they are needed.
 func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
+	b = &Board{b.Source, b.Added, b.Now}
 	if p, ok := b.Source.(pinner); ok {
-		b = &Board{p.Pinned(), b.Added, b.Now}
+		b.Source = p.Pinned()
+	}
+	if b.Added != nil {
+		b.Added = sync.OnceValue(b.Added)
 	}
 	d := b.Source.Definitions()
 	v, err := d.Complete(v, b.clock())

@@ -172,16 +172,57 @@ func TestVerdictInWords(t *testing.T) {
 		t.Errorf("%+v %+v", better.Others, better.Segments)
 	}
 	soon := judged(t, history(r, changeDefinitions, 31, 2000, -0.1).board(), "placebo", View{})
-	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7") || soon.More != 0 {
+	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7 before anything can be said. About ") || !strings.Contains(soon.Words, "more interactions would do to find a difference of +2 points, and more") || soon.More < 10_000 {
 		t.Errorf("%+v", soon.Words)
 	}
 	few := judged(t, history(r, changeDefinitions, 43, 300, 0).board(), "placebo", View{})
-	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find one of +2 points") {
+	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find a difference of +2 points") {
 		t.Errorf("%d %s", few.More, few.Words)
 	}
 	never := judged(t, history(r, changeDefinitions, 20, 300, 0).board(), "placebo", View{})
 	if never.Words != "Not enough data yet. It has not come yet." || never.A.Why != NoData {
 		t.Error(never.Words)
+	}
+}
+
+// Why nothing can be said yet, and about how much it takes, of percentiles and of days that are all the same.
+func TestWhatIsMissing(t *testing.T) {
+	branch := func(n int) total {
+		m := Measure{Sketch: NewSketch()}
+		for i := range n {
+			m.Sketch.Add(1000+100*float64(i%60), 1)
+			m.Add(1000+100*float64(i%60), 1)
+		}
+		return total{Measure: m, days: 10}
+	}
+	experiment, inTime := &trial{change: Change{Experiment: "e"}}, &trial{after: make([]seenDay, 14)}
+	for _, c := range []struct {
+		percentile float64
+		n          int
+		want       string
+		more       bool
+	}{
+		{0.5, 60, "It takes at least 100 interactions in each branch before anything can be said. About ", true},
+		{0.95, 300, "The difference has no bound yet: a percentile takes the more interactions, the further out it lies. About ", true},
+		{0.5, 300, "The difference lies between −", true},
+	} {
+		k := KPI{Kind: TimeTo, Percentile: c.percentile, Smallest: 1000}
+		side := branch(c.n)
+		contrast := sideBySide(Alpha, k, side, side)
+		more := experiment.more(contrast, k, side, side)
+		if text := experiment.missing(contrast, k, more); !strings.HasPrefix(text, c.want) || (more > 0) != c.more || !strings.HasSuffix(text, "more interactions would do to find a difference of +1 s.") {
+			t.Errorf("%d of percentile %v: %d more; %s", c.n, c.percentile, more, text)
+		}
+		enough := branch(c.n + int(more)/2)
+		if then := sideBySide(Alpha, k, enough, enough); !(then.Low > -1100 && then.High < 1100) {
+			t.Errorf("with %d more for percentile %v: %+v", more, c.percentile, then)
+		}
+	}
+	k := KPI{Kind: TimeTo, Percentile: 0.5, Smallest: 1000}
+	same := slices.Repeat([]dayValue{{value: 1000, n: 50}}, 14)
+	c := byDays(inTime.sequence(Alpha), same, same, 0)
+	if text := inTime.missing(c, k, inTime.more(c, k, branch(700), branch(700))); !strings.HasPrefix(text, "All days compared have one value on each side") {
+		t.Error(text)
 	}
 }
 
@@ -195,6 +236,37 @@ func TestGapsAreNamed(t *testing.T) {
 	}
 	if j.History[2].Date != "2026-10-01" || j.A.Value == nil || *j.A.Value < 0.2 {
 		t.Errorf("a day without data counts as zero: %+v", j.A)
+	}
+}
+
+// Of a change by days the difference is that of the figures beside it, however the days differ in size and whichever are missing.
+func TestFiguresAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	s := history(r, changeDefinitions, 57, 10, 0)
+	for day := range s.days {
+		n, p := 1000, 0.3
+		if day%7 >= 5 {
+			n, p = 100, 0.1
+		}
+		if day >= 28 && day%7 >= 5 {
+			p = 0.4
+		}
+		s.days[day] = map[string]*Cell{"Firefox": s.some(n, p, r), "Chrome": s.some(n, p, r)}
+	}
+	s.days[26] = nil
+	j := judged(t, s.board(), "placebo", View{})
+	agree := func(what string, a, b, difference Figure) {
+		if math.Abs(*b.Value-*a.Value-*difference.Value) > 1e-12 || difference.Interactions != a.Interactions+b.Interactions {
+			t.Errorf("%s: from %v to %v by %v", what, *a.Value, *b.Value, *difference.Value)
+		}
+	}
+	agree("errors", j.A, j.B, j.Diff)
+	agree(j.Others[0].KPI.Name, j.Others[0].A, j.Others[0].B, j.Others[0].Diff)
+	for _, s := range j.Segments {
+		agree(s.Value, s.A, s.B, s.Diff)
+	}
+	if want := *j.A.Value; math.Abs(want-(0.3*20+0.1*7)/27) > 0.02 {
+		t.Errorf("the mean of 20 days of 0.3 and 7 of 0.1 is %v", want)
 	}
 }
 
@@ -221,6 +293,7 @@ func TestMixesThatMoved(t *testing.T) {
 }
 
 func TestBranchesSideBySide(t *testing.T) {
+	const both = ", branches: [control, new]"
 	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "experiment: form")
 	for _, c := range []struct {
 		name       string
@@ -230,12 +303,12 @@ func TestBranchesSideBySide(t *testing.T) {
 		verdict    string
 		mismatched bool
 	}{
-		{"Better", 500, 500, [2]float64{0.30, 0.25}, "", "better", false},
-		{"Worse", 500, 500, [2]float64{0.25, 0.30}, "", "worse", false},
-		{"Same", 9000, 9000, [2]float64{0.05, 0.05}, "", "no difference that matters", false},
-		{"NotEnough", 20, 20, [2]float64{0.3, 0.25}, "", "not enough data yet", false},
+		{"Better", 500, 500, [2]float64{0.30, 0.25}, both, "better", false},
+		{"Worse", 500, 500, [2]float64{0.25, 0.30}, both, "worse", false},
+		{"Same", 9000, 9000, [2]float64{0.05, 0.05}, both, "no difference that matters", false},
+		{"NotEnough", 20, 20, [2]float64{0.3, 0.25}, both, "not enough data yet", false},
 		{"Swapped", 500, 500, [2]float64{0.30, 0.25}, ", branches: [new, control]", "worse", false},
-		{"Mismatch", 900, 1100, [2]float64{0.3, 0.3}, "", "", true},
+		{"Mismatch", 900, 1100, [2]float64{0.3, 0.3}, both, "", true},
 		{"MeantSo", 900, 1100, [2]float64{0.3, 0.3}, ", branches: {control: 9, new: 11}", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -261,6 +334,35 @@ func TestBranchesSideBySide(t *testing.T) {
 	}
 }
 
+// Which of two branches is the one without the change cannot be told from their names.
+func TestBranchesAreSaid(t *testing.T) {
+	d, mistakes := Parse("kpi.yaml", []byte(strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "experiment: form")))
+	want := "kpi.yaml:10: changes.placebo: it does not say which branches of the experiment are compared (like branches: [control, banner], the one without the change first)"
+	if len(mistakes) != 1 || mistakes[0].Error() != want {
+		t.Errorf("%s", mistakes)
+	}
+	for _, c := range []struct{ branches, want string }{
+		{"control=0.9, banner=0.1", ""},
+		{"control,banner", ""},
+		{"", "change: it does not say which branches of the experiment are compared (like branches: [control, banner], the one without the change first)"},
+		{"control", "change: a single branch has nothing to be compared with (name the one without the change first, then the other)"},
+		{"control,control", "change: a branch without a name, or named twice (name each branch once)"},
+		{"control,,banner", "change: a branch without a name, or named twice (name each branch once)"},
+		{"control=0.9,banner", "change: not every branch has a share above 0 (say what each branch was meant to get, like control=0.9, or say it of none)"},
+		{"control=NaN,banner=1", "change: not every branch has a share above 0 (say what each branch was meant to get, like control=0.9, or say it of none)"},
+		{"control=many,banner=1", `branches: "many" is no share (like control=0.9,banner=0.1)`},
+	} {
+		change := Change{Name: "x", Experiment: "form", Moves: "errors"}
+		var err error
+		if change.Branches, change.Shares, err = ParseBranches(c.branches); err == nil {
+			err = d.CheckChange(change, nil)
+		}
+		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%q: %v", c.branches, err)
+		}
+	}
+}
+
 // A release counts as after only where it is carried, from the day on that it is first seen.
 func TestReleases(t *testing.T) {
 	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "release: v2")
@@ -281,6 +383,91 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// A release that the segment tells together with others cannot be told from them.
+func TestReleasesBehindAliases(t *testing.T) {
+	for _, c := range []struct{ segment, want string }{
+		{"{field: release}", ""},
+		{`{field: release, values: {old: "1.*", new: "2.0"}}`, ""},
+		{`{field: release, values: {old: "1.*"}}`, "segment release tells the release 2.0 as Other, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, values: {new: "2.*"}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, values: {new: ["2.0", "2.1"]}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+		{`{field: release, buckets: {old: 0, new: 2}}`, "segment release tells the release 2.0 as new, which other releases are, too (give it a value of its own there, or take the values off)"},
+	} {
+		text := strings.Replace(changeDefinitions, "{field: release}", c.segment, 1)
+		_, mistakes := Parse("kpi.yaml", []byte(strings.Replace(text, "at: 2026-09-29", `release: "2.0"`, 1)))
+		d, _ := Parse("kpi.yaml", []byte(text))
+		err := d.CheckChange(Change{Name: "x", Release: "2.0", Moves: "errors"}, nil)
+		if c.want == "" && (len(mistakes) > 0 || err != nil) || c.want != "" && (len(mistakes) != 1 || err == nil) {
+			t.Errorf("%s: %v, %v", c.segment, mistakes, err)
+		} else if c.want != "" && (err.Error() != "release: "+c.want || mistakes[0].Error() != "kpi.yaml:10: changes.placebo.release: "+c.want) {
+			t.Errorf("%v\n%v", mistakes, err)
+		}
+	}
+}
+
+// A release is found however long ago it went out, by a viewer on the same day as by others; one that was always there has no before.
+func TestReleasesOfLongAgo(t *testing.T) {
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "release: v2")
+	r := rand.New(rand.NewPCG(8, 4))
+	s := history(r, text, 300, 10, 0)
+	for day := range s.days {
+		s.days[day] = map[string]*Cell{"v1": s.some(300, 0.3, r)}
+		if day >= 60 {
+			s.days[day] = map[string]*Cell{"v2": s.some(300, 0.2, r)}
+		}
+		if day == 60 {
+			s.days[day] = map[string]*Cell{"v1": s.some(290, 0.3, r), "v2": s.some(5, 0.2, r)}
+		}
+	}
+	for _, days := range []int{120, 180, 300} {
+		s.days = s.days[:days]
+		for _, cell := range []int64{1, 10} {
+			j := judged(t, s.board(), "placebo", View{Cell: cell})
+			if j.Verdict != "better" || j.After.From != "2026-10-31" || j.Before.To != "2026-10-31" {
+				t.Errorf("after %d days, to who sees cells of %d: %v %v %s", days, cell, j.Before, j.After, j.Words)
+			}
+		}
+		s.days = s.days[:cap(s.days)]
+	}
+	s.start, s.days = s.start.Plus(60), s.days[60:]
+	if j := judged(t, s.board(), "placebo", View{}); !strings.Contains(j.Words, "say so by at") {
+		t.Error(j.Words)
+	}
+}
+
+// An experiment without a moment begins on the day that one of its branches is first seen, and is looked at for eight weeks: a window
+// that went along would show a difference some day.
+func TestExperimentsBeginOnce(t *testing.T) {
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29, moves", "experiment: form, branches: [a, b], moves")
+	wrong := 0
+	const tried, days = 20, 300
+	for seed := range uint64(tried) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		s := history(r, text, 0, 10, 0)
+		for day := range days {
+			s.days = append(s.days, map[string]*Cell{"c": s.some(10, 0.3, r)})
+			if day >= 10 {
+				s.days[day] = map[string]*Cell{"a": s.some(100, 0.3, r), "b": s.some(100, 0.3, r)}
+			}
+		}
+		all := s.days
+		for n := 12; n <= days; n += 6 {
+			s.days = all[:n]
+			j := judged(t, s.board(), "placebo", View{})
+			if want := (Span{"2026-09-11", min(s.start.Plus(n), Date("2026-09-11").Plus(mostTrialDays))}); j.After != want {
+				t.Fatalf("after %d days: %v, not %v", n, j.After, want)
+			}
+			if j.Verdict != string(stat.NotEnough) {
+				wrong++
+				break
+			}
+		}
+	}
+	if wrong > 2 {
+		t.Errorf("%d of %d experiments that do nothing do something at one of the looks", wrong, tried)
+	}
+}
+
 func TestChangesList(t *testing.T) {
 	s := history(rand.New(rand.NewPCG(9, 4)), changeDefinitions, 57, 100, 0)
 	b := s.board()
@@ -288,7 +475,15 @@ func TestChangesList(t *testing.T) {
 		return []Change{{Name: "later", Title: "later", At: Date("2026-10-06").Start(time.UTC), Moves: "visits"}, {Name: "placebo", Moves: "visits"},
 			{Name: "gone", Title: "gone", At: Date("2026-09-02").Start(time.UTC), Moves: "no_more"}}
 	}
+	added, asked := b.Added, 0
+	b.Added = func() []Change {
+		asked++
+		return added()
+	}
 	all, err := b.Changes(t.Context(), View{})
+	if asked != 1 {
+		t.Errorf("the added changes are read %d times for one answer", asked)
+	}
 	var names []string
 	for _, j := range all {
 		names = append(names, j.Change.Name)

@@ -16,6 +16,9 @@ func (t *trial) flags() (all []string) {
 	if others := t.neighbours(); len(others) > 0 {
 		all = append(all, "Among these days there was also "+strings.Join(others, ", ")+": what each of them did cannot be told apart.")
 	}
+	if start, _ := t.b.Source.Span(); t.sideBySide() && t.change.At.IsZero() && len(t.after) > 0 && t.after[0].Date == start {
+		all = append(all, "The experiment was there on the first day that there is data of: should the first days go, say by at when it began, as each look has to begin there.")
+	}
 	return append(all, t.mismatch()...)
 }
 
@@ -65,9 +68,6 @@ func (t *trial) mismatch() []string {
 		return nil
 	}
 	names, shares := t.change.Branches, t.change.Shares
-	if len(names) < 2 {
-		names = []string{t.a, t.z}
-	}
 	if len(shares) != len(names) {
 		shares = slices.Repeat([]float64{1}, len(names))
 	}
@@ -243,8 +243,7 @@ func (t *trial) exploratory(j *Judged, splits []split) {
 			before, after := dayValues(k, t.kpi, s.before, s.after, s.value, s.value)
 			c = byDays(t.sequence(alpha), before, after, t.gap)
 		}
-		left, right := a.figure(k), z.figure(k)
-		c = c.between(left, right)
-		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, left, right, c.figure(a.N + z.N), string(c.verdict(k))})
+		c, left, right := c.between(a.figure(k), z.figure(k))
+		j.Segments = append(j.Segments, Split{s.segment.Name, s.value, left, right, c.figure(left, right), string(c.verdict(k))})
 	}
 }

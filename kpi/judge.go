@@ -23,9 +23,7 @@ func (b *Board) Changes(ctx context.Context, v View) ([]Judged, error) {
 		if err != nil {
 			return nil, err
 		}
-		j := t.judge()
-		j.History, j.Others = nil, nil
-		all = append(all, *j)
+		all = append(all, *t.judge())
 	}
 	return all, nil
 }
@@ -49,14 +47,14 @@ func (b *Board) Change(ctx context.Context, name string, v View) (*Judged, error
 		}
 		j := t.judge()
 		if t.fault == "" {
-			err = t.mixes(ctx, j)
+			err = t.explore(ctx, j)
 		}
 		return j, err
 	}
 	return nil, BadQuestion{"change", "no change has this name", event.LikelyFix(name, names)}
 }
 
-// judge says what can be said of the change, but for mixes and segments.
+// judge is the verdict, and what makes it less sure.
 func (t *trial) judge() *Judged {
 	j := &Judged{Change: t.change, Units: UnitsDays, Verdict: string(stat.NotEnough), History: []Narrowing{}, Others: []OtherKPI{}, Segments: []Split{}, Flags: []string{}}
 	if t.sideBySide() {
@@ -74,34 +72,61 @@ func (t *trial) judge() *Judged {
 	k := t.d.KPIs[t.kpi]
 	j.Before, j.After = t.spans()
 	a, z := t.totals(t.kpi)
-	j.A, j.B = a.figure(k), z.figure(k)
-	c := t.contrast(Alpha, t.kpi).between(j.A, j.B)
-	j.Diff = c.figure(a.N + z.N)
+	var c contrast
+	c, j.A, j.B = t.contrast(Alpha, t.kpi).between(a.figure(k), z.figure(k))
+	j.Diff = c.figure(j.A, j.B)
 	verdict := c.verdict(k)
-	j.Verdict, j.More = string(verdict), t.more(c, k, a.N+z.N)
+	j.Verdict = string(verdict)
+	if j.A.Value != nil && j.B.Value != nil {
+		j.More = t.more(c, k, a, z)
+	}
 	j.Words = t.words(c, k, verdict, j.A, j.B, j.More)
 	j.Flags = append(j.Flags, t.flags()...)
+	return j
+}
+
+// explore adds what stands beside the verdict: its history, the other KPIs, mixes and segments.
+func (t *trial) explore(ctx context.Context, j *Judged) error {
 	if j.Diff.Value != nil {
 		j.History = t.history()
 	}
 	j.Others = t.others()
-	return j
+	return t.mixes(ctx, j)
 }
 
-// more is about how many more interactions it takes to find the smallest difference that matters.
-func (t *trial) more(c contrast, k KPI, n int) int64 {
-	if c.verdict(k) != stat.NotEnough || math.IsNaN(c.sd) {
+// more is about how many more interactions it takes to find the smallest difference that matters; 0 where that is not known, or they
+// are there and chance has been unkind.
+func (t *trial) more(c contrast, k KPI, a, z total) int64 {
+	if c.verdict(k) != stat.NotEnough {
 		return 0
 	}
-	each := 1.0 // dialog
-	if !t.sideBySide() {
-		each = float64(n) / float64(c.units)
-	}
-	missing := t.sequence(Alpha).Missing(float64(c.units), c.sd, k.Smallest) * each
+	have, needed := t.units(c, k, a, z)
+	missing := (needed - have) / have * float64(a.N+z.N)
 	if missing > math.MaxInt32*1000 || math.IsNaN(missing) {
 		return 0
 	}
 	return roundUp(missing)
+}
+
+// units are how many there are, and about how many would do; NaN or infinite where that is not known.
+func (t *trial) units(c contrast, k KPI, a, z total) (have, needed float64) {
+	na, nz := a.Effective(), z.Effective()
+	switch {
+	case !t.sideBySide():
+		have = float64(c.units)
+		if len(t.after) < stat.FirstLook {
+			have = float64(len(t.after)) // the first of them have no weekday to be compared with yet
+		}
+		if !(c.sd > 0) {
+			return have, math.NaN()
+		}
+		return have, max(stat.FirstLook, t.sequence(Alpha).Units(k.Smallest, c.sd))
+	case k.Percentiles():
+		needed = stat.PercentileUnits(k.Percentile, Alpha, k.Smallest, a.Sketch.Quantile, z.Sketch.Quantile, na, nz)
+	default:
+		needed = t.sequence(Alpha).Units(k.Smallest, c.sd)
+	}
+	return na + nz, max(needed, (na+nz)*fewestDialogs/min(na, nz))
 }
 
 // roundUp gives two digits, as an estimate has no more.
@@ -138,9 +163,8 @@ func (t *trial) others() []OtherKPI {
 			continue
 		}
 		a, z := t.totals(i)
-		before, after := a.figure(k), z.figure(k)
-		c := t.contrast(alpha, i).between(before, after)
-		all = append(all, OtherKPI{k.info(), before, after, c.figure(a.N + z.N), string(c.verdict(k)), alpha})
+		c, before, after := t.contrast(alpha, i).between(a.figure(k), z.figure(k))
+		all = append(all, OtherKPI{k.info(), before, after, c.figure(before, after), string(c.verdict(k)), alpha})
 	}
 	return all
 }

@@ -106,7 +106,7 @@ type Change struct {
 	At         time.Time `json:"at,omitzero"`          // when; of a release, when it went out, if that is known
 	Release    string    `json:"release,omitempty"`    // only interactions that carry it count as after
 	Experiment string    `json:"experiment,omitempty"` // whose branches are compared, side by side
-	Branches   []string  `json:"branches,omitempty"`   // the one without the change first; default: the two most frequent by name
+	Branches   []string  `json:"branches,omitempty"`   // of an experiment: the one without the change, then the one that it is compared with; others count for shares alone
 	Shares     []float64 `json:"shares,omitempty"`     // what each branch was meant to get; default: equal
 	Link       string    `json:"link,omitempty"`       // http or https
 	Moves      string    `json:"moves"`                // the KPI that it is meant to move

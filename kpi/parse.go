@@ -233,6 +233,9 @@ func (p *definer) references() {
 	}
 	for _, c := range p.d.Changes {
 		p.known(join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
+		if what, fix := p.d.hidesRelease(c); what != "" {
+			p.mistake(join("changes", c.Name)+".release", fix, "%s", what)
+		}
 	}
 }
 

@@ -2,9 +2,12 @@ package kpi
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -56,8 +59,16 @@ func (c Change) fault() (what, fix string) {
 		return "an experiment's name is of a-z, 0-9 and _ . -, at most 32 characters", "like experiment: short_form"
 	case len(c.Branches) > 0 && c.Experiment == "":
 		return "only an experiment has branches", "say which experiment"
+	case c.Experiment != "" && len(c.Branches) == 0:
+		return "it does not say which branches of the experiment are compared", "like branches: [control, banner], the one without the change first"
 	case len(c.Branches) == 1:
 		return "a single branch has nothing to be compared with", "name the one without the change first, then the other"
+	case len(c.Branches) > mostBranches:
+		return fmt.Sprintf("%d branches: at most %d", len(c.Branches), mostBranches), "leave out the smallest"
+	case slices.Contains(c.Branches, ""), len(slices.Compact(slices.Sorted(slices.Values(c.Branches)))) < len(c.Branches):
+		return "a branch without a name, or named twice", "name each branch once"
+	case len(c.Shares) > 0 && len(c.Shares) != len(c.Branches), slices.ContainsFunc(c.Shares, func(s float64) bool { return !(s > 0) || math.IsInf(s, 0) }):
+		return "not every branch has a share above 0", "say what each branch was meant to get, like control=0.9, or say it of none"
 	case strings.ContainsFunc(c.Title+c.Link+strings.Join(c.Branches, ""), unicode.IsControl):
 		return "a title, link or branch with a control character, like a line break", "write it in one line"
 	case len(c.Title) > maxText || len(c.Link) > 10*maxText:
@@ -108,6 +119,27 @@ func (p *definer) branches(e entry, c *Change) {
 	if len(c.Branches) > mostBranches {
 		p.mistake(e.path, "", "at most %d branches", mostBranches)
 	}
+}
+
+// ParseBranches reads branches as a form or a command has them: control,banner, or with the share that each was meant to get
+// control=0.9,banner=0.1. The error is a [BadQuestion].
+func ParseBranches(text string) (names []string, shares []float64, err error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil, nil
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		name, share, found := strings.Cut(one, "=")
+		names = append(names, strings.TrimSpace(name))
+		if !found {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
+		if err != nil {
+			return nil, nil, BadQuestion{"branches", fmt.Sprintf("%.64q is no share", share), "like control=0.9,banner=0.1"}
+		}
+		shares = append(shares, v)
+	}
+	return names, shares, nil
 }
 
 // sortChanges puts them in the order of their moments; those without one come last.

@@ -1,10 +1,8 @@
 package kpi
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"brine/kpi/stat"
@@ -123,28 +121,41 @@ func (t *trial) release(ctx context.Context) error {
 	}
 	s := t.d.Segments[i]
 	t.segment, t.z = s.Name, s.value(t.change.Release)
-	day, err := t.firstDay(ctx)
-	if err != nil || t.fault != "" {
+	day, err := t.firstDay(ctx, t.z)
+	switch start, _ := t.b.Source.Span(); {
+	case err != nil:
 		return err
+	case day == "":
+		t.fault = "Nobody has been seen with the release on a day that is over."
+		return nil
+	case day == start && t.change.At.IsZero():
+		t.fault = "The release was there on the first day that there is data of, which does not tell when it went out: say so by at."
+		return nil
 	}
 	first, last := t.around(day)
 	return t.windows(ctx, last, first, t.segment)
 }
 
-// firstDay is when a release went out: as is said, or else when it was first seen.
-func (t *trial) firstDay(ctx context.Context) (Date, error) {
+// firstDay is when a release went out or an experiment began: as is said, or else the first day of all data that is over on which one
+// of the values was seen, by anybody. It is the same whoever asks and whenever: intervals hold at all looks only where all of
+// them begin on one day. "": there is none yet.
+func (t *trial) firstDay(ctx context.Context, values ...string) (Date, error) {
 	if !t.change.At.IsZero() {
 		return DateOf(t.change.At, t.d.Zone), nil
 	}
-	today := t.b.today(t.d)
-	days, err := t.closed(ctx, today.Plus(-2*mostTrialDays), today.Plus(1), t.segment)
-	for _, day := range days {
-		if c, ok := day.cells[t.z]; ok && c.Cell != nil {
-			return day.Date, err
+	from, to := t.b.Source.Span()
+	for ; from < to; from = from.Plus(mostTrialDays) {
+		days, err := t.b.Source.Days(ctx, Slice{From: from, To: min(from.Plus(mostTrialDays), to), By: t.segment})
+		if err != nil {
+			return "", err
+		}
+		for _, day := range days {
+			if !day.Open && slices.ContainsFunc(values, func(v string) bool { return day.Cells[v] != nil }) {
+				return day.Date, nil
+			}
 		}
 	}
-	t.fault = "Nobody has been seen with the release on a day that is over."
-	return "", err
+	return "", nil
 }
 
 // branches finds those of an experiment.
@@ -161,41 +172,19 @@ func (t *trial) branches(ctx context.Context) (err error) {
 		t.fault = "An experiment is told apart by a segment of its own, which leaves no other to narrow by."
 		return nil
 	}
-	t.segment = t.d.Segments[i].Name
-	today := t.b.today(t.d)
-	from := today.Plus(-mostTrialDays)
-	if !t.change.At.IsZero() {
-		from, _ = t.around(DateOf(t.change.At, t.d.Zone))
-	}
-	if t.after, err = t.closed(ctx, from, min(from.Plus(mostTrialDays), today.Plus(1)), t.segment); err != nil {
+	t.segment, t.a, t.z = t.d.Segments[i].Name, t.change.Branches[0], t.change.Branches[1]
+	day, err := t.firstDay(ctx, t.a, t.z)
+	if err != nil {
 		return err
 	}
-	t.trim()
-	names := t.change.Branches
-	if len(names) < 2 {
-		names = t.frequent()
+	if day != "" {
+		first, _ := t.around(day)
+		t.after, err = t.closed(ctx, first, min(first.Plus(mostTrialDays), t.b.today(t.d).Plus(1)), t.segment)
 	}
-	if len(names) < 2 {
-		t.fault = "Fewer than two branches have been seen on days that are over."
-		return nil
+	if len(t.after) == 0 {
+		t.fault = "Nobody has been seen in a branch on a day that is over."
 	}
-	t.a, t.z = names[0], names[1]
-	return nil
-}
-
-// trim takes days off before anybody was in a branch.
-func (t *trial) trim() {
-	for len(t.after) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(t.after[0].cells)), func(v string) bool { return v != Unknown }) {
-		t.after = t.after[1:]
-	}
-}
-
-// frequent are the two most frequent branches, by name.
-func (t *trial) frequent() []string {
-	values := slices.DeleteFunc(valuesOf(t.after, Segment{}), func(v string) bool { return v == Unknown || v == Other })
-	values = values[:min(2, len(values))]
-	slices.SortFunc(values, cmp.Compare[string])
-	return values
+	return err
 }
 
 // sideBySide says whether branches are compared rather than times.

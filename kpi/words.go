@@ -30,18 +30,39 @@ func (t *trial) words(c contrast, k KPI, v stat.Verdict, a, b Figure, more int64
 
 // missing says what it takes for a verdict.
 func (t *trial) missing(c contrast, k KPI, more int64) string {
-	switch {
-	case !t.sideBySide() && len(t.after) < stat.FirstLook:
-		return fmt.Sprintf("There are %d whole days to look at on each side, and it takes %d before anything can be said.", len(t.after), stat.FirstLook)
-	case !t.sideBySide() && c.units < stat.FirstLook:
-		return fmt.Sprintf("There are %d pairs of days with data, and it takes %d before anything can be said.", c.units, stat.FirstLook)
-	case math.IsInf(c.Low, 0) || math.IsNaN(c.Low):
-		return fmt.Sprintf("It takes at least %d interactions on each side before anything can be said.", fewestDialogs)
-	case more > 0:
-		return fmt.Sprintf("The difference lies between %s and %s; about %s more interactions would do to find one of %s.",
-			k.difference(c.Low), k.difference(c.High), thousands(more), k.difference(k.Smallest))
+	switch would := wouldDo(k, more); {
+	case c.few && t.sideBySide():
+		return fmt.Sprintf("It takes at least %d interactions in each branch before anything can be said.%s", fewestDialogs, would)
+	case c.few && len(t.after) < stat.FirstLook:
+		return fmt.Sprintf("There are %d whole days to look at on each side, and it takes %d before anything can be said.%s", len(t.after), stat.FirstLook, swing(would))
+	case c.few:
+		return fmt.Sprintf("There are %d pairs of days with data, and it takes %d before anything can be said.%s", c.units, stat.FirstLook, swing(would))
+	case math.IsInf(c.Low, 0) && !t.sideBySide():
+		return "All days compared have one value on each side, and how much days differ is not known before they do."
+	case math.IsInf(c.Low, 0), math.IsInf(c.High, 0):
+		return "The difference has no bound yet: a percentile takes the more interactions, the further out it lies." + would
+	default:
+		if would == "" {
+			would = " With more days it will be told whether it matters."
+		}
+		return fmt.Sprintf("The difference lies between %s and %s.%s", k.difference(c.Low), k.difference(c.High), would)
 	}
-	return fmt.Sprintf("The difference lies between %s and %s; with more days it will be told whether it matters.", k.difference(c.Low), k.difference(c.High))
+}
+
+// wouldDo says how many more interactions would do; "" where that is not known.
+func wouldDo(k KPI, more int64) string {
+	if more == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" About %s more interactions would do to find a difference of %s.", thousands(more), k.difference(k.Smallest))
+}
+
+// swing adds what is not known of so few days.
+func swing(would string) string {
+	if would == "" {
+		return ""
+	}
+	return strings.TrimSuffix(would, ".") + ", and more the more days differ by themselves."
 }
 
 // Text is a value of the KPI with its unit, for people.

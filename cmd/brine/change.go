@@ -33,14 +33,14 @@ Example:
 // changeAddCmd adds a change.
 type changeAddCmd struct {
 	dataFlag
-	Name       string   `arg:"" help:"Its name, of a-z, 0-9, _ and -."`
-	Moves      string   `required:"" placeholder:"KPI" help:"The KPI that it is meant to move."`
-	At         string   `placeholder:"TIME" help:"When it was: like 2026-11-16T09:00:00Z, or 2026-11-16 in the time zone of the KPIs."`
-	Release    string   `help:"The release that has it: only interactions that carry it count as after."`
-	Experiment string   `help:"The experiment whose branches are compared."`
-	Branches   []string `help:"Of an experiment: the branch without the change, then the one with it."`
-	Title      string   `help:"For people; else the name."`
-	Link       string   `help:"Where to read more: http or https."`
+	Name       string `arg:"" help:"Its name, of a-z, 0-9, _ and -."`
+	Moves      string `required:"" placeholder:"KPI" help:"The KPI that it is meant to move."`
+	At         string `placeholder:"TIME" help:"When it was: like 2026-11-16T09:00:00Z, or 2026-11-16 in the time zone of the KPIs."`
+	Release    string `help:"The release that has it: only interactions that carry it count as after."`
+	Experiment string `help:"The experiment whose branches are compared."`
+	Branches   string `help:"Of an experiment: the branch without the change, then the one with it, and what share each was meant to get, where that is not the same."`
+	Title      string `help:"For people; else the name."`
+	Link       string `help:"Where to read more: http or https."`
 }
 
 // Help is shown below the flags.
@@ -48,7 +48,8 @@ func (*changeAddCmd) Help() string {
 	return `Examples:
   brine change add short_form --at 2026-11-16T09:00:00Z --moves sign_in --title "The short form" --link https://example.org/123
   brine change add v12 --release 2026.12.0 --moves errors
-  brine change add button --experiment button --branches control,large --moves sign_in`
+  brine change add button --experiment button --branches control,large --moves sign_in
+  brine change add banner --experiment banner --branches control=0.9,banner=0.1 --moves sign_in`
 }
 
 // Run adds it.
@@ -57,7 +58,10 @@ func (c *changeAddCmd) Run(*globals) error {
 	if err != nil {
 		return err
 	}
-	change := kpi.Change{Name: c.Name, Title: c.Title, Release: c.Release, Experiment: c.Experiment, Branches: c.Branches, Link: c.Link, Moves: c.Moves}
+	change := kpi.Change{Name: c.Name, Title: c.Title, Release: c.Release, Experiment: c.Experiment, Link: c.Link, Moves: c.Moves}
+	if change.Branches, change.Shares, err = kpi.ParseBranches(c.Branches); err != nil {
+		return asWrongUse(err)
+	}
 	if c.At != "" {
 		var ok bool
 		if change.At, ok = kpi.ParseMoment(c.At, defs.Zone); !ok {

@@ -8,7 +8,7 @@ import (
 
 func TestChange(t *testing.T) {
 	inFolder(t, map[string]string{"data/.keep": "",
-		"kpi.yaml": "timezone: Europe/Berlin\nkpis: {all: {count: all, better: more, smallest: 10}}\nchanges: {first: {at: 2026-11-01, moves: all}}"})
+		"kpi.yaml": "timezone: Europe/Berlin\nsegments: {banner: {experiment: banner}}\nkpis: {all: {count: all, better: more, smallest: 10}}\nchanges: {first: {at: 2026-11-01, moves: all}}"})
 	for _, c := range []struct {
 		args string
 		code int
@@ -22,6 +22,11 @@ func TestChange(t *testing.T) {
 		{"add other --moves all", exitUsage, "it does not say when it was"},
 		{"add other --at soon --moves all", exitUsage, "no time"},
 		{"add other --at 2026-11-16 --moves all --link javascript:alert(1)", exitUsage, "the link is no web address"},
+		{"add banner --experiment banner --moves all", exitUsage, "which branches"},
+		{"add banner --experiment banner --moves all --branches control=0.9,banner=much", exitUsage, "no share"},
+		{"add banner --experiment banner --moves all --branches control=0.9,banner=0.1", exitOK, ""},
+		{"list --json", exitOK, `"experiment":"banner","branches":["control","banner"],"shares":[0.9,0.1]`},
+		{"remove banner", exitOK, ""},
 		{"remove first", exitUsage, "stands in the file of KPIs"},
 		{"remove none", exitUsage, `no change "none" was added`},
 		{"list", exitOK, "NAME   WHEN                  MOVES  TITLE\nfirst  2026-11-01 00:00 CET  all    first\nform   2026-11-16 00:00 CET  all    form\nv2     release 2.0           all    Two\n"},

@@ -71,7 +71,7 @@ type kpiWork struct {
 // Help is shown below the flags.
 func (*kpiShowCmd) Help() string {
 	return `Figures are weighted by the sample rates, and rest on as many interactions as is said beside them. The range behind a figure holds the truth with
-95 % however often one looks. It prints what an analyst sees: small numbers are not withheld.
+95 %, with a fixed --from however often one looks; with --last, which goes along, at each look by itself. It prints what an analyst sees: small numbers are not withheld.
 
 Examples:
   brine kpi show sign_in

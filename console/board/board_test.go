@@ -515,6 +515,7 @@ func TestAddChange(t *testing.T) {
 	}
 	for name, wrong := range map[string]url.Values{
 		"no moment": {"name": {"b"}, "moves": {"sign_in"}, "at": {"soon"}}, "no KPI": {"name": {"b"}},
+		"no branches": {"name": {"b"}, "moves": {"sign_in"}, "experiment": {"form"}}, "no share": {"name": {"b"}, "moves": {"sign_in"}, "experiment": {"form"}, "branches": {"a=x,b=1"}},
 	} {
 		if rec := v.post("/changes", "/changes", wrong); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), `role="alert"`) {
 			t.Errorf("%s: %d", name, rec.Code)

@@ -79,13 +79,10 @@ func (c change) table() table {
 
 // Sides are what A and B are called.
 func (c change) Sides() [2]string {
-	switch {
-	case c.Change.Experiment == "":
+	if c.Change.Experiment == "" {
 		return [2]string{"Before", "After"}
-	case len(c.Change.Branches) >= 2:
-		return [2]string{c.Change.Branches[0], c.Change.Branches[1]}
 	}
-	return [2]string{"Without it", "With it"}
+	return [2]string{c.Change.Branches[0], c.Change.Branches[1]}
 }
 
 // Chart is the interval as it narrowed.
@@ -145,7 +142,7 @@ func newAddForm(f frame, typed map[string]string) addForm {
 }
 
 // addFields are those of the form.
-var addFields = []string{"name", "title", "moves", "at", "release", "experiment", "link"}
+var addFields = []string{"name", "title", "moves", "at", "release", "experiment", "branches", "link"}
 
 // addChange takes the form of the changes' page. What is refused is shown again, to be mended.
 func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
@@ -170,6 +167,9 @@ func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person)
 func (b *Board) changeOf(typed map[string]string) (c kpi.Change, err error) {
 	c = kpi.Change{Name: typed["name"], Title: typed["title"], Release: typed["release"], Experiment: typed["experiment"],
 		Link: typed["link"], Moves: typed["moves"], Added: true}
+	if c.Branches, c.Shares, err = kpi.ParseBranches(typed["branches"]); err != nil {
+		return c, told(err, http.StatusBadRequest)
+	}
 	if text := typed["at"]; text != "" {
 		var ok bool
 		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {

@@ -3,6 +3,7 @@ package board
 import (
 	"math"
 	"net/http"
+	"strings"
 
 	"brine/kpi"
 )
@@ -85,6 +86,7 @@ func (o overview) Turn(k kpi.OverviewKPI) *turn {
 		t.Text = signed(decimals(100*d / *k.Before.Value, 1), d) + space + "%"
 	}
 	switch {
+	case strings.HasPrefix(t.Text, "±"): // it rounds to nothing
 	case d > 0:
 		t.Sign = "▲"
 	case d < 0:

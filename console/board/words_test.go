@@ -40,3 +40,26 @@ func TestWords(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A difference that rounds to nothing points nowhere.
+func TestTurn(t *testing.T) {
+	for _, c := range []struct {
+		before, now float64
+		unit        string
+		want        turn
+	}{
+		{0.61, 0.6104, share, turn{"=", "±0.0\u00a0points", ""}},
+		{0.61, 0.6096, share, turn{"=", "±0.0\u00a0points", ""}},
+		{0.61, 0.611, share, turn{"▲", "+0.1\u00a0points", ""}},
+		{0.61, 0.55, share, turn{"▼", "−6.0\u00a0points", "worse"}},
+		{100_000, 100_010, count, turn{"=", "±0.0\u00a0%", ""}},
+	} {
+		k := kpi.OverviewKPI{KPI: kpi.KPIInfo{Unit: c.unit, MoreBetter: true, Smallest: 0.02}, Now: kpi.Figure{Value: &c.now}, Before: kpi.Figure{Value: &c.before}}
+		if c.unit == count {
+			k.KPI.Smallest = 100
+		}
+		if got := (overview{}).Turn(k); *got != c.want {
+			t.Errorf("from %v to %v: %+v", c.before, c.now, *got)
+		}
+	}
+}

@@ -72,6 +72,39 @@ func Percentiles(p, alpha float64, a, b func(share float64) float64, na, nb floa
 	return Interval{b(p) - a(p), lowB - highA, highB - lowA}
 }
 
+// PercentileUnits is about how many units both samples together would need, each in its share of them, for [Percentiles] to find a
+// difference with a probability of 0.8, were their quantiles those of the samples that there are; infinity where no number would do,
+// as of values that lie further apart than that.
+func PercentileUnits(p, alpha, difference float64, a, b func(share float64) float64, na, nb float64) float64 {
+	enough := func(factor float64) bool {
+		lowA, highA, errA := reach(p, alpha/2, a, factor*na)
+		lowB, highB, errB := reach(p, alpha/2, b, factor*nb)
+		return max(lowB+highA, highB+lowA)+found*math.Hypot(errA, errB) <= math.Abs(difference)
+	}
+	low, high := 0.0, 1.0
+	for !enough(high) {
+		if high > 1e9 {
+			return math.Inf(1)
+		}
+		low, high = high, 2*high
+	}
+	for high-low > high/100 {
+		if mid := (low + high) / 2; enough(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high * (na + nb)
+}
+
+// reach is how far the bounds of a percentile lie below and above it at n units, and its standard error.
+func reach(p, alpha float64, quantile func(float64) float64, n float64) (below, above, err float64) {
+	low, high := bounds(p, alpha, quantile, n)
+	e := math.Sqrt(p * (1 - p) / n)
+	return quantile(p) - low, high - quantile(p), (quantile(min(1, p+e)) - quantile(max(0, p-e))) / 2
+}
+
 func bounds(p, alpha float64, quantile func(float64) float64, n float64) (low, high float64) {
 	low, high = Ranks(p, n, alpha)
 	if low, high = at(quantile, low), at(quantile, high); math.IsNaN(low) || math.IsNaN(high) {

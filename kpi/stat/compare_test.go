@@ -114,6 +114,36 @@ func bit(r *rand.Rand, p float64) float64 {
 	return 0
 }
 
+// With as many units as are asked for, a difference of percentiles is found in at least 80 %.
+func TestPercentileUnits(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	draw := func(n int, more float64) func(float64) float64 {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = 1000*r.ExpFloat64() + more
+		}
+		return Sample(values)
+	}
+	const smallest = 250
+	for _, p := range []float64{0.5, 0.9} {
+		units := PercentileUnits(p, 0.05, smallest, draw(5000, 0), draw(5000, 0), 5000, 5000)
+		if few := PercentileUnits(p, 0.05, smallest, draw(300, 0), draw(300, 0), 300, 300); few < units/2 || few > units*2 {
+			t.Errorf("%v: %v units by 10,000, %v by 600", p, units, few)
+		}
+		n := int(units / 2)
+		if seen := looks(100, func(*rand.Rand) bool {
+			i := Percentiles(p, 0.05, draw(n, 0), draw(n, smallest), float64(n), float64(n))
+			return i.Low > 0
+		}); seen < 0.8 || units > 1e5 {
+			t.Errorf("%v: found in %.2f with %v", p, seen, units)
+		}
+	}
+	two := Sample([]float64{0, 1000})
+	if units := PercentileUnits(0.5, 0.05, 10, two, two, 2, 2); !math.IsInf(units, 1) {
+		t.Errorf("values that lie 1000 apart tell 10 apart with %v", units)
+	}
+}
+
 func TestPercentilesOfBranches(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var a, b []float64

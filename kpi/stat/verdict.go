@@ -30,12 +30,6 @@ func Judge(difference Interval, moreIsBetter bool, smallest float64) Verdict {
 	return NotEnough
 }
 
-// Missing is how many units more it takes, after n whose deviation is sd, to find the smallest difference that
-// matters with a probability of 0.8. 0: they are there, and chance has been unkind.
-func (s Sequence) Missing(n, sd, smallest float64) float64 {
-	return max(0, s.Units(smallest, sd)-n)
-}
-
 // Exploratory is the level at which each of n KPIs beside the one that a change is meant to move is judged, so that
 // all of them together are wrong no oftener than one alone (Bonferroni).
 func Exploratory(alpha float64, n int) float64 { return alpha / math.Max(1, float64(n)) }

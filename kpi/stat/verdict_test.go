@@ -28,13 +28,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestMissing(t *testing.T) {
-	s := Sequence{Alpha: 0.05, Best: 28}
-	all := s.Units(0.02, 0.03)
-	near(t, "missing after 5", s.Missing(5, 0.03, 0.02), all-5, 0)
-	near(t, "missing after more than all", s.Missing(all+5, 0.03, 0.02), 0, 0)
-}
-
 func TestExploratory(t *testing.T) {
 	near(t, "four", Exploratory(0.05, 4), 0.0125, 1e-15)
 	near(t, "none", Exploratory(0.05, 0), 0.05, 0)

@@ -140,3 +140,30 @@ func TestFiguresAreTheSameBeforeAndAfterAnHourCloses(t *testing.T) {
 		t.Errorf("facts were made again: %+v", again)
 	}
 }
+
+// All that is asked for one answer is of one moment, whatever comes meanwhile; the next answer has it.
+func TestAnAnswerIsOfOneMoment(t *testing.T) {
+	h := openHouse(t)
+	h.hour(30)
+	slice := kpi.Slice{From: "2026-11-08", To: "2026-11-14", By: "browser"}
+	answer := h.source.Pinned()
+	before, err := answer.Days(t.Context(), slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.hour(30)
+	after, err := answer.Days(t.Context(), slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameDays(t, "within an answer", after, before)
+	n := 0
+	for _, day := range h.days(slice) {
+		for _, cell := range day.Cells {
+			n += cell.Count.N
+		}
+	}
+	if n != len(h.sent) {
+		t.Errorf("%d of %d are in the next answer", n, len(h.sent))
+	}
+}

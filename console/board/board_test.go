@@ -187,6 +187,8 @@ func TestBadQuestions(t *testing.T) {
 		"only=shoe_size:44":                        {400, "there are os, browser"},
 		"only=browser:" + strings.Repeat("x", 999): {400, "like browser:Firefox"},
 		"only=browser:%ff":                         {400, "like browser:Firefox"},
+		"only=browser:Fire%00fox":                  {400, "control characters"},
+		"only=browser:%1b[1m":                      {400, "control characters"},
 		"colour=red":                               {400, "unknown query parameter"},
 		"last=7d&last=8d":                          {400, "more than once"},
 		"a=%zz":                                    {400, "malformed"},

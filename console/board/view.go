@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"brine/access"
@@ -125,6 +126,9 @@ func parseOnly(d *kpi.Definitions, text string) (*kpi.Filter, error) {
 	segment, value, ok := strings.Cut(text, ":")
 	if !ok || value == "" || len(value) > maxValue || !utf8.ValidString(value) {
 		return nil, badRequest("only is a segment and its value, like browser:Firefox")
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, badRequest("only has control characters, which no value can be asked by")
 	}
 	if names := segmentNames(d); !slices.Contains(names, segment) {
 		return nil, badRequest("only names no segment that there is: there are " + strings.Join(names, ", "))

@@ -68,7 +68,7 @@ type topic struct {
 	page   string   // the page's pattern, without its method
 	api    string   //
 	days   bool     // it is asked of the view's days; else it has days of its own
-	params []string // beside those of every view
+	params []string // beside the days
 	ask    func(b *Board, r *http.Request, q question) (answer, error)
 }
 
@@ -79,11 +79,11 @@ type answer interface {
 }
 
 var topics = []topic{
-	{"overview", "Overview", start, "/api/v1/kpi/overview", true, nil, askOverview},
-	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, askFunnel},
-	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, askSegments},
-	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, askChanges},
-	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, nil, askChange},
+	{"overview", "Overview", start, "/api/v1/kpi/overview", true, []string{"only"}, askOverview},
+	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"only", "flow"}, askFunnel},
+	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"only", "by", "kpi", "sort"}, askSegments},
+	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, []string{"only"}, askChanges},
+	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, []string{"only"}, askChange},
 	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", false, nil, askArrivals},
 }
 

@@ -31,7 +31,7 @@ type question struct {
 
 // question reads the address strictly: what is not understood is refused, not left out.
 func (b *Board) question(r *http.Request, p gate.Person, more []string) (q question, err error) {
-	values, err := gate.Parameters(r, slices.Concat([]string{"last", "from", "to", "only"}, more)...)
+	values, err := gate.Parameters(r, slices.Concat([]string{"last", "from", "to"}, more)...)
 	if err != nil {
 		return q, err
 	}

@@ -26,8 +26,11 @@ const (
 	surprising = 6.9
 )
 
-// Arrivals answers whether interactions arrive as they use to, over the last two days.
+// Arrivals answers whether interactions arrive as they use to, over the last two days: all of them, which nothing narrows.
 func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
+	if v.Only != nil {
+		return nil, BadQuestion{"only", "arrivals are of all interactions", "leave it out"}
+	}
 	v.By, v.From, v.To = "", "", ""
 	b, d, v, err := b.asked(v)
 	if err != nil {
@@ -231,9 +234,10 @@ func (b *Board) missing(ctx context.Context, d *Definitions, v View, a *Arrivals
 		return err
 	}
 	all := sum(days, "", countPart, false)
-	absent := make([]float64, len(Fields))
+	absent, looked := make([]float64, len(Fields)), false
 	for _, day := range days {
 		if c := day.cells[""]; c.Cell != nil && c.Missing != nil {
+			looked = true
 			for i, w := range c.Missing {
 				absent[i] += w
 			}
@@ -241,7 +245,7 @@ func (b *Board) missing(ctx context.Context, d *Definitions, v View, a *Arrivals
 	}
 	for i, name := range Fields {
 		f := all.nothing()
-		if share, ok := roundedShare(absent[i]/all.Weights, float64(all.N), v.Cell); ok {
+		if share, ok := roundedShare(absent[i]/all.Weights, float64(all.N), v.Cell); ok && looked {
 			f = all.told(share)
 		}
 		a.Missing = append(a.Missing, MissingField{name, f})

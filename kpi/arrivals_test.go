@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -172,5 +173,14 @@ func TestAlarmOfFew(t *testing.T) {
 		if a := of(alone); a.Alarm != want || !a.Last.Before(lone) {
 			t.Errorf("with %d after it: %s, the last at %v", alone, a.Alarm, a.Last)
 		}
+	}
+}
+
+// Arrivals are of all interactions. A question that narrows them is refused, not answered by others.
+func TestArrivalsAreNotNarrowed(t *testing.T) {
+	b := &Board{Source: &memory{d: mustParse(t, withheldDefinitions)}}
+	_, err := b.Arrivals(t.Context(), View{Only: &Filter{"browser", "Firefox"}, Cell: 1})
+	if bad := (BadQuestion{}); !errors.As(err, &bad) || bad.Param != "only" {
+		t.Errorf("narrowed arrivals: %v", err)
 	}
 }

@@ -18,6 +18,8 @@ import (
 //     goes on could be asked for twice, and is not told yet.
 //   - A day is told as it stood an hour after it ended, for ever ([Slice.Prompt]). What comes later, up to 7 days, is left out: who asked before
 //     and after would have its values as the difference.
+//   - A day is told while all of it is held. Where sanitized events are purged, hour by hour, the whole day goes before its first hour can
+//     (facts/whole.go): who asked between two purges would have what an hour held as the difference.
 //   - A day of fewer than the least number of interactions is not told at all.
 //   - A value of fewer is withheld. As the day's total less the other values would tell it, the smallest further values of that
 //     day are withheld with it, until those withheld are at least two and have the least number together. What can be told
@@ -41,7 +43,7 @@ import (
 //
 // What remains: definitions of which one says the same as another in other words, such as two flows over nearly the same
 // events, can be subtracted from each other, as nothing here knows that they belong together. And what operators do to a
-// day that was told already, by an import, other rules or a shorter retention, is seen by who asks before and after.
+// day that was told already, by an import, other rules, an erasure or a longer retention than there was, is seen by who asks before and after.
 //
 // Arrivals (arrivals.go) are told as they come, in whole steps of the least number: that some came in a slot is seen when a step is full, and
 // of what came no more than the day's mean weight to two digits, which is the sample rates that the server gave out.

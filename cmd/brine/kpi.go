@@ -24,10 +24,11 @@ import (
 
 // newBoard answers questions about what a lake holds. Of the added changes, those that can be read are told; the rest is told
 // in the log.
-func newBoard(l *lake.Lake, defs func() *kpi.Definitions, plans plansInForce, dataDir string, logger *slog.Logger) *kpi.Board {
-	changes := openChanges(dataDir)
+func newBoard(cfg *config.Config, l *lake.Lake, defs func() *kpi.Definitions, plans plansInForce, logger *slog.Logger) *kpi.Board {
+	changes := openChanges(cfg.Data)
 	return &kpi.Board{
-		Source: facts.NewSource(facts.SourceOptions{Lake: l, Definitions: defs, Plans: plans, Logger: logger}),
+		Source: facts.NewSource(facts.SourceOptions{Lake: l, Definitions: defs, Plans: plans,
+			Retention: retention(cfg).Limits[lake.Sanitized], Logger: logger}),
 		Added: func() []kpi.Change {
 			added, err := changes.list()
 			if err != nil {
@@ -192,7 +193,7 @@ func (c *kpiShowCmd) work(ctx context.Context, cfg *config.Config, streams map[s
 		if _, err := job.Run(ctx, facts.Request{}); err != nil {
 			return err
 		}
-		board := newBoard(own.lake, func() *kpi.Definitions { return defs }, s.inForce, cfg.Data, slog.New(slog.DiscardHandler))
+		board := newBoard(cfg, own.lake, func() *kpi.Definitions { return defs }, s.inForce, slog.New(slog.DiscardHandler))
 		shown, err = c.ask(ctx, board)
 		if building := (*kpi.Building)(nil); errors.As(err, &building) {
 			return fmt.Errorf("%d hours wait for the allowlist, and no brine serves: run brine sanitize first", building.Of-building.Done)

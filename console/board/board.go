@@ -68,7 +68,7 @@ type topic struct {
 	page   string   // the page's pattern, without its method
 	api    string   //
 	days   bool     // it is asked of the view's days; else it has days of its own
-	params []string // beside those of every view
+	params []string // beside the days
 	read   func(b *Board, r *http.Request, q question) reading
 	ask    func(b *Board, r *http.Request, q question) (answer, error)
 }
@@ -80,11 +80,11 @@ type answer interface {
 }
 
 var topics = []topic{
-	{"overview", "Overview", start, "/api/v1/kpi/overview", true, []string{"compare"}, readCompared, askOverview},
-	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, readView, askFunnel},
-	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, readView, askSegments},
-	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, readChanges, askChanges},
-	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, nil, readChanges, askChange},
+	{"overview", "Overview", start, "/api/v1/kpi/overview", true, []string{"only", "compare"}, readCompared, askOverview},
+	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"only", "flow"}, readView, askFunnel},
+	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"only", "by", "kpi", "sort"}, readView, askSegments},
+	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, []string{"only"}, readChanges, askChanges},
+	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, []string{"only"}, readChanges, askChange},
 	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", false, nil, readArrivals, askArrivals},
 }
 

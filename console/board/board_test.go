@@ -172,6 +172,23 @@ var (
 	apiPaths  = []string{"overview", "funnel", "segments", "changes", "changes/short_form", "arrivals"}
 )
 
+// Arrivals are of all interactions: narrowed, they would be told as those of a value, so only is refused, and no link carries it there.
+func TestHealthIsOfAll(t *testing.T) {
+	h := openHouse(t, simulated())
+	for _, role := range []access.Role{access.Viewer, access.Analyst} {
+		v := h.visitor(role)
+		for _, path := range []string{"/health", "/api/v1/kpi/arrivals"} {
+			if answer := v.ask(path + "?only=browser:Firefox"); answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), "unknown query parameter") {
+				t.Errorf("%s narrowed, to %s: %d %.300s", path, role, answer.Code, answer.Body)
+			}
+		}
+		page := v.page("/?last=28d&only=browser:Firefox").Body.String()
+		if !strings.Contains(page, `href="/health?last=28d"`) || !strings.Contains(page, `href="/flow?last=28d&amp;only=`) {
+			t.Errorf("the links of a narrowed page, to %s: %.3000s", role, page)
+		}
+	}
+}
+
 // What is wrong with a question is said, on a page that still has the form, or as JSON; never a 500, and nothing is left out silently.
 func TestBadQuestions(t *testing.T) {
 	h := openHouse(t, simulated())
@@ -197,11 +214,17 @@ func TestBadQuestions(t *testing.T) {
 		"only=shoe_size:44":                        {400, "there are os, browser"},
 		"only=browser:" + strings.Repeat("x", 999): {400, "like browser:Firefox"},
 		"only=browser:%ff":                         {400, "like browser:Firefox"},
+		"colour=red&only=browser:Firefox":          {400, "unknown query parameter"},
+		"only=browser:Fire%00fox":                  {400, "control characters"},
+		"only=browser:%1b[1m":                      {400, "control characters"},
 		"colour=red":                               {400, "unknown query parameter"},
 		"last=7d&last=8d":                          {400, "more than once"},
 		"a=%zz":                                    {400, "malformed"},
 	} {
 		for i, path := range pagePaths {
+			if path == "/health" && strings.HasPrefix(query, "only=") {
+				want.reason = "unknown query parameter" // it has none
+			}
 			page := v.page(path + "?" + query)
 			if page.Code != want.status || !strings.Contains(page.Body.String(), want.reason) {
 				t.Errorf("%s?%s: %d %.2000s", path, query, page.Code, page.Body)

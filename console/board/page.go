@@ -119,7 +119,7 @@ func (b *Board) frame(r *http.Request, p gate.Person, title string) frame {
 func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answer) frame {
 	f := b.frame(r, p, t.title)
 	d := b.KPI.Source.Definitions()
-	f.View = &view{Q: q, Path: r.URL.Path, Days: t.days, Narrow: f.May || !slices.Contains(t.params, "by"), Filters: filters(d), Defs: d, params: t.params,
+	f.View = &view{Q: q, Path: r.URL.Path, Days: t.days, Narrow: slices.Contains(t.params, "only") && (f.May || !slices.Contains(t.params, "by")), Filters: filters(d), Defs: d, params: t.params,
 		api: strings.Replace(t.api, "{name}", url.PathEscape(r.PathValue("name")), 1)}
 	f.View.Presets = f.View.presets()
 	f.Nav = nav(p, r.URL.Path, q.values(nil))
@@ -194,8 +194,8 @@ func nav(p gate.Person, here string, of url.Values) (links []link) {
 			break
 		}
 		values := maps.Clone(of)
-		if to.Href == "/segments" && !p.Has(access.Analyst) {
-			values.Del("only") // of one segment at a time
+		if to.Href == "/health" || to.Href == "/segments" && !p.Has(access.Analyst) {
+			values.Del("only") // arrivals are of all; of one segment at a time
 		}
 		to.Here = to.Href == here || to.Href != "/" && strings.HasPrefix(here, to.Href+"/")
 		to.Href += "?" + values.Encode()

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"brine/access"
@@ -30,7 +31,7 @@ type question struct {
 
 // question reads the address strictly: what is not understood is refused, not left out.
 func (b *Board) question(r *http.Request, p gate.Person, more []string) (q question, err error) {
-	values, err := gate.Parameters(r, slices.Concat([]string{"last", "from", "to", "only"}, more)...)
+	values, err := gate.Parameters(r, slices.Concat([]string{"last", "from", "to"}, more)...)
 	if err != nil {
 		return q, err
 	}
@@ -137,6 +138,9 @@ func parseOnly(d *kpi.Definitions, text string) (*kpi.Filter, error) {
 	segment, value, ok := strings.Cut(text, ":")
 	if !ok || value == "" || len(value) > maxValue || !utf8.ValidString(value) {
 		return nil, badRequest("only is a segment and its value, like browser:Firefox")
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, badRequest("only has control characters, which no value can be asked by")
 	}
 	if names := segmentNames(d); !slices.Contains(names, segment) {
 		return nil, badRequest("only names no segment that there is: there are " + strings.Join(names, ", "))

@@ -19,6 +19,8 @@ type SourceOptions struct {
 	Lake        *lake.Lake
 	Definitions func() *kpi.Definitions                   // in force now
 	Plans       func() (map[string]*sanitize.Plan, error) // in force now, by stream: what of raw events may be looked at before they are sanitized
+	Retention   lake.Limit                                // of sanitized; default: for ever
+	Now         func() time.Time                          // default time.Now
 	Memory      int64                                     // bytes of cells that are remembered, about, a quarter of it for what is in no file yet; default 256 MB
 	Logger      *slog.Logger                              // default: nothing is logged
 }
@@ -39,6 +41,9 @@ type Source struct {
 func NewSource(o SourceOptions) *Source {
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	pending := o.Memory / 4
 	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory - pending), pending: pendingTallies{sums: newRecent[pendingKey, *pendingSum](pending)}}
@@ -148,6 +153,9 @@ func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 	days := make([]kpi.Day, len(dates))
 	for i, date := range dates {
 		days[i] = kpi.Day{Date: date, Open: look.open(v, date), Cells: map[string]*kpi.Cell{}}
+		if date < look.whole {
+			continue
+		}
 		for value, cell := range cut(held[date].cells) {
 			switch {
 			case pick == nil:
@@ -184,12 +192,15 @@ func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) 
 	if err != nil {
 		return nil, err
 	}
-	held, _, err := p.ask(ctx, view{slots: true}, dates)
+	held, look, err := p.ask(ctx, view{slots: true}, dates)
 	if err != nil {
 		return nil, err
 	}
 	var all []kpi.Slot
 	for _, date := range dates {
+		if date < look.whole {
+			continue
+		}
 		for _, at := range slices.Sorted(maps.Keys(held[date].slots)) {
 			if at >= from && at < to {
 				all = append(all, held[date].slots[at])
@@ -261,6 +272,7 @@ type look struct {
 	closed  time.Time
 	byDate  map[kpi.Date][]*source // whose facts are current
 	pending []*pendingSource
+	whole   kpi.Date           // days before it are not told: some of them may have been purged
 	done    int                // sources whose facts are current
 	there   map[lake.Name]bool // files of these
 }
@@ -284,6 +296,7 @@ func (s *Source) look(ctx context.Context, defs *kpi.Definitions) (*look, error)
 	if err != nil {
 		return nil, err
 	}
+	k.whole = s.whole(all, defs.Zone)
 	partly, err := s.outgrown(all, metaOf)
 	if err != nil {
 		return nil, err
@@ -368,6 +381,9 @@ func (k *look) span() [2]kpi.Date {
 	if len(sorted) == 0 {
 		return [2]kpi.Date{}
 	}
-	after := sorted[len(sorted)-1].Start(time.UTC).AddDate(0, 0, 1)
-	return [2]kpi.Date{sorted[0], kpi.Date(after.Format(time.DateOnly))}
+	after := sorted[len(sorted)-1].Plus(1)
+	if after <= k.whole {
+		return [2]kpi.Date{}
+	}
+	return [2]kpi.Date{max(sorted[0], k.whole), after}
 }

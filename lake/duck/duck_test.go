@@ -328,3 +328,18 @@ func ExampleSQLColumns() {
 	fmt.Println(duck.SQLColumns(event.InteractionColumns()[:4]))
 	// Output: "timestamp" BIGINT, "id" UUID, "received" BIGINT, "event_stream" STRUCT("name" VARCHAR, "offset_ms" INTEGER, "duration_ms" INTEGER, "repeat" INTEGER)[]
 }
+
+// Whatever is asked for becomes one text of the statement, a NUL too, at which a statement would end.
+func TestQuote(t *testing.T) {
+	b := mustOpen(t)
+	for _, text := range []string{"", "it's", "a\x00b", "\x00", "';\x00'--"} {
+		rows, err := b.conn.Query(context.Background(), "SELECT "+duck.Quote(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if !rows.Next() || string(rows.Vector(0).String(0)) != text {
+			t.Errorf("%q became another text", text)
+		}
+		rows.Close()
+	}
+}

@@ -104,6 +104,9 @@ func (c *kpiShowCmd) Run(g *globals) error {
 	if err != nil {
 		return wrongUse{err}
 	}
+	if err := defs.CheckView(c.view()); err != nil {
+		return wrongUse{err}
+	}
 	var shown shownKPI
 	if err := c.recorded(cfg, func() (err error) {
 		shown, err = c.work(g.ctx, cfg, streams, defs)
@@ -128,6 +131,8 @@ func (c *kpiShowCmd) days(defs *kpi.Definitions, now time.Time) error {
 		return wrongUse{fmt.Errorf("either --last or --from")}
 	case err != nil || days < 1 || !strings.HasSuffix(c.Last, "d"):
 		return wrongUse{fmt.Errorf("--last %q is no number of days, like 14d", c.Last)}
+	case days > kpi.MostDays:
+		return wrongUse{fmt.Errorf("--last %q is over %d days", c.Last, kpi.MostDays)}
 	}
 	to := kpi.Date(c.To)
 	if to == "" {
@@ -193,9 +198,13 @@ func (h *house) serveKPI(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func (c kpiWork) view() kpi.View {
+	return kpi.View{From: kpi.Date(c.From), To: kpi.Date(c.To), By: c.By, KPI: c.KPI, Cell: 1}
+}
+
 // ask asks a board.
 func (c kpiWork) ask(ctx context.Context, b *kpi.Board) (shown shownKPI, err error) {
-	v := kpi.View{From: kpi.Date(c.From), To: kpi.Date(c.To), By: c.By, KPI: c.KPI, Cell: 1}
+	v := c.view()
 	if c.By != "" {
 		shown.Segments, err = b.Segments(ctx, v)
 		if err == nil {

@@ -76,6 +76,8 @@ func Parse(file string, text []byte) (*Definitions, Mistakes) {
 	p := &definer{reader: reader{file: file, lines: map[string]int{}}, d: &Definitions{Zone: time.UTC}}
 	if body := p.parse(text); body != nil {
 		p.document(body)
+	} else if len(p.mistakes) == 0 { // likelier half written than meant: it would be of nothing
+		p.mistakeAt(0, "", "remove the key kpi of the config, or the file, for the shipped ones", "empty")
 	}
 	p.references()
 	p.d.file, p.d.lines = file, p.lines

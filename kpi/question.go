@@ -23,8 +23,8 @@ func (b BadQuestion) Error() string {
 	return text
 }
 
-// mostDays is the longest range that is answered.
-const mostDays = 3 * 366
+// MostDays is the longest range that is answered.
+const MostDays = 3 * 366
 
 // usualDays is the range where none is said: four whole weeks.
 const usualDays = 28
@@ -76,8 +76,8 @@ func (d *Definitions) Complete(v View, now time.Time) (View, error) {
 		return v, BadQuestion{"from", fmt.Sprintf("%q is no day", v.From), "like 2026-11-28"}
 	case v.From >= v.To:
 		return v, BadQuestion{"to", "the range is empty: " + string(v.To) + " does not come after " + string(v.From), "the day after the last one"}
-	case v.From.days(v.To) > mostDays:
-		return v, BadQuestion{"from", fmt.Sprintf("a range of %d days", v.From.days(v.To)), fmt.Sprintf("ask for at most %d", mostDays)}
+	case v.From.days(v.To) > MostDays:
+		return v, BadQuestion{"from", fmt.Sprintf("a range of %d days", v.From.days(v.To)), fmt.Sprintf("ask for at most %d", MostDays)}
 	}
 	return v, d.known(v)
 }

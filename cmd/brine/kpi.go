@@ -126,6 +126,8 @@ func (c *kpiShowCmd) days(defs *kpi.Definitions, now time.Time) error {
 			return wrongUse{fmt.Errorf("either --last or --from")}
 		case err != nil || days < 1 || !strings.HasSuffix(c.Last, "d"):
 			return wrongUse{fmt.Errorf("--last %q is no number of days, like 14d", c.Last)}
+		case days > kpi.MostDays:
+			return wrongUse{fmt.Errorf("--last %q is over %d days", c.Last, kpi.MostDays)}
 		}
 		to := kpi.Date(c.To)
 		if to == "" {

@@ -27,6 +27,8 @@ func TestKPIShow(t *testing.T) {
 		{"sign_in --by screen --last 14d", exitOK, []string{"\nmobile ", "\ndesktop ", " of "}},
 		{"sign_out", exitUsage, []string{`no KPI is called "sign_out" (did you mean sign_in?)`}},
 		{"sign_in --by brwser", exitUsage, []string{"did you mean browser?"}},
+		{"sign_in --by nosuch", exitUsage, []string{`no segment is called "nosuch"`}},
+		{"sign_in --last 99999d", exitUsage, []string{`--last "99999d" is over 1098 days`}},
 		{"sign_in --last week", exitUsage, []string{`--last "week" is no number of days, like 14d`}},
 		{"sign_in --from 2026-11-02 --to 2026-11-01", exitUsage, []string{"the range is empty"}},
 	} {

@@ -43,7 +43,7 @@ func (s *Source) held(ctx context.Context, look *look, v view, dates []kpi.Date,
 	}
 	loaded, err := missing.load(ctx, s.o.Lake)
 	if err != nil {
-		return nil, err
+		return nil, missing.blame(ctx, s.o.Lake, err)
 	}
 	for _, e := range anew {
 		if more, some := loaded[e.key.date]; some {

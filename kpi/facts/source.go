@@ -33,8 +33,9 @@ type Source struct {
 	cache   *cache
 	pending pendingTallies
 
-	mu   sync.Mutex
-	span [2]kpi.Date // as of the last look
+	mu      sync.Mutex
+	span    [2]kpi.Date        // as of the last look
+	damaged map[lake.Name]bool // files that cannot be read, though they are listed
 }
 
 // NewSource makes a source. Nothing is read until it is asked.
@@ -224,6 +225,11 @@ func (p *pinned) ask(ctx context.Context, v view, dates []kpi.Date) (map[kpi.Dat
 			return nil, nil, err
 		}
 		answer, err := p.answer(ctx, look, v, dates)
+		if broken := (*damage)(nil); errors.As(err, &broken) {
+			p.leaveOut(broken)
+			p.seen = nil
+			continue
+		}
 		if !errors.Is(err, errReplaced) {
 			return answer, look, err
 		}
@@ -305,7 +311,7 @@ func (s *Source) look(ctx context.Context, defs *kpi.Definitions) (*look, error)
 		src := all[key]
 		hour := time.Unix(key.hour, 0).UTC()
 		switch {
-		case src.current(defs.Digest) && !partly[key]:
+		case src.current(defs.Digest) && !partly[key] && !s.isDamaged(src):
 			k.done++
 			k.there[src.rollup.Name], k.there[src.facts.Name] = true, true
 			for _, date := range src.meta.days {

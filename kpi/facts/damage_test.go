@@ -1,0 +1,56 @@
+package facts
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"brine/kpi"
+	"brine/lake"
+	"brine/sanitize"
+)
+
+// A file of facts that cannot be read costs no answer: its hour is added up from what is sanitized, and who operates is told of the file.
+func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
+	only := kpi.Slice{Only: &kpi.Filter{Segment: "browser", Value: "Firefox"}, By: "screen"}
+	for name, spoil := range map[string]func(path string, other []byte) error{
+		"Another": func(path string, other []byte) error { return os.WriteFile(path, other, 0o600) },
+		"Gone":    func(path string, _ []byte) error { return os.Remove(path) },
+	} {
+		for dataset, slice := range map[string]kpi.Slice{lake.Facts: only, lake.Rollups: {By: "browser"}} {
+			t.Run(name+" "+dataset, func(t *testing.T) {
+				h := openHouse(t)
+				for range 4 {
+					h.hour(30)
+				}
+				h.closeHours()
+				h.sanitize(sanitize.Request{})
+				h.build()
+				want := h.days(slice)
+				var log bytes.Buffer
+				o := h.source.o
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				h.source = NewSource(o)
+				file := h.lake.List(dataset, "interaction")[1]
+				other, err := os.ReadFile(filepath.Join(h.dir, "lake", h.lake.List(lake.Sanitized, "interaction")[0].String()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := spoil(filepath.Join(h.dir, "lake", file.String()), other); err != nil {
+					t.Fatal(err)
+				}
+				sameDays(t, "with a damaged file", h.days(slice), want)
+				if told := log.String(); strings.Count(told, "brine kpi rebuild") != 1 || !strings.Contains(told, filepath.Base(file.String())) {
+					t.Errorf("the log says %q", told)
+				}
+				if _, err := h.job.Run(t.Context(), Request{All: true}); err != nil {
+					t.Fatal(err)
+				}
+				sameDays(t, "made anew", h.days(slice), want)
+			})
+		}
+	}
+}

@@ -46,36 +46,51 @@ func (s *suite) measuringKPIs() ([]figure, error) {
 	if err := k.sanitized(); err != nil {
 		return nil, err
 	}
-	settle()
-	began := time.Now()
-	if err := k.eachHour(k.copyAgain); err != nil {
+	limit, err := measurePace(func() error { return k.eachHour(k.copyAgain) })
+	if err != nil {
 		return nil, err
 	}
-	limit := kpiEvents / time.Since(began).Seconds()
 	l, closeLake, err := k.open()
 	if err != nil {
 		return nil, err
 	}
 	closeLake = sync.OnceFunc(closeLake)
 	defer closeLake()
-	settle()
-	began = time.Now()
 	job := &facts.Job{Lake: l, Definitions: func() *kpi.Definitions { return k.defs }}
-	report, err := job.Run(context.Background(), facts.Request{})
+	var report facts.Report
+	speed, err := measurePace(func() (err error) {
+		report, err = job.Run(context.Background(), facts.Request{})
+		return err
+	})
 	if err == nil && (report.Hours != kpiHours || report.Rows != kpiHours*int64(kpiEvents/kpiHours)) {
 		err = fmt.Errorf("the job did %+v", report)
 	}
 	if err != nil {
 		return nil, err
 	}
-	speed := kpiEvents / time.Since(began).Seconds()
-	built := figure{name: fmt.Sprintf("facts of %d interactions in %d hours", kpiEvents, kpiHours), measured: fmt.Sprintf("%.0f events/s", speed),
-		limit: fmt.Sprintf("%.0f/s DuckDB's copy of the same files", limit), ratio: fmt.Sprintf("%.2f", speed/limit),
-		target: "at least 500,000/s", met: speed >= kpiRate}
+	built := figure{name: fmt.Sprintf("facts of %d interactions in %d hours", kpiEvents, kpiHours), measured: speed.String(),
+		limit: limit.String() + ", DuckDB's copy of the same files", ratio: fmt.Sprintf("%.2f, %.2f of the CPU", speed.rate/limit.rate, float64(speed.cpu)/float64(limit.cpu)),
+		target: "at least 500,000/s", met: speed.rate >= kpiRate}
 	sizes := k.sizes()
 	closeLake()
 	asked, err := k.ask()
 	return append([]figure{built, sizes}, asked...), err
+}
+
+// pace is how fast all interactions went through something, and the CPU of one of them: where others use the machine, too, the latter
+// tells more.
+type pace struct {
+	rate float64 // events/s
+	cpu  time.Duration
+}
+
+func (p pace) String() string { return fmt.Sprintf("%.0f events/s, %s CPU an event", p.rate, p.cpu) }
+
+func measurePace(work func() error) (pace, error) {
+	settle()
+	began, cpu := time.Now(), cpuTime()
+	err := work()
+	return pace{kpiEvents / time.Since(began).Seconds(), (cpuTime() - cpu) / kpiEvents}, err
 }
 
 // kpiBench is a lake with sanitized hours.

@@ -139,7 +139,7 @@ func (d demo) start() {
 		d.tb.Fatal(err)
 	}
 	defer out.Close()
-	cmd := exec.Command(binary, "demo", "--data", d.data,
+	cmd := exec.Command(binary, "demo", "--data", d.data, "--days", "3",
 		"--public", strings.TrimPrefix(d.public, "http://"), "--private", strings.TrimPrefix(d.private, "http://"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, out, out
 	if err := cmd.Start(); err != nil {

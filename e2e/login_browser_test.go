@@ -100,7 +100,7 @@ func TestLoginByKeyboard(t *testing.T) {
 	}
 }
 
-// The demo prints a link that signs in, once.
+// The demo prints a link that signs in, once, and leads to figures, or while they are being made to a page that looks for them by itself.
 func TestDemoLink(t *testing.T) {
 	d := startDemo(t)
 	var link string
@@ -112,6 +112,9 @@ func TestDemoLink(t *testing.T) {
 	p := openPage(t, link)
 	if text := evaluate[string](p, `document.querySelector(".bar").textContent`); !strings.Contains(text, "demo") || !strings.Contains(text, "Overview") || !strings.Contains(text, "Privacy") {
 		t.Errorf("the link leads to %q", text)
+	}
+	if !evaluate[bool](p, `document.querySelector("meta[http-equiv=refresh], .card .now:not(.none)") !== null`) {
+		t.Errorf("the link leads neither to figures nor to a page that looks for them:\n%s", evaluate[string](p, `document.body.innerText`))
 	}
 	res, err := plain.Get(link)
 	if err != nil {

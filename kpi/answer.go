@@ -9,6 +9,7 @@ type View struct {
 	By       string  // the segment to tell apart by
 	Flow     string  // of the flow page
 	KPI      string  // of the segments page's small multiples
+	Compare  string  // what an overview is compared with: one of [Comparisons]; "" is [ComparePrevious]
 	Cell     int64   // the fewest interactions that a figure may rest on, for who asks; 1: nothing is withheld
 }
 
@@ -16,7 +17,7 @@ type View struct {
 const (
 	NoData  = "no data"
 	TooFew  = "too few"
-	NotOver = "not over" // of a day, for who may not see small cells: it is told when it is over
+	NotOver = "not over" // of a day, for who may not see small cells: it is told an hour after it is over
 )
 
 // Figure is one value with what it rests on. Bounds and value are in the unit of what is measured.
@@ -62,7 +63,8 @@ type Mark struct {
 // Overview is each KPI now, against the period before.
 type Overview struct {
 	Span     Span          `json:"span"`
-	Previous Span          `json:"previous"` // of the same length, in whole weeks before where it can be
+	Compare  string        `json:"compare"`           // one of [Comparisons]
+	Previous Span          `json:"previous,omitzero"` // that it is compared with, of the same length and in whole weeks before; zero: none
 	KPIs     []OverviewKPI `json:"kpis"`
 	Changes  []Mark        `json:"changes"`
 }
@@ -71,7 +73,7 @@ type Overview struct {
 type OverviewKPI struct {
 	KPI    KPIInfo `json:"kpi"`
 	Now    Figure  `json:"now"`
-	Before Figure  `json:"before"`
+	Before Figure  `json:"before,omitzero"` // zero where there is no comparison
 	Days   []Point `json:"days"`
 }
 
@@ -185,8 +187,8 @@ type Arrivals struct {
 // ArrivalSlot is 10 minutes.
 type ArrivalSlot struct {
 	Time  time.Time `json:"time"`
-	Count *float64  `json:"count"` // weighted; nil: too few to be told
-	Usual *float64  `json:"usual"` // median of the slots of this hour of the week, over the 4 weeks before; nil: not known
+	Count *float64  `json:"count"` // weighted; nil: too few to be told, or none where few are not told
+	Usual *float64  `json:"usual"` // median of the slots of this hour of the week, over the 4 weeks before; nil: not known, or too few
 }
 
 // MissingField is how often a field is absent.

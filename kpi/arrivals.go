@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"brine/event"
@@ -20,8 +21,8 @@ const (
 	arriving    = 2 // slots that are not over, as a blob is sent at the end of its dialog
 	missingDays = 7
 
-	// surprising is how many interactions have to be missing for silence to be no chance: of a Poisson process that expects
-	// so many, none come once in 1,000 times.
+	// surprising is how much has to be missing for silence to be no chance: of a Poisson process that expects so many, none
+	// come once in 1,000 times.
 	surprising = 6.9
 )
 
@@ -32,23 +33,17 @@ func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := b.clock().Truncate(slot)
-	from := now.Add((1 - shownSlots) * slot)
-	began := from.Add(-usualWeeks * weekSlots * slot)
-	slots, err := b.Source.Slots(ctx, began.UnixMilli(), now.Add(slot).UnixMilli())
+	began, end := b.ArrivalsReach()
+	now := end.Add(-slot)
+	from := end.Add(-shownSlots * slot)
+	slots, err := b.Source.Slots(ctx, began.UnixMilli(), end.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	h := newRhythm(slots, began, b.begun(d))
-	a := &Arrivals{From: from, Slots: []ArrivalSlot{}, Alarm: h.alarm(now, from), Missing: []MissingField{}}
+	h := newRhythm(arrivedOf(slots, v.Cell, d.Zone), began, b.begun(d), d.Zone)
+	a := &Arrivals{From: from, Slots: []ArrivalSlot{}, Alarm: h.alarm(now, v.Cell), Last: h.last(), Missing: []MissingField{}}
 	for at := from; !at.After(now); at = at.Add(slot) {
 		a.Slots = append(a.Slots, h.slot(at, v.Cell))
-	}
-	for _, s := range slots {
-		if s.N >= v.Cell {
-			last := time.UnixMilli(s.Time).UTC()
-			a.Last = &last
-		}
 	}
 	return a, b.missing(ctx, d, v, a)
 }
@@ -69,18 +64,69 @@ func (b *Board) begun(d *Definitions) time.Time {
 	return from.Start(d.Zone)
 }
 
+// arrived is what came in a slot, as who asks may see it. All that is said of arrivals is said of these.
+type arrived struct {
+	at     time.Time
+	steps  float64 // interactions, or whole steps of the least number
+	weight float64 // that they stand for
+}
+
+// arrivedOf are the slots that may be told. Who may not see small numbers sees whole steps of the least one, at the mean weight of all that came
+// on the day, to two digits: a slot's own weight would tell how many it is the sum of.
+func arrivedOf(slots []Slot, least int64, zone *time.Location) (all []arrived) {
+	means := map[Date]float64{}
+	if least > 1 {
+		means = meanWeights(slots, zone)
+	}
+	for _, s := range slots {
+		a := arrived{time.UnixMilli(s.Time).UTC(), float64(s.N), s.Weight}
+		if least > 1 {
+			a.steps = float64(s.N / least)
+			a.weight = a.steps * float64(least) * means[DateOf(a.at, zone)]
+		}
+		if a.steps > 0 {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// meanWeights are those of each day's interactions, to two digits.
+func meanWeights(slots []Slot, zone *time.Location) map[Date]float64 {
+	counts, weights := map[Date]float64{}, map[Date]float64{}
+	for _, s := range slots {
+		date := DateOf(time.UnixMilli(s.Time), zone)
+		counts[date], weights[date] = counts[date]+float64(s.N), weights[date]+s.Weight
+	}
+	for date, weight := range weights {
+		weights[date] = twoDigits(weight / counts[date])
+	}
+	return weights
+}
+
+func twoDigits(v float64) float64 {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 2, 64), 64)
+	return rounded
+}
+
 // rhythm is the arrivals of some weeks by slot.
 type rhythm struct {
 	began time.Time // of the first slot
 	data  time.Time // from when on silence is silence, not the time before Brine
-	slots []Slot    // all of them
+	slots []arrived // all of them
+	hours []int     // of the week, in the definitions' zone, by slot
 }
 
-func newRhythm(slots []Slot, began, data time.Time) *rhythm {
-	h := &rhythm{began: began, data: data, slots: make([]Slot, usualWeeks*weekSlots+shownSlots)}
-	for _, s := range slots {
-		if i := h.place(time.UnixMilli(s.Time)); i >= 0 && i < len(h.slots) {
-			h.slots[i] = s
+func newRhythm(all []arrived, began, data time.Time, zone *time.Location) *rhythm {
+	const n = usualWeeks*weekSlots + shownSlots
+	h := &rhythm{began: began, data: data, slots: make([]arrived, n), hours: make([]int, n)}
+	for i := range h.hours {
+		at := began.Add(time.Duration(i) * slot).In(zone)
+		h.hours[i] = int(at.Weekday())*24 + at.Hour()
+	}
+	for _, a := range all {
+		if i := h.place(a.at); i >= 0 && i < n {
+			h.slots[i] = a
 		}
 	}
 	return h
@@ -88,19 +134,36 @@ func newRhythm(slots []Slot, began, data time.Time) *rhythm {
 
 func (h *rhythm) place(t time.Time) int { return int(t.Sub(h.began) / slot) }
 
-// usual are the medians, over the weeks before, of the slots in the same hour of the week: of their number and of their
-// weight. NaN where there was no data then.
-func (h *rhythm) usual(t time.Time) (n, weight float64) {
-	var ns, weights []float64
-	hour := h.place(t.Truncate(time.Hour))
+// before are the slots in the same hour of the week, over the weeks before. A clock that was put forward or back moves them by an hour.
+func (h *rhythm) before(t time.Time) (same []arrived) {
+	at := h.place(t)
 	for week := 1; week <= usualWeeks; week++ {
-		for i := hour - week*weekSlots; i < hour-week*weekSlots+hourSlots; i++ {
-			if i >= 0 && i < len(h.slots) && !h.began.Add(time.Duration(i)*slot).Before(h.data) {
-				ns, weights = append(ns, float64(h.slots[i].N)), append(weights, h.slots[i].Weight)
+		middle := at - week*weekSlots
+		for i := max(0, h.place(h.data), middle-2*hourSlots); i <= middle+2*hourSlots; i++ {
+			if h.hours[i] == h.hours[at] {
+				same = append(same, h.slots[i])
 			}
 		}
 	}
-	return median(ns), median(weights)
+	return same
+}
+
+// usual is the median weight of the slots before; NaN where there was no data then.
+func (h *rhythm) usual(t time.Time) float64 {
+	var weights []float64
+	for _, a := range h.before(t) {
+		weights = append(weights, a.weight)
+	}
+	return median(weights)
+}
+
+// expected is how many steps are to come in a slot: the mean of the slots before, as the median of slots is 0 where few come in an hour.
+func (h *rhythm) expected(t time.Time) float64 {
+	same, sum := h.before(t), 0.0
+	for _, a := range same {
+		sum += a.steps
+	}
+	return sum / float64(max(1, len(same)))
 }
 
 func median(values []float64) float64 {
@@ -115,47 +178,47 @@ func median(values []float64) float64 {
 	return (values[middle-1] + values[middle]) / 2
 }
 
-// slot tells one. To who may not see small numbers it tells steps of the least one.
+// slot tells one. Where small numbers are not told, none is one of them: with the number of a whole day, one slot that is known to have few
+// among many that are known to have none would be told.
 func (h *rhythm) slot(t time.Time, least int64) ArrivalSlot {
-	s := h.slots[h.place(t)]
-	n, weight := h.usual(t)
-	a := ArrivalSlot{Time: t, Usual: stepped(n, weight, least)}
-	if !t.Before(h.data) {
-		a.Count = stepped(float64(s.N), s.Weight, least)
+	a := ArrivalSlot{Time: t}
+	if s := h.slots[h.place(t)]; !t.Before(h.data) && (s.steps > 0 || least <= 1) {
+		a.Count = finite(s.weight)
+	}
+	if usual := h.usual(t); usual > 0 || least <= 1 {
+		a.Usual = finite(usual)
 	}
 	return a
 }
 
-// stepped is a weight, where its number is large enough: as it is, or as that of a whole number of steps.
-func stepped(n, weight float64, least int64) *float64 {
-	if least <= 1 || n == 0 {
-		return finite(weight)
+// last is the last slot that may be told.
+func (h *rhythm) last() *time.Time {
+	for _, a := range slices.Backward(h.slots) {
+		if a.steps > 0 {
+			return &a.at
+		}
 	}
-	steps := math.Floor(n / float64(least))
-	if !(steps >= 1) {
-		return nil
-	}
-	return finite(weight / n * steps * float64(least))
+	return nil
 }
 
-// alarm tells that none have arrived for longer than chance allows; "" where that is not so.
-func (h *rhythm) alarm(now, from time.Time) string {
+// alarm tells that none have arrived for longer than chance allows; "" where that is not so. Where whole steps are counted it comes no sooner: that
+// no step is full is never likelier by chance than exp of less their mean number.
+func (h *rhythm) alarm(now time.Time, least int64) string {
 	expected, since := 0.0, now
-	for at := now.Add(-arriving * slot); !at.Before(from) && h.slots[h.place(at)].N == 0; at = at.Add(-slot) {
-		if n, _ := h.usual(at); n > 0 {
-			expected += n
+	for at := now; !at.Before(h.began) && h.slots[h.place(at)].steps == 0; at = at.Add(-slot) {
+		if at.After(now.Add(-arriving * slot)) {
+			continue
 		}
-		since = at
-	}
-	for at := now.Add((1 - arriving) * slot); !at.After(now); at = at.Add(slot) {
-		if h.slots[h.place(at)].N > 0 {
-			return "" // they come again
-		}
+		expected, since = expected+h.expected(at), at
 	}
 	if expected < surprising {
 		return ""
 	}
-	return fmt.Sprintf("No interaction has arrived since %s, where about %s use to.", since.Format("2006-01-02 15:04 MST"), thousands(int64(math.Round(expected))))
+	few := "No interaction has arrived"
+	if least > 1 {
+		few = fmt.Sprintf("Fewer than %d interactions have arrived in any 10 minutes", least)
+	}
+	return fmt.Sprintf("%s since %s, where about %s use to.", few, since.Format("2006-01-02 15:04 MST"), thousands(int64(math.Round(expected))*max(1, least)))
 }
 
 // missing is how often each field was absent over the last whole days. To who may not see small numbers, it is told in steps that stand

@@ -28,7 +28,7 @@ func (b *Board) asked(v View) (*Board, *Definitions, View, error) {
 		b.Added = sync.OnceValue(b.Added)
 	}
 	d := b.Source.Definitions()
-	v, err := b.complete(d, v)
+	v, err := d.Complete(v, b.clock())
 	return b, d, v, err
 }
 
@@ -42,9 +42,9 @@ func (b *Board) changes(d *Definitions) []Change {
 
 // see gives the days of the view as who asks may see them, by the view's By.
 func (b *Board) see(ctx context.Context, d *Definitions, v View, left bool) ([]seenDay, error) {
-	s := Slice{From: v.From, To: v.To, By: v.By, Left: left && v.By == ""}
+	s := Slice{From: v.From, To: v.To, By: v.By, Left: left && v.By == "", Prompt: v.Cell > 1}
 	if v.Only != nil {
-		s = Slice{From: v.From, To: v.To, By: v.Only.Segment}
+		s.By, s.Left = v.Only.Segment, false
 	}
 	days, err := b.Source.Days(ctx, s)
 	if err != nil {
@@ -89,7 +89,7 @@ type state uint8
 const (
 	hasData  state = iota
 	noData         // nothing came
-	notOver        // it goes on, and is told when it is over
+	notOver        // what is prompt may still come
 	withheld       // too few came
 )
 

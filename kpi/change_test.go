@@ -654,8 +654,10 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("a viewer is told %v", *viewer.Slots[0].Count)
 	}
 	m.add(blob{}, now.Truncate(slot), 1)
-	a = ask(t, b.Arrivals, View{Cell: 10})
-	if a.Alarm != "" || a.Slots[len(a.Slots)-1].Count != nil || !a.Last.Before(silent) {
-		t.Errorf("they come again: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
+	if a = ask(t, b.Arrivals, View{}); a.Alarm != "" || !a.Last.Equal(now.Truncate(slot)) {
+		t.Errorf("they come again: %q %v", a.Alarm, a.Last)
+	}
+	if a = ask(t, b.Arrivals, View{Cell: 10}); a.Alarm == "" || a.Slots[len(a.Slots)-1].Count != nil || !a.Last.Before(silent) {
+		t.Errorf("one came: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
 	}
 }

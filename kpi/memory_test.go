@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// memory is a Source of facts that are held in memory.
+// memory is a Source of facts that are held in memory. They are all prompt.
 type memory struct {
 	d     *Definitions
 	facts []*Fact

@@ -9,28 +9,58 @@ func (b *Board) Overview(ctx context.Context, v View) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := v
-	before.From, before.To = previous(v.From, v.To)
 	now, err := b.see(ctx, d, v, false)
 	if err != nil {
 		return nil, err
 	}
-	earlier, err := b.see(ctx, d, before, false)
-	if err != nil {
-		return nil, err
+	against := v.Against()
+	var earlier []seenDay
+	if against != (Span{}) {
+		before := v
+		before.From, before.To = against.From, against.To
+		if earlier, err = b.see(ctx, d, before, false); err != nil {
+			return nil, err
+		}
 	}
-	o := &Overview{Span: Span{v.From, v.To}, Previous: Span{before.From, before.To}, Changes: b.marks(d, v), KPIs: []OverviewKPI{}}
+	o := &Overview{Span: Span{v.From, v.To}, Compare: v.Compare, Previous: against, Changes: b.marks(d, v), KPIs: []OverviewKPI{}}
 	for i, k := range d.KPIs {
-		o.KPIs = append(o.KPIs, OverviewKPI{KPI: k.info(), Now: kpiFigure(now, "", i, k), Before: kpiFigure(earlier, "", i, k), Days: points(now, "", i, k)})
+		told := OverviewKPI{KPI: k.info(), Now: kpiFigure(now, "", i, k), Days: points(now, "", i, k)}
+		if o.Compared() {
+			told.Before = kpiFigure(earlier, "", i, k)
+		}
+		o.KPIs = append(o.KPIs, told)
 	}
 	return o, nil
 }
 
-// previous is the range of the same length, as few whole weeks before as will do, so that weekdays meet.
-func previous(from, to Date) (Date, Date) {
-	const week = 7
-	shift := (from.days(to) + week - 1) / week * week
-	return from.Plus(-shift), to.Plus(-shift)
+// What an overview is compared with.
+const (
+	ComparePrevious = "previous" // as many days, as few whole weeks before as will do; the default
+	CompareYear     = "year"     // the same weekdays 52 weeks before
+	CompareNone     = "none"
+)
+
+// Comparisons are all there are.
+var Comparisons = []string{ComparePrevious, CompareYear, CompareNone}
+
+// Against are the days that an overview of the view is compared with; zero where it is compared with none.
+func (v View) Against() Span {
+	switch v.Compare {
+	case CompareNone:
+		return Span{}
+	case CompareYear:
+		return previous(v.From, v.To, 52*7)
+	}
+	return previous(v.From, v.To, 7)
+}
+
+// Compared says whether there are figures of before.
+func (o *Overview) Compared() bool { return o.Previous != Span{} }
+
+// previous is the range of the same length, as few whole periods before as will do: of whole weeks, so that weekdays meet.
+func previous(from, to Date, period int) Span {
+	shift := (from.days(to) + period - 1) / period * period
+	return Span{from.Plus(-shift), to.Plus(-shift)}
 }
 
 func (k KPI) info() KPIInfo {

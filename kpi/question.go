@@ -9,7 +9,7 @@ import (
 
 // BadQuestion says what is wrong with what was asked: for who asked, not for the log.
 type BadQuestion struct {
-	Param string // from, to, only, by, flow, kpi or change
+	Param string // from, to, compare, only, by, flow, kpi or change
 	What  string
 	Fix   string
 }
@@ -55,13 +55,16 @@ func (b *Board) today(d *Definitions) Date {
 	return DateOf(b.clock(), d.Zone)
 }
 
-// complete is the view with what it does not say filled in, or a [BadQuestion].
-func (b *Board) complete(d *Definitions, v View) (View, error) {
+// Complete is the view with what it does not say filled in, as of a moment, or a [BadQuestion].
+func (d *Definitions) Complete(v View, now time.Time) (View, error) {
 	if v.Cell < 1 {
 		v.Cell = 1
 	}
+	if v.Compare == "" {
+		v.Compare = ComparePrevious
+	}
 	if v.To == "" {
-		v.To = b.today(d).Plus(1)
+		v.To = DateOf(now, d.Zone).Plus(1)
 	}
 	if v.From == "" && v.To.valid() {
 		v.From = v.To.Plus(-usualDays)
@@ -76,11 +79,11 @@ func (b *Board) complete(d *Definitions, v View) (View, error) {
 	case v.From.days(v.To) > mostDays:
 		return v, BadQuestion{"from", fmt.Sprintf("a range of %d days", v.From.days(v.To)), fmt.Sprintf("ask for at most %d", mostDays)}
 	}
-	return v, b.known(d, v)
+	return v, d.known(v)
 }
 
 // known finds names in the view that the definitions do not have.
-func (b *Board) known(d *Definitions, v View) error {
+func (d *Definitions) known(v View) error {
 	if v.Only != nil {
 		if err := unknown("only", "segment", v.Only.Segment, d.segmentNames()); err != nil {
 			return err
@@ -92,7 +95,7 @@ func (b *Board) known(d *Definitions, v View) error {
 	for _, n := range []struct {
 		param, what, name string
 		names             []string
-	}{{"by", "segment", v.By, d.segmentNames()}, {"flow", "flow", v.Flow, d.flowNames()}, {"kpi", "KPI", v.KPI, d.kpiNames()}} {
+	}{{"by", "segment", v.By, d.segmentNames()}, {"flow", "flow", v.Flow, d.flowNames()}, {"kpi", "KPI", v.KPI, d.kpiNames()}, {"compare", "comparison", v.Compare, Comparisons}} {
 		if n.name == "" {
 			continue
 		}

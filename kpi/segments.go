@@ -17,7 +17,7 @@ func (b *Board) Segments(ctx context.Context, v View) (*Segments, error) {
 		return nil, BadQuestion{"by", "no segment or no KPI is defined", "kpi.yaml has them under segments and kpis"}
 	case v.By == "":
 		v.By = d.Segments[0].Name
-		if err := b.known(d, v); err != nil {
+		if err := d.known(v); err != nil {
 			return nil, err
 		}
 	}

@@ -16,6 +16,8 @@ import (
 //
 //   - The atoms are whole days that are over, times the values of one segment. Ranges differ by whole days; a day that
 //     goes on could be asked for twice, and is not told yet.
+//   - A day is told as it stood an hour after it ended, for ever ([Slice.Prompt]). What comes later, up to 7 days, is left out: who asked before
+//     and after would have its values as the difference.
 //   - A day of fewer than the least number of interactions is not told at all.
 //   - A value of fewer is withheld. As the day's total less the other values would tell it, the smallest further values of that
 //     day are withheld with it, until those withheld are at least two and have the least number together. What can be told
@@ -38,8 +40,11 @@ import (
 //     two segments over one field for the same reason, and a segment over what a KPI is narrowed by or is the mean of.
 //
 // What remains: definitions of which one says the same as another in other words, such as two flows over nearly the same
-// events, can be subtracted from each other, as nothing here knows that they belong together. And what comes late, up
-// to 7 days, is added to a day that was told already: who asks before and after sees by how much it grew.
+// events, can be subtracted from each other, as nothing here knows that they belong together. And what operators do to a
+// day that was told already, by an import, other rules or a shorter retention, is seen by who asks before and after.
+//
+// Arrivals (arrivals.go) are told as they come, in whole steps of the least number: that some came in a slot is seen when a step is full, and
+// of what came no more than the day's mean weight to two digits, which is the sample rates that the server gave out.
 
 // withhold gives days, told apart by one segment or by none, as somebody may see them who may see no fewer than so many
 // interactions.

@@ -55,9 +55,18 @@ func (p packing) copyTo(source, path string) string {
 		source, duck.Quote(path), p.level, p.rowGroup)
 }
 
+// packing is firm but for what is made of sanitized rows, where that would save 1 % of the bytes for 2 % of the time.
+func (w Rewrite) packing() packing {
+	if w.Table.Dataset == Facts || w.Table.Dataset == Rollups {
+		return packing{quick.level, firm.rowGroup}
+	}
+	return firm
+}
+
 // copyWith is the COPY of a rewrite, with its metadata in the footer.
 func copyWith(w Rewrite, path string) string {
-	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", firm.level)
+	packing := w.packing()
+	options := fmt.Sprintf("COMPRESSION zstd, COMPRESSION_LEVEL %d", packing.level)
 	if w.Plain {
 		options = "COMPRESSION uncompressed"
 	}
@@ -68,7 +77,7 @@ func copyWith(w Rewrite, path string) string {
 		}
 		options += ", KV_METADATA {" + strings.Join(pairs, ", ") + "}"
 	}
-	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, firm.rowGroup)
+	return fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, %s, ROW_GROUP_SIZE %d)", w.SQL, duck.Quote(path), options, packing.rowGroup)
 }
 
 func columnList(t Table) string {

@@ -14,6 +14,7 @@ import (
 type Error struct {
 	Status int
 	Reason string
+	Page   func(http.ResponseWriter) // answers a browser that asks for a page; nil: the gate's page does
 
 	retry int // seconds, for Retry-After; 0: none is sent
 }
@@ -36,6 +37,8 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, p Person, e *Error
 		writeRefusal(w, e)
 	case e.Status == http.StatusUnauthorized:
 		http.Redirect(w, r, "/login?next="+url.QueryEscape(localPath(r.URL.RequestURI())), http.StatusSeeOther)
+	case e.Page != nil:
+		e.Page(w)
 	default:
 		g.page(w, e.Status, "refused", pageData{Title: http.StatusText(e.Status), Alert: e.Reason, Name: p.Name, Token: g.FormToken(p)})
 	}

@@ -104,9 +104,9 @@ func (c *kpiShowCmd) Run(g *globals) error {
 		return wrongUse{err}
 	}
 	var shown shownKPI
-	if err := c.recorded(cfg, func() (err error) {
+	if err := c.recorded(cfg, defs.Zone, func() (lines int, err error) {
 		shown, err = c.work(g.ctx, cfg, streams, defs)
-		return err
+		return len(shown.lines(info)), err
 	}); err != nil {
 		return asWrongUse(err)
 	}
@@ -116,40 +116,56 @@ func (c *kpiShowCmd) Run(g *globals) error {
 	return shown.print(g.stdout, info)
 }
 
-// days makes days of --last.
+// days says which days are asked for, where the command line does not.
 func (c *kpiShowCmd) days(defs *kpi.Definitions, now time.Time) error {
-	if c.Last == "" {
-		return nil
+	if c.Last != "" {
+		days, err := strconv.Atoi(strings.TrimSuffix(c.Last, "d"))
+		switch {
+		case c.From != "":
+			return wrongUse{fmt.Errorf("either --last or --from")}
+		case err != nil || days < 1 || !strings.HasSuffix(c.Last, "d"):
+			return wrongUse{fmt.Errorf("--last %q is no number of days, like 14d", c.Last)}
+		}
+		to := kpi.Date(c.To)
+		if to == "" {
+			to = kpi.DateOf(now, defs.Zone).Plus(1)
+		}
+		c.From, c.To = string(to.Plus(-days)), string(to)
 	}
-	days, err := strconv.Atoi(strings.TrimSuffix(c.Last, "d"))
-	switch {
-	case c.From != "":
-		return wrongUse{fmt.Errorf("either --last or --from")}
-	case err != nil || days < 1 || !strings.HasSuffix(c.Last, "d"):
-		return wrongUse{fmt.Errorf("--last %q is no number of days, like 14d", c.Last)}
+	v, err := defs.Complete(c.view(), now)
+	if err != nil {
+		return wrongUse{err}
 	}
-	to := kpi.Date(c.To)
-	if to == "" {
-		to = kpi.DateOf(now, defs.Zone).Plus(1)
-	}
-	c.From, c.To = string(to.Plus(-days)), string(to)
+	c.From, c.To = string(v.From), string(v.To)
 	return nil
 }
 
+// view is what a board is asked.
+func (c kpiWork) view() kpi.View {
+	return kpi.View{From: kpi.Date(c.From), To: kpi.Date(c.To), By: c.By, KPI: c.KPI, Cell: 1}
+}
+
 // recorded reads between two records of the audit.
-func (c *kpiShowCmd) recorded(cfg *config.Config, do func() error) error {
+func (c *kpiShowCmd) recorded(cfg *config.Config, zone *time.Location, do func() (lines int, err error)) error {
+	note := ""
+	if c.By == "" {
+		against := c.view().Against()
+		note = fmt.Sprintf("compared with %s to %s", against.From, against.To)
+	}
 	log, err := openAudit(cfg.Data, nil)
 	if err != nil {
 		return fmt.Errorf("a read that cannot be recorded is refused: %w", err)
 	}
-	read, err := log.BeginRead(audit.Record{Who: osUser(), Route: "brine kpi show", Dataset: lake.Facts, Stream: event.Interaction})
+	read, err := log.BeginRead(audit.Record{Who: osUser(), Route: "brine kpi show", Dataset: lake.Facts, Stream: event.Interaction,
+		From: kpi.Date(c.From).Start(zone).UTC(), To: kpi.Date(c.To).Start(zone).UTC(), Note: note})
 	if err != nil {
 		return err
 	}
-	if err := do(); err != nil {
+	lines, err := do()
+	if err != nil {
 		return fmt.Errorf("%w%s", err, errText(read.End(0, "failed")))
 	}
-	return read.End(1, "ok")
+	return read.End(int64(lines), "ok")
 }
 
 // errText is a second error behind a first one.
@@ -194,7 +210,7 @@ func (h *house) serveKPI(w http.ResponseWriter, r *http.Request) {
 
 // ask asks a board.
 func (c kpiWork) ask(ctx context.Context, b *kpi.Board) (shown shownKPI, err error) {
-	v := kpi.View{From: kpi.Date(c.From), To: kpi.Date(c.To), By: c.By, KPI: c.KPI, Cell: 1}
+	v := c.view()
 	if c.By != "" {
 		shown.Segments, err = b.Segments(ctx, v)
 		if err == nil {
@@ -223,7 +239,11 @@ type line struct {
 
 func (s shownKPI) print(out io.Writer, k kpi.KPI) error {
 	fmt.Fprintf(out, "%s, %s to %s\n\n", k.Title, s.Span.From, s.Span.To.Plus(-1))
-	var lines []line
+	return printLines(out, k, s.lines(k))
+}
+
+// lines are the figures of a KPI.
+func (s shownKPI) lines(k kpi.KPI) (lines []line) {
 	switch {
 	case s.Segments != nil:
 		for i, info := range s.Segments.KPIs {
@@ -239,7 +259,7 @@ func (s shownKPI) print(out io.Writer, k kpi.KPI) error {
 		}
 		lines = append(lines, line{"all days", s.KPI.Now}, line{"before", s.KPI.Before})
 	}
-	return printLines(out, k, lines)
+	return lines
 }
 
 // barWidth is how many characters the longest bar has.

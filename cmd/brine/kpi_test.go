@@ -42,6 +42,15 @@ func TestKPIShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &shown); err != nil || len(shown.KPI.Days) != 7 || shown.KPI.Now.Interactions == 0 {
 		t.Errorf("%v %s", err, stdout)
 	}
+	if stdout, _, _ := brine(t, "kpi", "show", "sign_in", "--from", "2026-01-05", "--to", "2026-01-08"); !strings.Contains(stdout, "2026-01-07") {
+		t.Error(stdout)
+	}
+	last, _, _ := brine(t, "audit", "--json")
+	for _, says := range []string{`"from":"2026-01-05T00:00:00Z","to":"2026-01-08T00:00:00Z"`, `"rows":5`, `compared with 2025-12-29 to 2026-01-01`} {
+		if !strings.Contains(last, says) {
+			t.Errorf("the audit does not have %s\n%s", says, last)
+		}
+	}
 	if stdout, _, _ := brine(t, "audit"); strings.Count(stdout, "brine kpi show") < 3 || !strings.Contains(stdout, "facts interaction") {
 		t.Error(stdout)
 	}

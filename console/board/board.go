@@ -69,6 +69,7 @@ type topic struct {
 	api    string   //
 	days   bool     // it is asked of the view's days; else it has days of its own
 	params []string // beside those of every view
+	read   func(b *Board, r *http.Request, q question) reading
 	ask    func(b *Board, r *http.Request, q question) (answer, error)
 }
 
@@ -79,12 +80,12 @@ type answer interface {
 }
 
 var topics = []topic{
-	{"overview", "Overview", start, "/api/v1/kpi/overview", true, nil, askOverview},
-	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, askFunnel},
-	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, askSegments},
-	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, askChanges},
-	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, nil, askChange},
-	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", false, nil, askArrivals},
+	{"overview", "Overview", start, "/api/v1/kpi/overview", true, []string{"compare"}, readCompared, askOverview},
+	{"funnel", "Flow", "/flow", "/api/v1/kpi/funnel", true, []string{"flow"}, readView, askFunnel},
+	{"segments", "Segments", "/segments", "/api/v1/kpi/segments", true, []string{"by", "kpi", "sort"}, readView, askSegments},
+	{"changes", "Changes", "/changes", "/api/v1/kpi/changes", false, nil, readChanges, askChanges},
+	{"change", "Change", "/changes/{name}", "/api/v1/kpi/changes/{name}", false, nil, readChanges, askChange},
+	{"arrivals", "Health", "/health", "/api/v1/kpi/arrivals", false, nil, readArrivals, askArrivals},
 }
 
 // changesTopic is the page that changes are added on.
@@ -95,15 +96,15 @@ func (b *Board) showing(t topic) gate.Handler {
 	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 		q, err := b.question(r, p, t.params)
 		if err != nil {
-			return b.problem(w, r, p, t, err)
+			return b.problem(r, p, t, err)
 		}
-		return b.recorded(r, p, q, func(rows *int64) error {
+		return b.recorded(r, p, t.read(b, r, q), func(rows *int64) error {
 			a, err := b.ask(t, w, r, q)
 			if err != nil {
-				return b.problem(w, r, p, t, err)
+				return b.problem(r, p, t, err)
 			}
 			*rows = int64(len(a.table().rows))
-			return b.send(w, http.StatusOK, t.name, b.page(r, p, t, q, a))
+			return b.send(w, t.name, b.page(r, p, t, q, a))
 		})
 	}
 }
@@ -120,7 +121,7 @@ func (b *Board) telling(t topic) gate.Handler {
 			return err
 		}
 		w.Header().Set("Vary", "Accept")
-		return b.recorded(r, p, q, func(rows *int64) error {
+		return b.recorded(r, p, t.read(b, r, q), func(rows *int64) error {
 			a, err := b.ask(t, w, r, q)
 			if err != nil {
 				return err
@@ -131,11 +132,14 @@ func (b *Board) telling(t topic) gate.Handler {
 	}
 }
 
+// retryAfter is how many seconds later a question may be asked again that came too early. A page does so by itself.
+const retryAfter = "5"
+
 // ask asks; what is wrong with the question becomes an answer to who asked.
 func (b *Board) ask(t topic, w http.ResponseWriter, r *http.Request, q question) (answer, error) {
 	a, err := t.ask(b, r, q)
 	if err = told(err, http.StatusNotFound); isStatus(err, http.StatusServiceUnavailable) {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	return a, err
 }
@@ -160,11 +164,43 @@ func isStatus(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
-func (b *Board) recorded(r *http.Request, p gate.Person, q question, do func(rows *int64) error) error {
-	zone := b.KPI.Source.Definitions().Zone
+// reading is the time that a question may read, and what beside it.
+type reading struct {
+	from, to time.Time
+	note     string
+}
+
+func (b *Board) daysOf(s kpi.Span) (d reading) {
+	if zone := b.KPI.Source.Definitions().Zone; s != (kpi.Span{}) {
+		d.from, d.to = s.From.Start(zone).UTC(), s.To.Start(zone).UTC()
+	}
+	return d
+}
+
+func readView(b *Board, _ *http.Request, q question) reading {
+	return b.daysOf(kpi.Span{From: q.From, To: q.To})
+}
+
+func readCompared(b *Board, r *http.Request, q question) reading {
+	of := readView(b, r, q)
+	if against := q.Against(); against != (kpi.Span{}) {
+		of.note = "compared with " + string(against.From) + " to " + string(against.To)
+	}
+	return of
+}
+
+func readChanges(b *Board, r *http.Request, _ question) reading {
+	return b.daysOf(b.KPI.ChangesReach(r.PathValue("name")))
+}
+
+func readArrivals(b *Board, _ *http.Request, _ question) (of reading) {
+	of.from, of.to = b.KPI.ArrivalsReach()
+	return of
+}
+
+func (b *Board) recorded(r *http.Request, p gate.Person, of reading, do func(rows *int64) error) error {
 	return b.Recorded(r, audit.Record{
-		Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "facts", Stream: "interaction",
-		From: q.From.Start(zone).UTC(), To: q.To.Start(zone).UTC(),
+		Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "facts", Stream: "interaction", From: of.from, To: of.to, Note: of.note,
 	}, do)
 }
 

@@ -23,6 +23,7 @@ import (
 	"brine/access/gate"
 	"brine/console/board"
 	"brine/kpi"
+	"brine/kpi/facts"
 	"brine/kpi/kpitest"
 )
 
@@ -35,12 +36,18 @@ type house struct {
 	gate   *gate.Gate
 	source kpi.Source
 
-	recorded []audit.Record
+	recorded []audit.Record // reads
+	refused  []audit.Record
 	added    []kpi.Change
 	broken   error // of what is asked beside the figures
 }
 
-func (h *house) Append(audit.Record) (uint64, error) { return 1, nil }
+func (h *house) Append(r audit.Record) (uint64, error) {
+	if r.Action == audit.Refused {
+		h.refused = append(h.refused, r)
+	}
+	return 1, nil
+}
 
 var simulated = sync.OnceValue(func() *kpitest.Memory {
 	defs := *kpi.Shipped()
@@ -81,6 +88,9 @@ func openHouse(tb testing.TB, source kpi.Source) *house {
 			rows := int64(-1)
 			err := do(&rows)
 			r.Rows = &rows
+			if err != nil {
+				r.Outcome = "failed"
+			}
 			h.recorded = append(h.recorded, r)
 			return err
 		}}
@@ -239,16 +249,36 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
-// building is a source whose facts are not there yet.
-type building struct{ *kpitest.Memory }
-
-func (building) Days(context.Context, kpi.Slice) ([]kpi.Day, error) {
-	return nil, &kpi.Building{Done: 3, Of: 10}
+// refusing is a source that has an error for an answer.
+type refusing struct {
+	*kpitest.Memory
+	err error
 }
 
-// While facts are being built there are no figures, and it is said how far they are.
+func (r refusing) Days(context.Context, kpi.Slice) ([]kpi.Day, error) { return nil, r.err }
+
+// What the facts have against a question is said to who asked it, as what is wrong with the address is: it is no fault of the server.
+func TestWhatTheFactsRefuse(t *testing.T) {
+	for err, want := range map[error]string{facts.ErrRange: "1 day up to 10 years", facts.ErrSegment: "no such segment"} {
+		v := openHouse(t, refusing{simulated(), fmt.Errorf("asked again: %w", err)}).visitor(access.Viewer)
+		for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview"), v.ask("/api/v1/kpi/changes/short_form")} {
+			if rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), want) {
+				t.Errorf("%v: %d %s", err, rec.Code, rec.Body)
+			}
+		}
+	}
+}
+
+// While facts are being built there are no figures, and it is said how far they are. The page looks again by itself.
 func TestBuilding(t *testing.T) {
-	v := openHouse(t, building{simulated()}).visitor(access.Viewer)
+	const again = `<meta http-equiv="refresh" content="5">`
+	if page := openHouse(t, simulated()).visitor(access.Viewer).page("/").Body.String(); strings.Contains(page, again) {
+		t.Error("a page of figures goes away by itself")
+	}
+	v := openHouse(t, refusing{simulated(), &kpi.Building{Done: 3, Of: 10}}).visitor(access.Viewer)
+	if page := v.page("/flow?last=7d").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d"`) {
+		t.Errorf("the page does not look again:\n%s", page)
+	}
 	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
 		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
 			t.Errorf("%d %s", rec.Code, rec.Body)
@@ -322,10 +352,12 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// Each question leaves a record of what it was of, with its days.
+// Each question leaves a record of what it was of, with the days that it may read: those of the view, or of its own.
 func TestQuestionsAreRecorded(t *testing.T) {
 	h := openHouse(t, simulated())
 	v := h.visitor(access.Viewer)
+	spans := map[string][2]string{"/": {"2026-11-15", "2026-11-29"}, "/flow": {"2026-11-15", "2026-11-29"}, "/segments": {"2026-11-15", "2026-11-29"},
+		"/changes": {"2026-09-23", "2026-11-29"}, "/changes/short_form": {"2026-09-23", "2026-11-29"}, "/health": {"2026-10-29", "2026-11-28"}}
 	for i, path := range pagePaths {
 		for _, ask := range []func(string, ...string) *httptest.ResponseRecorder{
 			func(string, ...string) *httptest.ResponseRecorder { return v.page(path + "?last=14d") },
@@ -341,8 +373,32 @@ func TestQuestionsAreRecorded(t *testing.T) {
 				t.Fatalf("%s leaves %d records", path, len(h.recorded))
 			}
 			r := h.recorded[0]
-			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != "2026-11-15" || r.To.Format(time.DateOnly) != "2026-11-29" {
+			if r.Who != "viewer" || r.Dataset != "facts" || r.Route == "" || *r.Rows < 1 || r.From.Format(time.DateOnly) != spans[path][0] || r.To.Format(time.DateOnly) != spans[path][1] ||
+				strings.Contains(r.Note, "compared with 2026-11-01 to 2026-11-15") != (path == "/") {
 				t.Errorf("%s: %+v, %d rows", path, r, *r.Rows)
+			}
+		}
+	}
+}
+
+// What is refused is recorded alike, whether a page or a program is told.
+func TestRefusedQuestionsAreRecorded(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Analyst)
+	for page, c := range map[string]struct{ api, outcome string }{
+		"/flow?last=0d": {"funnel?last=0d", "400 Bad Request"}, "/segments?sort=colour": {"segments?sort=colour", "400 Bad Request"},
+		"/changes/no_such": {"changes/no_such", "404 Not Found"},
+	} {
+		for _, ask := range []func(){func() { v.page(page) }, func() { v.ask("/api/v1/kpi/" + c.api) }} {
+			h.recorded, h.refused = nil, nil
+			ask()
+			if len(h.refused) != 1 || h.refused[0].Outcome != c.outcome || h.refused[0].Who != "analyst" {
+				t.Errorf("%s: refused are %+v", page, h.refused)
+			}
+			for _, r := range h.recorded { // only by asking it was found out
+				if r.Outcome != "failed" {
+					t.Errorf("%s: a read %+v", page, r)
+				}
 			}
 		}
 	}
@@ -368,6 +424,37 @@ func TestTooFew(t *testing.T) {
 	for _, name := range []string{"from=2026-11-20&to=2026-11-27&only=language:Polish", "only=browser:Firefox&last=90d"} {
 		if rec := viewer.page("/?" + name); rec.Code != http.StatusOK {
 			t.Errorf("%s: %d", name, rec.Code)
+		}
+	}
+}
+
+// What the overview is compared with stands in the address, and the links of the page keep it.
+func TestCompare(t *testing.T) {
+	v := openHouse(t, simulated()).visitor(access.Analyst)
+	for query, before := range map[string]kpi.Span{
+		"":                  {From: "2026-11-08", To: "2026-11-15"},
+		"&compare=previous": {From: "2026-11-08", To: "2026-11-15"},
+		"&compare=year":     {From: "2025-11-16", To: "2025-11-23"},
+		"&compare=none":     {},
+	} {
+		const path = "?from=2026-11-15&to=2026-11-22"
+		var o kpi.Overview
+		answer := v.ask("/api/v1/kpi/overview" + path + query).Body
+		if err := json.Unmarshal(answer.Bytes(), &o); err != nil || o.Previous != before || strings.Contains(answer.String(), `"before":`) != o.Compared() {
+			t.Errorf("%q: %v %+v, want %+v", query, err, o.Previous, before)
+		}
+		rows := readCSV(t, v.ask("/api/v1/kpi/overview"+path+query, "text/csv"))
+		if some := slices.ContainsFunc(rows, func(row []string) bool { return row[2] == "before" && row[3] == string(before.From) }); some != o.Compared() {
+			t.Errorf("%q: rows of before: %t", query, some)
+		}
+		page := v.page("/" + path + query).Body.String()
+		if strings.Contains(page, ">Before</th>") != o.Compared() || query != "" && !strings.Contains(page, "?"+query[1:]+"&amp;last=7d") {
+			t.Errorf("%q: the page is\n%s", query, page)
+		}
+	}
+	for _, path := range []string{"/?compare=lastyear", "/flow?compare=year"} {
+		if rec := v.page(path); rec.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, rec.Code)
 		}
 	}
 }
@@ -433,6 +520,11 @@ func TestAddChange(t *testing.T) {
 		if rec := v.post("/changes", "/changes", wrong); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), `role="alert"`) {
 			t.Errorf("%s: %d", name, rec.Code)
 		}
+	}
+	typed := url.Values{"name": {"b"}, "title": {"Say \"<yes>\""}, "moves": {"errors"}, "at": {"2026-11-20T09:00"}, "release": {"2.0"}, "link": {"gopher://x"}}
+	if again := v.post("/changes", "/changes", typed).Body.String(); !strings.Contains(again, `name="title" value="Say &#34;&lt;yes&gt;&#34;"`) ||
+		!strings.Contains(again, `<option value="errors" selected>`) || !strings.Contains(again, `name="at" value="2026-11-20T09:00"`) || !strings.Contains(again, `value="gopher://x"`) {
+		t.Errorf("what was typed is lost: %s", again)
 	}
 	if rec := v.post("/changes", "/changes/new_words/remove", url.Values{}); rec.Code != http.StatusSeeOther || len(h.added) != 0 {
 		t.Errorf("%d, and %d are left", rec.Code, len(h.added))

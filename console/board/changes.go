@@ -1,6 +1,7 @@
 package board
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -128,34 +129,70 @@ func whenText(c kpi.Change, zone *time.Location) string {
 	return c.At.In(zone).Format("2 Jan 2006 15:04")
 }
 
-// addChange takes the form of the changes' page.
+// addForm is the form by which a change is added, with what was typed into it.
+type addForm struct {
+	Token string
+	Zone  *time.Location
+	KPIs  []kpi.KPI
+	Typed map[string]string // by field
+}
+
+func newAddForm(f frame, typed map[string]string) addForm {
+	return addForm{f.Token, f.Zone, f.View.Defs.KPIs, typed}
+}
+
+// addFields are those of the form.
+var addFields = []string{"name", "title", "moves", "at", "release", "experiment", "branches", "link"}
+
+// addChange takes the form of the changes' page. What is refused is shown again, to be mended.
 func (b *Board) addChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if err := parseForm(w, r); err != nil {
 		return err
 	}
-	field := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	c := kpi.Change{Name: field("name"), Title: field("title"), Release: field("release"), Experiment: field("experiment"),
-		Link: field("link"), Moves: field("moves"), Added: true}
-	var err error
-	if c.Branches, c.Shares, err = kpi.ParseBranches(field("branches")); err != nil {
-		return b.problem(w, r, p, changesTopic, told(err, http.StatusBadRequest))
+	typed := map[string]string{}
+	for _, name := range addFields {
+		typed[name] = strings.TrimSpace(r.PostForm.Get(name))
 	}
-	if text := field("at"); text != "" {
-		var ok bool
-		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {
-			return b.problem(w, r, p, changesTopic, badRequest("“when” is no moment like 2026-11-16T09:00"))
-		}
+	c, err := b.changeOf(typed)
+	if err == nil {
+		err = told(b.Add(p, c), http.StatusBadRequest)
 	}
-	if err := b.Add(p, c); err != nil {
-		return b.problem(w, r, p, changesTopic, told(err, http.StatusBadRequest))
+	if err != nil {
+		return b.rejected(r, p, typed, err)
 	}
 	http.Redirect(w, r, "/changes/"+c.Name, http.StatusSeeOther)
 	return nil
 }
 
+func (b *Board) changeOf(typed map[string]string) (c kpi.Change, err error) {
+	c = kpi.Change{Name: typed["name"], Title: typed["title"], Release: typed["release"], Experiment: typed["experiment"],
+		Link: typed["link"], Moves: typed["moves"], Added: true}
+	if c.Branches, c.Shares, err = kpi.ParseBranches(typed["branches"]); err != nil {
+		return c, told(err, http.StatusBadRequest)
+	}
+	if text := typed["at"]; text != "" {
+		var ok bool
+		if c.At, ok = kpi.ParseMoment(text, b.KPI.Source.Definitions().Zone); !ok {
+			return c, badRequest("“when” is no moment like 2026-11-16T09:00")
+		}
+	}
+	return c, nil
+}
+
+// rejected is the error with the form as it was typed.
+func (b *Board) rejected(r *http.Request, p gate.Person, typed map[string]string, err error) error {
+	var e *gate.Error
+	if !errors.As(err, &e) || !gate.WantsHTML(r) {
+		return err
+	}
+	f := b.page(r, p, changesTopic, b.usual(), nil)
+	f.Answer = newAddForm(f, typed)
+	return refusedOn(e, "rejected", f)
+}
+
 func (b *Board) removeChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if err := b.Remove(p, r.PathValue("name")); err != nil {
-		return b.problem(w, r, p, changesTopic, told(err, http.StatusNotFound))
+		return b.problem(r, p, changesTopic, told(err, http.StatusNotFound))
 	}
 	http.Redirect(w, r, "/changes", http.StatusSeeOther)
 	return nil

@@ -36,22 +36,9 @@ func askArrivals(b *Board, r *http.Request, q question) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.Cell > 1 {
-		a.Last = lastTold(a.Slots)
-	}
 	doors := b.Doors(r.Context())
 	doors.Refused = inSteps(doors.Refused, q.Cell)
 	return arrivals{a, doors, b.now(), q.zone}, nil
-}
-
-// lastTold is the last slot that has a count: below analyst, when a few came is not told either.
-func lastTold(slots []kpi.ArrivalSlot) (last *time.Time) {
-	for _, s := range slots {
-		if s.Count != nil && *s.Count > 0 {
-			last = &s.Time
-		}
-	}
-	return last
 }
 
 // inSteps are the counts in steps of the cell; those below it are left out.
@@ -120,7 +107,7 @@ func (a arrivals) Hours() (rows []hourRow) {
 			row.Count += " and more"
 		}
 		if unknown {
-			row.Usual = "not known yet"
+			row.Usual = "not known"
 		}
 		rows = append(rows, row)
 	}

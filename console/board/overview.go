@@ -22,12 +22,22 @@ func (o overview) table() table {
 	t := table{header: append([]string{"kpi", "unit", "period", "from", "to"}, figureHeader...)}
 	for _, k := range o.KPIs {
 		t.add(k.Now, k.KPI.Name, k.KPI.Unit, "now", string(o.Span.From), string(o.Span.To))
-		t.add(k.Before, k.KPI.Name, k.KPI.Unit, "before", string(o.Previous.From), string(o.Previous.To))
+		if o.Compared() {
+			t.add(k.Before, k.KPI.Name, k.KPI.Unit, "before", string(o.Previous.From), string(o.Previous.To))
+		}
 		for _, d := range k.Days {
 			t.add(d.Figure, k.KPI.Name, k.KPI.Unit, "day", string(d.Date), string(d.Date.Plus(1)))
 		}
 	}
 	return t
+}
+
+// Comparisons are links to the same view beside other days.
+func (o overview) Comparisons(v *view) (links []link) {
+	for _, c := range []link{{Text: "the days before", Href: kpi.ComparePrevious}, {Text: "a year before", Href: kpi.CompareYear}, {Text: "nothing", Href: kpi.CompareNone}} {
+		links = append(links, link{c.Text, v.With("compare", c.Href), c.Href == o.Compare})
+	}
+	return links
 }
 
 // Empty says whether there is nothing at all to show.

@@ -51,6 +51,7 @@ var functions = template.FuncMap{
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
 	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText, "count64": func(n int, one, many string) string { return countText(int64(n), one, many) },
+	"addForm":  func(f frame) addForm { return newAddForm(f, nil) },
 	"narrowed": func(n kpi.Narrowing) kpi.Figure { return kpi.Figure{Value: n.Diff, Low: n.Low, High: n.High} },
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}
@@ -86,6 +87,9 @@ type frame struct {
 	Zone   *time.Location
 	May    bool // change what is known of changes
 }
+
+// Retry is after how many seconds the page asks again by itself, where it is only too early.
+func (frame) Retry() string { return retryAfter }
 
 // link is one of some places to go to.
 type link struct {
@@ -123,25 +127,31 @@ func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answ
 	return f
 }
 
-// problem is the page of a topic, with what is wrong with the question instead of an answer. Other errors are not for a page.
-func (b *Board) problem(w http.ResponseWriter, r *http.Request, p gate.Person, t topic, err error) error {
+// problem is the error with the page of a topic, which says what is wrong with the question instead of an answer: to the audit it is the refusal
+// that a program gets. Other errors are not for a page.
+func (b *Board) problem(r *http.Request, p gate.Person, t topic, err error) error {
 	var e *gate.Error
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	q := question{zone: b.KPI.Source.Definitions().Zone}
-	if err := q.lastDays(kpi.DateOf(b.now(), q.zone)); err != nil {
-		return err
-	}
-	f := b.page(r, p, t, q, nil)
-	f.Title, f.Alert = problemTitle(e.Status), e.Reason
+	f := b.page(r, p, t, b.usual(), nil)
 	if e.Status == http.StatusServiceUnavailable {
 		f.Again = r.URL.RequestURI()
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || !t.days {
 		f.View = nil
 	}
-	return b.send(w, e.Status, "problem", f)
+	return refusedOn(e, "problem", f)
+}
+
+// refusedOn is the error with a page that says it.
+func refusedOn(e *gate.Error, name string, f frame) error {
+	f.Title, f.Alert = problemTitle(e.Status), e.Reason
+	page, err := render(name, f)
+	if err != nil {
+		return err
+	}
+	return &gate.Error{Status: e.Status, Reason: e.Reason, Page: func(w http.ResponseWriter) { writePage(w, e.Status, page) }}
 }
 
 func problemTitle(status int) string {
@@ -155,16 +165,26 @@ func problemTitle(status int) string {
 }
 
 // send renders a page whole before the first byte leaves.
-func (b *Board) send(w http.ResponseWriter, status int, name string, f frame) error {
-	var page bytes.Buffer
-	if err := pages.ExecuteTemplate(&page, name, f); err != nil {
+func (b *Board) send(w http.ResponseWriter, name string, f frame) error {
+	page, err := render(name, f)
+	if err != nil {
 		return err
 	}
+	return lost(writePage(w, http.StatusOK, page))
+}
+
+func render(name string, f frame) ([]byte, error) {
+	var page bytes.Buffer
+	err := pages.ExecuteTemplate(&page, name, f)
+	return page.Bytes(), err
+}
+
+func writePage(w http.ResponseWriter, status int, page []byte) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", policy)
 	w.WriteHeader(status)
-	_, err := w.Write(page.Bytes())
-	return lost(err)
+	_, err := w.Write(page)
+	return err
 }
 
 // nav are the pages that somebody may see, for the same view.

@@ -73,7 +73,7 @@ func (b *Board) privacy(w http.ResponseWriter, r *http.Request, p gate.Person) e
 		}
 		f := b.frame(r, p, "Privacy")
 		f.Answer = h
-		return b.send(w, http.StatusOK, "privacy", f)
+		return b.send(w, "privacy", f)
 	})
 }
 

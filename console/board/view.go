@@ -43,6 +43,10 @@ func (b *Board) question(r *http.Request, p gate.Person, more []string) (q quest
 	if q.Only, err = parseOnly(d, values.Get("only")); err != nil {
 		return q, err
 	}
+	if compare := values.Get("compare"); compare != "" && !slices.Contains(kpi.Comparisons, compare) {
+		return q, badRequest("compare is one of " + strings.Join(kpi.Comparisons, ", "))
+	}
+	q.Compare = values.Get("compare")
 	for _, named := range []struct {
 		key   string
 		to    *string
@@ -85,6 +89,14 @@ func (b *Board) readDays(q *question, values url.Values) (err error) {
 		return badRequest("to lies in the future: the latest is " + string(tomorrow) + ", which shows today as the last day")
 	}
 	return nil
+}
+
+// usual is the view where none is asked for.
+func (b *Board) usual() question {
+	q := question{zone: b.KPI.Source.Definitions().Zone}
+	q.To = kpi.DateOf(b.now(), q.zone).Plus(1)
+	q.From = q.To.Plus(-defaultLast)
+	return q
 }
 
 // lastDays are so many, today among them.
@@ -188,7 +200,7 @@ func (q question) values(more []string) url.Values {
 	if q.Only != nil {
 		v.Set("only", q.only())
 	}
-	for key, value := range map[string]string{"flow": q.Flow, "by": q.By, "kpi": q.KPI, "sort": q.sort} {
+	for key, value := range map[string]string{"compare": q.Compare, "flow": q.Flow, "by": q.By, "kpi": q.KPI, "sort": q.sort} {
 		if slices.Contains(more, key) && value != "" {
 			v.Set(key, value)
 		}

@@ -11,6 +11,7 @@ import (
 type adding interface {
 	add(*kpi.Fact)
 	held(view) map[kpi.Date]held // of days; the cells are shared
+	bytes() int64                // about how much memory it takes
 }
 
 // held gives the cells that a view without a filter asks for.
@@ -32,6 +33,17 @@ func (t *tally) held(v view) map[kpi.Date]held {
 		all[date] = h
 	}
 	return all
+}
+
+func (t *tally) bytes() int64 {
+	n := int64(len(t.slots)) * 128
+	for _, day := range t.days {
+		n += day.all.Bytes()
+		for _, cells := range day.segments {
+			n += held{cells: cells}.bytes()
+		}
+	}
+	return n
 }
 
 func segmentPlace(defs *kpi.Definitions, name string) int {
@@ -92,6 +104,13 @@ func (f *filter) has(value string) bool {
 }
 
 func (f *filter) held(view) map[kpi.Date]held { return f.days }
+
+func (f *filter) bytes() (n int64) {
+	for _, h := range f.days {
+		n += rememberedBytes + h.bytes()
+	}
+	return n
+}
 
 // total adds up days of several, as cells of its own.
 func total(defs *kpi.Definitions, parts []map[kpi.Date]held) map[kpi.Date]held {

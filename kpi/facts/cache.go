@@ -1,8 +1,8 @@
 package facts
 
 import (
-	"container/list"
 	"slices"
+	"unsafe"
 
 	"brine/kpi"
 	"brine/lake"
@@ -38,11 +38,13 @@ func (h held) plus(o held, defs *kpi.Definitions) held {
 	return sum
 }
 
+// bytes is about how much memory it takes.
 func (h held) bytes() (n int64) {
-	for value, cell := range h.cells {
-		n += int64(len(value)) + cell.Bytes()
+	const cell, slot = 160, 64 // beside what a cell says of itself: its place in the map, and what its slices take
+	for value, c := range h.cells {
+		n += cell + int64(len(value)) + c.Bytes()
 	}
-	return n + int64(len(h.slots))*64
+	return n + int64(len(h.slots))*slot
 }
 
 // cacheKey is a day of a view, by definitions.
@@ -57,53 +59,25 @@ type entry struct {
 	key   cacheKey
 	files []lake.Name // sorted
 	held  held
-	bytes int64
 }
 
-// cache remembers days, those that were used last, up to about so many bytes. It serves one goroutine.
-type cache struct {
-	limit, bytes int64
-	entries      map[cacheKey]*list.Element
-	order        *list.List // the last used in front
+func (e *entry) bytes() int64 {
+	return e.key.view.bytes() + int64(len(e.files))*int64(unsafe.Sizeof(lake.Name{})) + e.held.bytes()
 }
 
-func newCache(limit int64) *cache {
-	return &cache{limit: limit, entries: map[cacheKey]*list.Element{}, order: list.New()}
-}
+// bytes are those of the texts that whoever asks may choose.
+func (v view) bytes() int64 { return int64(len(v.by) + len(v.only.Segment) + len(v.only.Value)) }
 
-func (c *cache) get(k cacheKey) *entry {
-	e := c.entries[k]
-	if e == nil {
-		return nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*entry)
-}
+// cache remembers days.
+type cache struct{ *recent[cacheKey, *entry] }
 
-func (c *cache) put(e *entry) {
-	c.drop(e.key)
-	e.bytes = e.held.bytes()
-	c.bytes += e.bytes
-	c.entries[e.key] = c.order.PushFront(e)
-	for c.bytes > c.limit && c.order.Len() > 1 {
-		c.drop(c.order.Back().Value.(*entry).key)
-	}
-}
+func newCache(limit int64) *cache { return &cache{newRecent[cacheKey, *entry](limit)} }
 
-func (c *cache) drop(k cacheKey) {
-	if old := c.entries[k]; old != nil {
-		c.bytes -= old.Value.(*entry).bytes
-		c.order.Remove(old)
-		delete(c.entries, k)
-	}
-}
+func (c *cache) put(e *entry) { c.recent.put(e.key, e, e.bytes()) }
 
 // forget drops the days of other definitions, and those with a file that is gone: what was taken out of files does not stay in memory.
 func (c *cache) forget(digest string, there map[lake.Name]bool) {
-	for k, e := range c.entries {
-		gone := slices.ContainsFunc(e.Value.(*entry).files, func(n lake.Name) bool { return !there[n] })
-		if k.digest != digest || gone {
-			c.drop(k)
-		}
-	}
+	c.dropIf(func(k cacheKey, e *entry) bool {
+		return k.digest != digest || slices.ContainsFunc(e.files, func(n lake.Name) bool { return !there[n] })
+	})
 }

@@ -120,19 +120,29 @@ func scalar(sql string, c event.Column) string {
 	return ""
 }
 
-// query selects from rows what facts are made of.
-func (in *interactions) query(from string) string {
+// selected is what facts are made of.
+func (in *interactions) selected() []string {
 	selected := slices.Clone(in.sql)
 	for _, sql := range in.fields {
 		if sql != "" {
 			selected = append(selected, sql)
 		}
 	}
-	return "SELECT " + strings.Join(selected, ", ") + " FROM " + from
+	return selected
+}
+
+func (in *interactions) query(from string) string {
+	return "SELECT " + strings.Join(in.selected(), ", ") + " FROM " + from
+}
+
+// chunk is some of the rows that were selected.
+type chunk interface {
+	Len() int
+	Vector(i int) duck.Vector
 }
 
 // each gives the facts of a chunk. A fact is good until the next.
-func (in *interactions) each(rows *duck.Rows, use func(*kpi.Fact)) {
+func (in *interactions) each(rows chunk, use func(*kpi.Fact)) {
 	times, rates, absent, events := rows.Vector(selectTime), rows.Vector(selectRate), rows.Vector(selectMissing), rows.Vector(selectEvents)
 	var entries, names, offsets duck.Vector
 	if in.name >= 0 && in.offset >= 0 {
@@ -164,7 +174,7 @@ func (in *interactions) each(rows *duck.Rows, use func(*kpi.Fact)) {
 }
 
 // bind gives the vectors of the fields that the rows have, and which of the walker's fields each is.
-func (in *interactions) bind(rows *duck.Rows) (fields []int, vectors []duck.Vector) {
+func (in *interactions) bind(rows chunk) (fields []int, vectors []duck.Vector) {
 	for i, sql := range in.fields {
 		if sql != "" {
 			fields, vectors = append(fields, i), append(vectors, rows.Vector(selectFields+len(vectors)))

@@ -100,6 +100,7 @@ func (w *work) look(ctx context.Context) error {
 		return err
 	}
 	closed := l.ClosedTo()
+	var inputs []lake.File
 	for _, k := range sortedKeys(all) {
 		hour, s := time.Unix(k.hour, 0).UTC(), all[k]
 		if !hour.Before(closed) || hour.Before(w.request.From) || !w.request.To.IsZero() && !hour.Before(w.request.To) {
@@ -107,10 +108,14 @@ func (w *work) look(ctx context.Context) error {
 		}
 		if s.orphan() || s.sanitized != nil && (w.request.All || !s.current(w.defs.Digest)) {
 			w.todo = append(w.todo, k)
+			if s.sanitized != nil {
+				inputs = append(inputs, *s.sanitized)
+			}
 		}
 	}
 	slices.Reverse(w.todo)
-	return nil
+	_, err = l.Meta(ctx, inputs) // all at once, as a query for each costs more; they are remembered
+	return err
 }
 
 func (w *work) take() (k sourceKey, more bool) {
@@ -272,24 +277,13 @@ func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*in
 	return m.in, nil
 }
 
-// facts writes the file of facts while the sanitized rows are read, and adds them up.
+// facts writes the file of facts of the sanitized rows, and adds them up.
 func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *interactions, sum *tally, made meta) (f lake.File, err error) {
-	rows, err := m.conn.Query(ctx, in.query(h.From(files)))
-	if err != nil {
-		return f, err
+	from := m.stream
+	if 0 < m.rows && m.rows <= wholeRows {
+		from = m.whole
 	}
-	defer rows.Close()
-	more := func(feed *duck.Feed) error {
-		if !rows.Next() {
-			return rows.Err()
-		}
-		in.each(rows, func(f *kpi.Fact) {
-			m.append(feed, f)
-			sum.add(f)
-		})
-		return nil
-	}
-	name, done, err := m.from(more, sum)
+	name, done, err := from(ctx, in, h.From(files), sum)
 	if err != nil {
 		return f, err
 	}
@@ -304,20 +298,42 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *
 // and hash each. They take some 20 MB.
 const wholeRows = 60_000
 
-// from is where SQL reads facts from: all at once, or as they are made where they are many.
-func (m *maker) from(more func(*duck.Feed) error, sum *tally) (name string, done func() error, err error) {
-	if m.rows == 0 || m.rows > wholeRows {
-		return m.r.Conn().Stream(m.layout.columns, more)
-	}
+// whole reads all rows, and gives the SQL function that has their facts.
+func (m *maker) whole(ctx context.Context, in *interactions, rows string, sum *tally) (name string, done func() error, err error) {
 	m.feed.Reset()
-	for before := int64(-1); before < sum.rows; {
-		before = sum.rows
-		if err := more(m.feed); err != nil {
-			return "", nil, err
-		}
+	if err := m.conn.Each(ctx, in.selected(), rows, func(k duck.Chunk) { in.each(k, m.into(m.feed, sum)) }); err != nil {
+		return "", nil, err
 	}
 	name, end, err := m.r.Conn().Feed(m.feed)
 	return name, func() error { end(); return nil }, err
+}
+
+// stream gives the SQL function that makes facts while rows are read.
+func (m *maker) stream(ctx context.Context, in *interactions, from string, sum *tally) (name string, done func() error, err error) {
+	rows, err := m.conn.Query(ctx, in.query(from))
+	if err != nil {
+		return "", nil, err
+	}
+	name, end, err := m.r.Conn().Stream(m.layout.columns, func(feed *duck.Feed) error {
+		if !rows.Next() {
+			return rows.Err()
+		}
+		in.each(rows, m.into(feed, sum))
+		return nil
+	})
+	if err != nil {
+		rows.Close()
+		return "", nil, err
+	}
+	return name, func() error { rows.Close(); return end() }, nil
+}
+
+// into adds facts to a feed and to what they add up to.
+func (m *maker) into(feed *duck.Feed, sum *tally) func(*kpi.Fact) {
+	return func(f *kpi.Fact) {
+		m.append(feed, f)
+		sum.add(f)
+	}
 }
 
 // rollup writes what the facts add up to.

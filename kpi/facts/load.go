@@ -58,9 +58,11 @@ func (s *Source) held(ctx context.Context, look *look, v view, dates []kpi.Date,
 // files are those that a view of a day is loaded from, sorted.
 func (k *look) files(v view, date kpi.Date) (names []lake.Name) {
 	for _, src := range k.byDate[date] { // by hour, then by log
-		if v.only == (kpi.Filter{}) {
+		switch {
+		case !k.takes(v, date, src.sanitized.Hour):
+		case v.only == (kpi.Filter{}):
 			names = append(names, src.rollup.Name)
-		} else {
+		default:
 			names = append(names, src.facts.Name)
 		}
 	}

@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"slices"
+	"unsafe"
 
 	"brine/kpi"
 	"brine/lake"
@@ -11,10 +12,11 @@ import (
 )
 
 // pendingTallies are what interactions add up to that are in no file of facts yet: those of the open hour, and of hours
-// whose facts are still to be made. They are in memory only. Files that were added up are not read again.
+// whose facts are still to be made. They are in memory only. Files that were added up are not read again, as long as there is room for what
+// they add up to.
 type pendingTallies struct {
 	digest string
-	sums   map[pendingKey]*pendingSum
+	sums   *recent[pendingKey, *pendingSum]
 }
 
 // pendingKey is a source, and what is asked of it: zero for all that needs no filter.
@@ -40,7 +42,7 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 			key.view = v
 			fresh = func() adding { return newFilter(look.defs, v, named) }
 			if v.only.Value == kpi.Other { // which values that is may have changed
-				delete(p.sums, key)
+				p.sums.drop(key)
 			}
 		}
 		sum, err := p.sum(ctx, s, look, src, key, fresh)
@@ -49,6 +51,10 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 		}
 		days := sum.days(look.defs, v)
 		for date, h := range days {
+			if !look.takes(v, date, src.hour) {
+				delete(days, date)
+				continue
+			}
 			days[date] = h.cut()
 		}
 		parts = append(parts, days)
@@ -58,24 +64,19 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 
 // forget lets go of what is of other definitions, or is in files now.
 func (p *pendingTallies) forget(look *look) {
-	if p.digest != look.defs.Digest {
-		p.digest, p.sums = look.defs.Digest, map[pendingKey]*pendingSum{}
-	}
 	there := map[sourceKey]bool{}
 	for _, src := range look.pending {
 		there[sourceKey{src.hour.Unix(), src.log}] = true
 	}
-	for key := range p.sums {
-		if !there[key.sourceKey] {
-			delete(p.sums, key)
-		}
-	}
+	others := p.digest != look.defs.Digest
+	p.digest = look.defs.Digest
+	p.sums.dropIf(func(k pendingKey, _ *pendingSum) bool { return others || !there[k.sourceKey] })
 }
 
 // sum adds up those files of a source that were not yet.
 func (p *pendingTallies) sum(ctx context.Context, s *Source, look *look, src *pendingSource, key pendingKey, fresh func() adding) (*pendingSum, error) {
 	files := slices.SortedFunc(slices.Values(src.files), func(a, b lake.File) int { return int(a.First) - int(b.First) })
-	sum := p.sums[key]
+	sum := p.sums.get(key)
 	if sum == nil || !sum.within(files) {
 		sum = &pendingSum{sum: fresh(), done: map[lake.Name]bool{}}
 	}
@@ -85,7 +86,7 @@ func (p *pendingTallies) sum(ctx context.Context, s *Source, look *look, src *pe
 		case sum.done[f.Name]:
 		case i < len(files)-1:
 			if err := s.addUp(ctx, look, src, f, sum.sum); err != nil {
-				delete(p.sums, key) // some of the file may be in it
+				p.sums.drop(key) // some of the file may be in it
 				return nil, err
 			}
 			sum.done[f.Name] = true
@@ -99,7 +100,7 @@ func (p *pendingTallies) sum(ctx context.Context, s *Source, look *look, src *pe
 		}
 	}
 	sum.small = small
-	p.sums[key] = sum
+	p.sums.put(key, sum, key.view.bytes()+sum.bytes())
 	return sum, nil
 }
 
@@ -112,6 +113,14 @@ func (s *pendingSum) within(files []lake.File) bool {
 		}
 	}
 	return n == len(s.done)
+}
+
+func (s *pendingSum) bytes() int64 {
+	n := s.sum.bytes() + int64(len(s.done))*int64(unsafe.Sizeof(lake.Name{}))
+	for _, small := range s.small {
+		n += small.bytes()
+	}
+	return n
 }
 
 func (s *pendingSum) days(defs *kpi.Definitions, v view) map[kpi.Date]held {

@@ -2,7 +2,9 @@ package facts
 
 import (
 	"cmp"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -125,16 +127,12 @@ func plainValue(segment string, s sent) string {
 
 // plainDays are those of all that was sent, by a segment, of the interactions that have one value of another.
 func (h *house) plainDays(slice kpi.Slice) map[kpi.Date]map[string]*plain {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		h.tb.Fatal(err)
-	}
 	days := map[kpi.Date]map[string]*plain{}
 	for _, s := range h.sent {
 		if slice.Only != nil && plainValue(slice.Only.Segment, s) != slice.Only.Value {
 			continue
 		}
-		date := kpi.Date(time.UnixMilli(s["timestamp"].(int64)).In(berlin).Format(time.DateOnly))
+		date := kpi.Date(time.UnixMilli(s["timestamp"].(int64)).In(h.zone()).Format(time.DateOnly))
 		if days[date] == nil {
 			days[date] = map[string]*plain{}
 		}
@@ -147,35 +145,68 @@ func (h *house) plainDays(slice kpi.Slice) map[kpi.Date]map[string]*plain {
 	return days
 }
 
+// zone is that of [houseKPIs], or of what stands in its place, by its name.
+func (h *house) zone() *time.Location {
+	h.tb.Helper()
+	zone, err := time.LoadLocation(h.defs.Zone.String())
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	return zone
+}
+
+// houses gives each test a house in a zone, at random; a failure names the seed. Midnight is within the hours of Berlin; in Kolkata it is at
+// half past six in the evening by UTC, so that an hour of the log belongs to two days.
+func houses(t *testing.T, test func(t *testing.T, h *house)) {
+	for seed, zone := range []string{"Europe/Berlin", "Asia/Kolkata", "Europe/Berlin"} {
+		t.Run(fmt.Sprintf("seed %d, %s", seed, zone), func(t *testing.T) {
+			h := openHouse(t)
+			h.random = rand.New(rand.NewPCG(uint64(seed), 5))
+			h.defs = parseKPIs(t, strings.Replace(houseKPIs, "Europe/Berlin", zone, 1))
+			if zone == "Asia/Kolkata" {
+				h.hour(3)
+				h.closeHours()
+				h.pass(20 * time.Hour) // 18:05
+				for range 10 {
+					h.send(h.interaction(h.Wall()))
+				}
+				h.pass(30 * time.Minute)
+			}
+			test(t, h)
+		})
+	}
+}
+
 // All figures of all kinds of questions are those that one computes by hand from what was sent, whether they come from memory, from
 // roll-ups or from facts.
 func TestFiguresAreThoseOfAPlainReading(t *testing.T) {
-	h := openHouse(t)
-	for range 5 { // over midnight in Berlin
-		h.hour(90)
-	}
-	h.closeHours()
-	h.sanitize(sanitize.Request{})
-	h.build()
-	h.hour(30)
-	compared := 0
-	for _, slice := range allSlices() {
-		want := h.plainDays(slice)
-		for _, day := range h.days(slice) {
-			if len(day.Cells) != len(want[day.Date]) {
-				t.Errorf("%s, %s: %d values, want %d", name(slice), day.Date, len(day.Cells), len(want[day.Date]))
-			}
-			for value, p := range want[day.Date] {
-				if cell := day.Cells[value]; cell != nil {
-					p.compare(t, name(slice)+", "+string(day.Date)+" "+value, cell)
-					compared++
+	houses(t, func(t *testing.T, h *house) {
+		for range 3 { // over midnight
+			h.hour(90)
+		}
+		h.closeHours()
+		h.sanitize(sanitize.Request{})
+		h.build()
+		h.hour(30)
+		compared := 0
+		for _, slice := range allSlices() {
+			want := h.plainDays(slice)
+			for _, day := range h.days(slice) {
+				if len(day.Cells) != len(want[day.Date]) {
+					t.Errorf("%s, %s: %d values, want %d", name(slice), day.Date, len(day.Cells), len(want[day.Date]))
+				}
+				for value, p := range want[day.Date] {
+					if cell := day.Cells[value]; cell != nil {
+						p.compare(t, name(slice)+", "+string(day.Date)+" "+value, cell)
+						compared++
+					}
 				}
 			}
 		}
-	}
-	if compared < 100 {
-		t.Errorf("only %d cells were compared", compared)
-	}
+		if compared < 100 {
+			t.Errorf("only %d cells were compared", compared)
+		}
+	})
 }
 
 func (p *plain) compare(t *testing.T, what string, c *kpi.Cell) {
@@ -218,30 +249,31 @@ func (p *plain) compare(t *testing.T, what string, c *kpi.Cell) {
 }
 
 func TestArrivalsAreThoseOfAPlainReading(t *testing.T) {
-	h := openHouse(t)
-	h.hour(40)
-	h.closeHours()
-	h.sanitize(sanitize.Request{})
-	h.build()
-	h.hour(30)
-	want := map[int64]kpi.Slot{}
-	for _, s := range h.sent {
-		at := s["timestamp"].(int64)
-		want[at] = kpi.Slot{Time: at, N: want[at].N + 1, Weight: want[at].Weight + 1/s["sample_rate"].(float64)}
-	}
-	from, to := h.Wall().Add(-40*time.Hour).UnixMilli(), h.Wall().Add(-90*time.Minute).Truncate(10*time.Minute).UnixMilli()
-	for at := range want {
-		if at < from || at >= to {
-			delete(want, at)
+	houses(t, func(t *testing.T, h *house) {
+		h.hour(40)
+		h.closeHours()
+		h.sanitize(sanitize.Request{})
+		h.build()
+		h.hour(30)
+		want := map[int64]kpi.Slot{}
+		for _, s := range h.sent {
+			at := s["timestamp"].(int64)
+			want[at] = kpi.Slot{Time: at, N: want[at].N + 1, Weight: want[at].Weight + 1/s["sample_rate"].(float64)}
 		}
-	}
-	slots, err := h.source.Slots(t.Context(), from, to)
-	if err != nil || len(slots) != len(want) || len(want) < 5 {
-		t.Fatalf("%d slots, want %d, %v", len(slots), len(want), err)
-	}
-	for i, s := range slots {
-		if s != want[s.Time] || i > 0 && s.Time <= slots[i-1].Time {
-			t.Errorf("slot %+v, want %+v", s, want[s.Time])
+		from, to := h.Wall().Add(-40*time.Hour).UnixMilli(), h.Wall().Add(-90*time.Minute).Truncate(10*time.Minute).UnixMilli()
+		for at := range want {
+			if at < from || at >= to {
+				delete(want, at)
+			}
 		}
-	}
+		slots, err := h.source.Slots(t.Context(), from, to)
+		if err != nil || len(slots) != len(want) || len(want) < 5 {
+			t.Fatalf("%d slots, want %d, %v", len(slots), len(want), err)
+		}
+		for i, s := range slots {
+			if s != want[s.Time] || i > 0 && s.Time <= slots[i-1].Time {
+				t.Errorf("slot %+v, want %+v", s, want[s.Time])
+			}
+		}
+	})
 }

@@ -19,7 +19,7 @@ type SourceOptions struct {
 	Lake        *lake.Lake
 	Definitions func() *kpi.Definitions                   // in force now
 	Plans       func() (map[string]*sanitize.Plan, error) // in force now, by stream: what of raw events may be looked at before they are sanitized
-	Memory      int64                                     // bytes of cells that are remembered, about; default 256 MB
+	Memory      int64                                     // bytes of cells that are remembered, about, a quarter of it for what is in no file yet; default 256 MB
 	Logger      *slog.Logger                              // default: nothing is logged
 }
 
@@ -40,59 +40,63 @@ func NewSource(o SourceOptions) *Source {
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
-	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory)}
+	pending := o.Memory / 4
+	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory - pending), pending: pendingTallies{sums: newRecent[pendingKey, *pendingSum](pending)}}
 }
 
 // Definitions are those in force now.
 func (s *Source) Definitions() *kpi.Definitions { return s.o.Definitions() }
 
 // Pinned is the source as it is now, for all of one answer: its definitions stay the same though others come into force
-// meanwhile. Where the facts are then no longer those of these, it says [kpi.Building].
-func (s *Source) Pinned() kpi.Source { return &pinned{s, s.o.Definitions()} }
+// meanwhile, and the lake is looked at once. Where the facts are then no longer those of these, it says [kpi.Building]. It
+// serves one goroutine.
+func (s *Source) Pinned() kpi.Source { return s.pinned() }
+
+func (s *Source) pinned() *pinned { return &pinned{Source: s, defs: s.o.Definitions()} }
 
 type pinned struct {
 	*Source
 	defs *kpi.Definitions
+	seen *look // nil before the first question, and where files of it were replaced
 }
 
 func (p *pinned) Definitions() *kpi.Definitions { return p.defs }
 
-func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
-	return p.days(ctx, p.defs, slice)
-}
-
-func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
-	return p.slots(ctx, p.defs, from, to)
-}
-
 // Days are the days of the range.
 func (s *Source) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
-	return s.days(ctx, s.o.Definitions(), slice)
+	return s.pinned().Days(ctx, slice)
 }
 
 // Slots are the arrivals from a time to another.
 func (s *Source) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
-	return s.slots(ctx, s.o.Definitions(), from, to)
+	return s.pinned().Slots(ctx, from, to)
 }
 
 // Span is the first day and the day after the last that there is data of, as of the last look.
-func (s *Source) Span() (from, to kpi.Date) {
-	look, err := s.look(context.Background(), s.o.Definitions())
+func (s *Source) Span() (from, to kpi.Date) { return s.pinned().Span() }
+
+func (p *pinned) Span() (from, to kpi.Date) {
+	look, err := p.lookOnce(context.Background())
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err == nil {
-		s.mu.Lock()
-		s.span = look.span()
-		s.mu.Unlock()
+		p.span = look.span()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.span[0], s.span[1]
+	return p.span[0], p.span[1]
+}
+
+func (p *pinned) lookOnce(ctx context.Context) (_ *look, err error) {
+	if p.seen == nil {
+		p.seen, err = p.look(ctx, p.defs)
+	}
+	return p.seen, err
 }
 
 // maxDays bounds the days of one question.
 const maxDays = 10 * 366
 
 // ErrRange is a question about days that are none, or too many.
-var ErrRange = errors.New("ask for 1 day up to 10 years, from before to")
+var ErrRange error = kpi.BadQuestion{Param: "to", What: "no days, or too many", Fix: "1 day up to 10 years; to comes after from"}
 
 // datesOf are the days of a range, each of them.
 func datesOf(from, to kpi.Date) (dates []kpi.Date, err error) {
@@ -109,40 +113,41 @@ func datesOf(from, to kpi.Date) (dates []kpi.Date, err error) {
 
 // view is what of a day is asked for.
 type view struct {
-	by    string     // segment; "": all in one cell
-	only  kpi.Filter // zero: all interactions
-	left  bool       // with a filter: also who left, and what is missing
-	slots bool       // the arrivals, and nothing else
+	by     string     // segment; "": all in one cell
+	only   kpi.Filter // zero: all interactions
+	left   bool       // with a filter: also who left, and what is missing
+	slots  bool       // the arrivals, and nothing else
+	prompt bool       // without what came too late for its day
 }
 
 // viewOf is the cheapest view that answers a question, and the value to pick of its cells where that is what the filter comes to.
 func viewOf(slice kpi.Slice) (v view, pick *string) {
 	switch only := slice.Only; {
 	case only == nil:
-		return view{by: slice.By}, nil
+		return view{by: slice.By, prompt: slice.Prompt}, nil
 	case only.Segment == slice.By, slice.By == "" && !slice.Left:
-		return view{by: only.Segment}, &only.Value
+		return view{by: only.Segment, prompt: slice.Prompt}, &only.Value
 	default:
-		return view{by: slice.By, only: *only, left: slice.Left && slice.By == ""}, nil
+		return view{by: slice.By, only: *only, left: slice.Left && slice.By == "", prompt: slice.Prompt}, nil
 	}
 }
 
-func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slice) ([]kpi.Day, error) {
+func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 	dates, err := datesOf(slice.From, slice.To)
 	if err != nil {
 		return nil, err
 	}
-	if err := known(defs, slice); err != nil {
+	if err := known(p.defs, slice); err != nil {
 		return nil, err
 	}
 	v, pick := viewOf(slice)
-	held, look, err := s.ask(ctx, defs, v, dates)
+	held, look, err := p.ask(ctx, v, dates)
 	if err != nil {
 		return nil, err
 	}
 	days := make([]kpi.Day, len(dates))
 	for i, date := range dates {
-		days[i] = kpi.Day{Date: date, Open: look.open(date), Cells: map[string]*kpi.Cell{}}
+		days[i] = kpi.Day{Date: date, Open: look.open(v, date), Cells: map[string]*kpi.Cell{}}
 		for value, cell := range cut(held[date].cells) {
 			switch {
 			case pick == nil:
@@ -158,7 +163,7 @@ func (s *Source) days(ctx context.Context, defs *kpi.Definitions, slice kpi.Slic
 }
 
 // ErrSegment is a question about a segment that the definitions do not have.
-var ErrSegment = errors.New("no such segment")
+var ErrSegment error = kpi.BadQuestion{Param: "by", What: "no such segment", Fix: "kpi.yaml has them under segments"}
 
 func known(defs *kpi.Definitions, slice kpi.Slice) error {
 	has := func(name string) bool {
@@ -170,16 +175,16 @@ func known(defs *kpi.Definitions, slice kpi.Slice) error {
 	return nil
 }
 
-func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int64) ([]kpi.Slot, error) {
+func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) {
 	if from >= to {
 		return nil, nil
 	}
-	last := time.UnixMilli(to-1).In(defs.Zone).AddDate(0, 0, 1)
-	dates, err := datesOf(dateOf(from, defs.Zone), kpi.Date(last.Format(time.DateOnly)))
+	last := time.UnixMilli(to-1).In(p.defs.Zone).AddDate(0, 0, 1)
+	dates, err := datesOf(dateOf(from, p.defs.Zone), kpi.Date(last.Format(time.DateOnly)))
 	if err != nil {
 		return nil, err
 	}
-	held, _, err := s.ask(ctx, defs, view{slots: true}, dates)
+	held, _, err := p.ask(ctx, view{slots: true}, dates)
 	if err != nil {
 		return nil, err
 	}
@@ -195,22 +200,23 @@ func (s *Source) slots(ctx context.Context, defs *kpi.Definitions, from, to int6
 }
 
 // ask gives what is held of days: of files from the cache, or loaded into it, and of what is in no file yet.
-func (s *Source) ask(ctx context.Context, defs *kpi.Definitions, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
+func (p *pinned) ask(ctx context.Context, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
 	select {
-	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
 	for range replacedAtMost {
-		look, err := s.look(ctx, defs)
+		look, err := p.lookOnce(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		answer, err := s.answer(ctx, look, v, dates)
+		answer, err := p.answer(ctx, look, v, dates)
 		if !errors.Is(err, errReplaced) {
 			return answer, look, err
 		}
+		p.seen = nil
 	}
 	return nil, nil, errReplaced
 }
@@ -227,7 +233,7 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 	}
 	var named map[kpi.Date]map[string]bool
 	if v.only.Value == kpi.Other { // all values but those that are told by name on the day
-		days, err := s.answer(ctx, look, view{by: v.only.Segment}, dates)
+		days, err := s.answer(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates)
 		if err != nil {
 			return nil, err
 		}
@@ -336,9 +342,17 @@ func (k *look) pendingFor(dates []kpi.Date) (some []*pendingSource) {
 	return some
 }
 
-// open says whether a day is not over, or its last hours are not closed.
-func (k *look) open(date kpi.Date) bool {
+// open says whether a day is not over, or the hours are not closed that its last interactions are expected in.
+func (k *look) open(v view, date kpi.Date) bool {
+	if v.prompt {
+		return date.LateFrom(k.defs.Zone).After(k.closed)
+	}
 	return date.Start(k.defs.Zone).AddDate(0, 0, 1).After(k.closed)
+}
+
+// takes says whether the view of a day has what arrived in an hour.
+func (k *look) takes(v view, date kpi.Date, hour time.Time) bool {
+	return !v.prompt || hour.Before(date.LateFrom(k.defs.Zone))
 }
 
 // span is the first day and the day after the last that there is data of.

@@ -31,6 +31,8 @@ func (h *house) answers() map[string][]kpi.Day {
 	all := map[string][]kpi.Day{}
 	for _, slice := range allSlices() {
 		all[name(slice)] = h.days(slice)
+		slice.Prompt = true
+		all[name(slice)] = h.days(slice)
 	}
 	return all
 }
@@ -40,7 +42,7 @@ func name(s kpi.Slice) string {
 	if s.Only != nil {
 		only = s.Only.Segment + "=" + s.Only.Value
 	}
-	return fmt.Sprintf("by %q only %q left %t", s.By, only, s.Left)
+	return fmt.Sprintf("by %q only %q left %t prompt %t", s.By, only, s.Left, s.Prompt)
 }
 
 // sameDays compares all that days tell, but for whether they are open.
@@ -136,5 +138,32 @@ func TestFiguresAreTheSameBeforeAndAfterAnHourCloses(t *testing.T) {
 	check("with facts, by a new source")
 	if again := h.build(); again.Hours != 0 {
 		t.Errorf("facts were made again: %+v", again)
+	}
+}
+
+// All that is asked for one answer is of one moment, whatever comes meanwhile; the next answer has it.
+func TestAnAnswerIsOfOneMoment(t *testing.T) {
+	h := openHouse(t)
+	h.hour(30)
+	slice := kpi.Slice{From: "2026-11-08", To: "2026-11-14", By: "browser"}
+	answer := h.source.Pinned()
+	before, err := answer.Days(t.Context(), slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.hour(30)
+	after, err := answer.Days(t.Context(), slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameDays(t, "within an answer", after, before)
+	n := 0
+	for _, day := range h.days(slice) {
+		for _, cell := range day.Cells {
+			n += cell.Count.N
+		}
+	}
+	if n != len(h.sent) {
+		t.Errorf("%d of %d are in the next answer", n, len(h.sent))
 	}
 }

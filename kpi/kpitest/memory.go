@@ -17,7 +17,7 @@ import (
 	"brine/simulate"
 )
 
-// Memory is a [kpi.Source] that adds up all its facts for each question.
+// Memory is a [kpi.Source] that adds up all its facts for each question. They are all prompt.
 type Memory struct {
 	Defs  *kpi.Definitions
 	Facts []kpi.Fact
@@ -112,7 +112,8 @@ func (m *Memory) Days(_ context.Context, s kpi.Slice) (days []kpi.Day, err error
 	at := map[kpi.Date]int{}
 	for d := s.From; d < s.To; d = d.Plus(1) {
 		at[d] = len(days)
-		days = append(days, kpi.Day{Date: d, Open: d >= today, Cells: map[string]*kpi.Cell{}})
+		open := d >= today || s.Prompt && d.LateFrom(m.Defs.Zone).After(m.Now())
+		days = append(days, kpi.Day{Date: d, Open: open, Cells: map[string]*kpi.Cell{}})
 	}
 	add := m.Defs.Adder()
 	for i := range m.Facts {

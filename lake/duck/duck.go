@@ -93,7 +93,8 @@ type Conn struct {
 	conn   c.Connection
 	feeder *feeder // nil until the first Feed
 	texts  []*textFunction
-	uuids  string // name of the function, once there is one
+	each   *eachFunction // nil until the first Each
+	uuids  string        // name of the function, once there is one
 }
 
 // Conn opens a connection.
@@ -110,6 +111,9 @@ func (x *Conn) Close() {
 	c.Disconnect(&x.conn)
 	if x.feeder != nil {
 		x.feeder.close()
+	}
+	if x.each != nil {
+		x.each.close()
 	}
 	for _, f := range x.texts {
 		f.close()

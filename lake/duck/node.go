@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
+	"unsafe"
 
 	c "github.com/duckdb/duckdb-go-bindings"
 
@@ -27,7 +28,18 @@ type node struct {
 
 	numbers map[string]uint32 // of the strings met
 	strings []string          // by number
+	recent  [recentTexts]recentText
 }
+
+// recentText is a string that was set lately. Who sets texts has one string for equal ones mostly, so that to look where it lies spares to
+// hash it.
+type recentText struct {
+	text   *byte // keeps it, so that no other comes to lie there
+	size   int
+	number uint32
+}
+
+const recentTexts = 16 // a power of 2
 
 // widths are the bytes of a value. A list's or map's is where its elements begin, and how many they are.
 var widths = map[event.Kind]int{event.Bool: 1, event.Int32: 4, event.Int64: 8, event.Double: 8, event.UUID: 16,
@@ -80,6 +92,7 @@ func (n *node) reset(release bool) {
 	clear(n.valid)
 	clear(n.numbers)
 	clear(n.strings)
+	clear(n.recent[:])
 	n.strings, n.size, n.sent = n.strings[:0], 0, 0
 	for _, kid := range n.kids {
 		kid.reset(release)
@@ -142,6 +155,21 @@ func (n *node) setString(at int, s []byte) {
 		number = n.addString(string(s))
 	}
 	n.setNumber(at, number)
+}
+
+// numberOf is the number of a string.
+func (n *node) numberOf(s string) uint32 {
+	text := unsafe.StringData(s)
+	recent := &n.recent[uintptr(unsafe.Pointer(text))/16%recentTexts]
+	if text != nil && recent.text == text && recent.size == len(s) {
+		return recent.number
+	}
+	number, met := n.numbers[s]
+	if !met {
+		number = n.addString(s)
+	}
+	*recent = recentText{text, len(s), number}
+	return number
 }
 
 // addString takes up a string that was not met before.

@@ -74,11 +74,7 @@ func (f *Feed) SetDouble(i int, v float64) {
 // SetText is for a String.
 func (f *Feed) SetText(i int, v string) {
 	n := f.nodes[i]
-	number, met := n.numbers[v]
-	if !met {
-		number = n.addString(v)
-	}
-	n.setNumber(f.rows-1, number)
+	n.setNumber(f.rows-1, n.numberOf(v))
 	n.setValid(f.rows - 1)
 }
 

@@ -590,3 +590,23 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("%d, then %d", script.Code, rec.Code)
 	}
 }
+
+// The form of an experiment takes its branches with the shares that they were meant to get.
+func TestAddExperiment(t *testing.T) {
+	defs, mistakes := kpi.Parse("kpi.yaml", []byte("segments: {banner: {experiment: banner}}\nkpis: {errors: {share: \"screen.error*\", better: less, smallest: 0.01}}"))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	h := openHouse(t, &kpitest.Memory{Defs: defs, Now: func() time.Time { return testNow }})
+	v := h.visitor(access.Analyst)
+	form := url.Values{"name": {"banner"}, "experiment": {"banner"}, "branches": {"control=0.9, banner=0.1"}, "moves": {"errors"}}
+	if rec := v.post("/changes", "/changes", form); rec.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if c := h.added[0]; !slices.Equal(c.Branches, []string{"control", "banner"}) || !slices.Equal(c.Shares, []float64{0.9, 0.1}) {
+		t.Errorf("%+v", c)
+	}
+	if page := v.page("/changes/banner").Body.String(); !strings.Contains(page, "<dt>control") || !strings.Contains(page, "<dt>banner") {
+		t.Errorf("%s", page)
+	}
+}

@@ -661,3 +661,18 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("one came: %q %+v", a.Alarm, a.Slots[len(a.Slots)-1])
 	}
 }
+
+// An experiment goes on for days: it is named beside a change that it began before, also where it is not told when.
+func TestExperimentsAmongTheDaysOfAChange(t *testing.T) {
+	s := history(rand.New(rand.NewPCG(9, 4)), changeDefinitions, 57, 100, 0)
+	for name, at := range map[string]time.Time{"no day": {}, "begun before": Date("2026-08-31").Start(time.UTC)} {
+		b := s.board()
+		b.Added = func() []Change {
+			return []Change{{Name: "trial", Title: "a trial", At: at, Experiment: "form", Moves: "errors"}}
+		}
+		j := judged(t, b, "placebo", View{})
+		if !slices.ContainsFunc(j.Flags, func(f string) bool { return strings.Contains(f, "a trial") }) {
+			t.Errorf("%s: %q, with days from %s", name, j.Flags, j.Before.From)
+		}
+	}
+}

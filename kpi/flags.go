@@ -52,14 +52,28 @@ func (t *trial) gaps(days []seenDay) (all []string) {
 func (t *trial) neighbours() (titles []string) {
 	before, after := t.spans()
 	for _, c := range t.b.changes(t.d) {
-		if c.Name == t.change.Name || c.At.IsZero() {
-			continue
-		}
-		if day := DateOf(c.At, t.d.Zone); day >= before.From && day < after.To {
+		if from, to := t.lasts(c); c.Name != t.change.Name && from < after.To && to > before.From {
 			titles = append(titles, c.Title)
 		}
 	}
 	return titles
+}
+
+// lasts are the days of a change: that of its moment, those of an experiment; none of a release that was not told when.
+func (t *trial) lasts(c Change) (from, to Date) {
+	today := t.b.today(t.d)
+	switch {
+	case !c.At.IsZero():
+		from = DateOf(c.At, t.d.Zone)
+	case c.Experiment != "":
+		from = today.Plus(-mostTrialDays)
+	default:
+		return "", ""
+	}
+	if c.Experiment == "" {
+		return from, from.Plus(1)
+	}
+	return from, min(from.Plus(mostTrialDays), today.Plus(1))
 }
 
 // mismatch tells of branches that got other shares than they were meant to.

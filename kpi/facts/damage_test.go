@@ -54,3 +54,29 @@ func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
 		}
 	}
 }
+
+// Facts are read of the days on which somebody has the value alone: of one that nobody has, none are.
+func TestNoFactsAreReadForNobody(t *testing.T) {
+	h := openHouse(t)
+	h.hour(30)
+	h.closeHours()
+	h.sanitize(sanitize.Request{})
+	h.build()
+	var log bytes.Buffer
+	o := h.source.o
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	h.source = NewSource(o)
+	for _, f := range h.lake.List(lake.Facts, "interaction") {
+		if err := os.Remove(filepath.Join(h.dir, "lake", f.String())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, day := range h.days(kpi.Slice{Only: &kpi.Filter{Segment: "language", Value: "nobody"}, By: "screen"}) {
+		if len(day.Cells) > 0 {
+			t.Errorf("%s has %v", day.Date, day.Cells)
+		}
+	}
+	if log.Len() > 0 {
+		t.Errorf("facts were read: %s", log.String())
+	}
+}

@@ -55,6 +55,22 @@ func (s *Source) held(ctx context.Context, look *look, v view, dates []kpi.Date,
 	return answer, nil
 }
 
+// having are the days on which somebody may have the value, by the roll-ups: facts of others need not be read. A value that is not told by name
+// on a day is in its Other.
+func (s *Source) having(ctx context.Context, look *look, v view, dates []kpi.Date) (some []kpi.Date, err error) {
+	days, err := s.held(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, date := range dates {
+		cells := days[date].cells
+		if cells[v.only.Value] != nil || cells[kpi.Other] != nil {
+			some = append(some, date)
+		}
+	}
+	return some, nil
+}
+
 // files are those that a view of a day is loaded from, sorted.
 func (k *look) files(v view, date kpi.Date) (names []lake.Name) {
 	for _, src := range k.byDate[date] { // by hour, then by log

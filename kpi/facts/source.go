@@ -256,9 +256,21 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 		}
 		named = namesOf(days)
 	}
-	answer, err := s.held(ctx, look, v, dates, named)
+	scanned := dates
+	if v.only != (kpi.Filter{}) && v.only.Value != kpi.Other {
+		var err error
+		if scanned, err = s.having(ctx, look, v, dates); err != nil {
+			return nil, err
+		}
+	}
+	answer, err := s.held(ctx, look, v, scanned, named)
 	if err != nil {
 		return nil, err
+	}
+	for _, date := range dates {
+		if _, asked := answer[date]; !asked {
+			answer[date] = newHeld()
+		}
 	}
 	parts, err := s.pending.tallies(ctx, s, look, unbuilt, v, named)
 	if err != nil {

@@ -22,8 +22,8 @@ func TestScreenReader(t *testing.T) {
 	p.keyIn("mira", "a wrong password")
 	p.do(chromedp.WaitVisible(chromedp.CSS("[role=alert]")))
 	p.reads("login after a mistake", "alert ", "textbox Name", "textbox Password", "button Log in")
-	p.do(chromedp.KeyEvent(passwordOf("mira")), chromedp.KeyEvent("\r"), chromedp.WaitReady(chromedp.CSS(".routes")))
-	p.reads("start", "main ", "heading Welcome", "list ", "link How things stand", "button Log out")
+	p.do(chromedp.KeyEvent(passwordOf("mira")), chromedp.KeyEvent("\r"), chromedp.WaitReady(chromedp.CSS("nav [aria-current=page]")))
+	p.reads("overview", "main ", "heading Overview", "link Flow", "button Log out")
 	p.do(chromedp.Navigate(b.private + "/api/v1/audit"))
 	p.reads("refused", "main ", "alert ", "link To the start", "button Log out")
 }

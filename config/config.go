@@ -218,7 +218,7 @@ func (c *Config) Path() string { return c.path }
 
 // Mistake is what is wrong with the value of a key, found by whoever uses it.
 func (c *Config) Mistake(path, what, fix string) Mistake {
-	return Mistake{fileName(c.path), lineOf(c.lines, path), path, what, fix}
+	return Mistake{File: fileName(c.path), Line: lineOf(c.lines, path), Path: path, What: what, Fix: fix}
 }
 
 // Rate is the sample rate of a stream now: what sampling says, else the stream's own, else 1.

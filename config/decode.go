@@ -59,7 +59,7 @@ func lineOf(lines map[string]int, path string) int {
 }
 
 func (d *decoder) mistakeAt(line int, path, fix, what string, args ...any) {
-	d.mistakes = append(d.mistakes, Mistake{d.file, line, path, fmt.Sprintf(what, args...), fix})
+	d.mistakes = append(d.mistakes, Mistake{File: d.file, Line: line, Path: path, What: fmt.Sprintf(what, args...), Fix: fix})
 }
 
 // document reads the file into a pointer to a struct.

@@ -61,7 +61,7 @@ func (d *Definitions) Check(kept Kept) Mistakes {
 	for _, k := range d.KPIs {
 		c.kpi(k)
 	}
-	return c.mistakes.sorted()
+	return sorted(c.mistakes)
 }
 
 type checker struct {
@@ -71,7 +71,7 @@ type checker struct {
 }
 
 func (c *checker) mistake(path, fix, what string, args ...any) {
-	c.mistakes = append(c.mistakes, Mistake{c.d.file, lineIn(c.d.lines, path), path, fmt.Sprintf(what, args...), fix})
+	c.mistakes = append(c.mistakes, Mistake{File: c.d.file, Line: lineIn(c.d.lines, path), Path: path, What: fmt.Sprintf(what, args...), Fix: fix})
 }
 
 func (c *checker) segment(s Segment) {

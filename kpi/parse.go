@@ -82,7 +82,7 @@ func Parse(file string, text []byte) (*Definitions, Mistakes) {
 	p.references()
 	p.d.file, p.d.lines = file, p.lines
 	p.d.sortChanges()
-	return p.d.digested(), p.mistakes.sorted()
+	return p.d.digested(), sorted(p.mistakes)
 }
 
 // definer makes definitions of what the reader reads.

@@ -60,7 +60,7 @@ func TestMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			d, mistakes := Parse("kpi.yaml", text)
-			got := append(mistakes, d.Check(keptByDefault)...).sorted().Error() + "\n"
+			got := sorted(append(mistakes, d.Check(keptByDefault)...)).Error() + "\n"
 			golden := strings.TrimSuffix(file, ".yaml") + ".txt"
 			if os.Getenv("UPDATE") != "" {
 				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {

@@ -55,7 +55,7 @@ func (r *reader) syntax(err error) {
 }
 
 func (r *reader) mistakeAt(line int, path, fix, what string, args ...any) {
-	r.mistakes = append(r.mistakes, Mistake{r.file, line, path, fmt.Sprintf(what, args...), fix})
+	r.mistakes = append(r.mistakes, Mistake{File: r.file, Line: line, Path: path, What: fmt.Sprintf(what, args...), Fix: fix})
 }
 
 // mistake is about the value of a key, at its line or at that of the nearest key around it.

@@ -114,14 +114,12 @@ func (r *report) checkKPIs(cfg *config.Config, registry *event.Registry) error {
 		return err
 	}
 	_, err = definitions(cfg, plansOf(cfg, streams))
-	var mistakes kpi.Mistakes
+	var mistakes config.Mistakes
 	switch {
 	case errors.As(err, new(sanitize.Findings)):
 		return nil
 	case errors.As(err, &mistakes):
-		for _, m := range mistakes {
-			r.Mistakes = append(r.Mistakes, config.Mistake(m))
-		}
+		r.Mistakes = append(r.Mistakes, mistakes...)
 		return nil
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,6 +117,7 @@ func (c *Config) checkDoors(d *decoder) {
 	checkTLS(d, "private.tls", c.Private.TLS)
 	checkConnections(d, "public.max_connections", c.Public.MaxConnections)
 	checkConnections(d, "private.max_connections", c.Private.MaxConnections)
+	c.checkMetrics(d, public, private)
 	if privateOK && !door.IsLoopback(private.host) && !c.Private.TLS.On() {
 		d.mistake("private.addr", "set private.tls: {cert, key}, or use 127.0.0.1:"+private.port,
 			"%s is not loopback, and without TLS passwords and events can be read on the way", c.Private.Addr)
@@ -127,6 +129,30 @@ func (c *Config) checkDoors(d *decoder) {
 			blame, other = other, blame
 		}
 		d.mistake(blame, "give it a port of its own", "%s has this address too", other)
+	}
+}
+
+// checkMetrics keeps what only this machine may ask from leaving it without a token.
+func (c *Config) checkMetrics(d *decoder, doors ...addr) {
+	m := c.Metrics
+	if isFolder(m.TokenFile) {
+		d.mistake("metrics.token_file", "name a file in it", "%s is a folder", m.TokenFile)
+	}
+	if m.Addr == "" {
+		if m.TokenFile != "" {
+			d.mistake("metrics.token_file", "set metrics.addr, or leave it out: the private door takes tokens of brine token create", "there is no listener that would ask for it")
+		}
+		return
+	}
+	own, ok := checkAddr(d, "metrics.addr", m.Addr)
+	if !ok {
+		return
+	}
+	if !door.IsLoopback(own.host) && m.TokenFile == "" {
+		d.mistake("metrics.addr", "set metrics.token_file, or use 127.0.0.1:"+own.port, "%s is not loopback, and without a token anybody may ask", m.Addr)
+	}
+	if slices.ContainsFunc(doors, own.meets) {
+		d.mistake("metrics.addr", "give it a port of its own", "a door has this address too")
 	}
 }
 

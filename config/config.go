@@ -33,6 +33,7 @@ type Config struct {
 	Sampling  map[string]float64 `yaml:"sampling"`  // rate by stream, 0 stops it; see [Config.Rate]
 	Salts     Salts              `yaml:"salts"`     // the keys of pseudonyms
 	Retention Retention          `yaml:"retention"` // how much is kept
+	Metrics   Metrics            `yaml:"metrics"`   // where Prometheus asks, beside the private door
 	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
 
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
@@ -77,6 +78,12 @@ type Private struct {
 	TLS            TLS            `yaml:"tls"`             // default none
 	MaxConnections int            `yaml:"max_connections"` // as for public; default 500
 	MinCell        int            `yaml:"min_cell"`        // below the role analyst no figure rests on fewer interactions; default 10
+}
+
+// Metrics is a listener that answers GET /metrics and nothing else, for roles without a private door and for scrapes from elsewhere.
+type Metrics struct {
+	Addr      string `yaml:"addr"`       // host:port, on loopback unless there is a token; default "", none
+	TokenFile string `yaml:"token_file"` // what a scrape must show as its bearer token, at least 32 characters, read anew each time; default "", none is asked for
 }
 
 // Policy says who answers for the collection. Both are shown as they are; brine check warns where one is empty.
@@ -197,7 +204,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
+		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -40,6 +40,7 @@ GET    /wsapi/interaction_data                       401    303     403    403  
 GET    /wsapi/interaction_data/count                 401    303     403    403     200 403     401
 GET    /wsapi/interaction_data/last                  401    303     403    403     200 403     401
 GET    /api/v1/status                                401    303     200    200     200 403     401
+GET    /metrics                                      401    303     403    200     200 403     401
 GET    /api/v1/audit                                 401    303     403    403     403 200     401
 POST   /api/v1/erasures                              401    303     403    403     403 202     401
 GET    /api/v1/erasures/5f0c9be2                     401    303     403    403     403 200     401
@@ -107,6 +108,7 @@ func openWholeDoor(t *testing.T) *door {
 			return func() (string, any, error) { return "7", "accepted", nil }, nil
 		},
 		Receipt: func(string) (any, error) { return "accepted", nil },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "brine_build_info 1\n") }),
 		Board:   newBoard(g),
 	}
 	if err := d.server.Open(); err != nil {

@@ -41,6 +41,9 @@ type Server struct {
 	// Erase looks at a body {"unit": …} and gives what takes it. Errors of both that the reader is to see are [Error]. nil: no such route.
 	Erase func(body []byte) (take func() (number string, receipt any, err error), err error)
 
+	// Metrics answers GET /metrics, to this machine and to who has the role analyst; nil: no such route.
+	Metrics http.Handler
+
 	Board *board.Board // the dashboard; nil: none. Who has no viewer, and everybody where there is none, sees the start page
 
 	handler http.Handler
@@ -75,6 +78,9 @@ func (s *Server) Routes() []gate.Route {
 	}
 	if s.Status != nil {
 		routes = append(routes, gate.Route{Pattern: "GET /api/v1/status", Need: access.Viewer, Handle: s.status})
+	}
+	if s.Metrics != nil {
+		routes = append(routes, gate.Route{Pattern: "GET /metrics", Need: access.Analyst, NeedOf: needOfScrape, Handle: s.metrics})
 	}
 	if s.Audit != nil {
 		routes = append(routes, gate.Route{Pattern: "GET /api/v1/audit", Need: access.Privacy, Handle: reads.bound(s.audit)})

@@ -25,6 +25,7 @@ import (
 	"brine/kpi"
 	"brine/kpi/kpitest"
 	"brine/lake"
+	"brine/metrics"
 )
 
 // staff is a directory of three people, which can fail. Each has their name as password.
@@ -110,6 +111,7 @@ func openPrivate(t *testing.T, directory access.Directory, p *private) *private 
 			}
 			return map[string]string{"receipt": noReceipt, "state": "complete"}, nil
 		}}
+	s.Metrics = metrics.New("v1").Handler()
 	s.Board = newBoard(t, g)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
@@ -198,6 +200,7 @@ func TestPrivateDoor(t *testing.T) {
 		{"GET /wsapi/interaction_data/count", "", "ada", "vic"},
 		{"GET /wsapi/interaction_data/last", "", "ada", "vic"},
 		{"GET /api/v1/status", "", "vic", "pri"},
+		{"GET /metrics", "", "ada", "vic"},
 		{"GET /flow", "", "vic", "pri"},
 		{"GET /segments", "", "vic", "pri"},
 		{"GET /changes", "", "vic", "pri"},

@@ -19,11 +19,29 @@ type delivery struct {
 	seen       [2]bool // which keys of the envelope were met
 	blobs      int     // events met
 	stored     int     // events accepted, to be stored
+	tallies    []tally // stored and sampledOut, by stream
 	sampledOut int     // events that are not to be kept: out of the sample, or of a stream that is not collected now
 	refused    []refusal
 	leftOut    int // events refused that refused does not list
 	arrival    event.Arrival
 	app        event.AppEvent // the event of an app that is being read
+}
+
+// A tally is how many events of a stream a delivery has that are accepted and left out.
+type tally struct {
+	stream             string
+	stored, sampledOut int
+}
+
+// tally is that of a stream. There are few in one delivery.
+func (d *delivery) tally(stream string) *tally {
+	for i := range d.tallies {
+		if d.tallies[i].stream == stream {
+			return &d.tallies[i]
+		}
+	}
+	d.tallies = append(d.tallies, tally{stream: stream})
+	return &d.tallies[len(d.tallies)-1]
 }
 
 // A refusal is an event that was refused, and where it lies in the body.
@@ -68,6 +86,7 @@ func (d *delivery) release() {
 		plain:   d.plain[:0],
 		row:     d.row[:0],
 		records: d.records[:0],
+		tallies: d.tallies[:0],
 		refused: d.refused[:0],
 		app:     d.app,
 		arrival: event.Arrival{NewID: newID},
@@ -223,13 +242,15 @@ var interactionColumns = event.InteractionColumns()
 func (d *delivery) keep(stream string, key event.Key, row []byte) {
 	d.blobs++
 	d.stored++
+	d.tally(stream).stored++
 	d.records = event.AppendRecord(d.records, event.Record{Dataset: event.DatasetRaw, Stream: stream, Key: key, Row: row})
 }
 
 // leaveOut counts an event that is not to be kept.
-func (d *delivery) leaveOut() {
+func (d *delivery) leaveOut(stream string) {
 	d.blobs++
 	d.sampledOut++
+	d.tally(stream).sampledOut++
 }
 
 func (d *delivery) refusedCount() int { return len(d.refused) + d.leftOut }

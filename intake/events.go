@@ -151,7 +151,7 @@ var unknownStream = event.UnknownStream("", nil)
 func (s *Server) takeEvent(d *delivery, stream *event.Stream, e *event.AppEvent) *event.Problem {
 	rate := s.rate(stream.Name, d.arrival.Now)
 	if rate == 0 {
-		d.leaveOut()
+		d.leaveOut(stream.Name)
 		return nil
 	}
 	row, key, problem := stream.AppendEvent(d.row[:0], e, &d.arrival)
@@ -160,7 +160,7 @@ func (s *Server) takeEvent(d *delivery, stream *event.Stream, e *event.AppEvent)
 	}
 	d.row = row
 	if stream.Unit != "" && !s.inSample(stream.UnitOf(e), key.Time, rate) {
-		d.leaveOut()
+		d.leaveOut(stream.Name)
 		return nil
 	}
 	d.keep(stream.Name, key, row)
@@ -173,7 +173,6 @@ func (s *Server) deliverEvents(w http.ResponseWriter, d *delivery, hasty bool) {
 	if !s.store(w, d) {
 		return
 	}
-	s.stats.sampledOut.Add(uint64(d.sampledOut))
 	refused := d.refusedCount()
 	f := failure{Stored: d.stored, SampledOut: d.sampledOut, Errors: d.errors(), LeftOut: d.leftOut}
 	switch {

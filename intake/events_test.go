@@ -265,6 +265,10 @@ func TestEventSampling(t *testing.T) {
 	if n := d.Stats().SampledOut; n != 6 {
 		t.Errorf("%d events are counted as out of the sample, want 6", n)
 	}
+	want := map[string]intake.StreamSnapshot{"session": {Stored: 3, SampledOut: 6}, "page": {Stored: 1}, "": {Refused: 1}}
+	if got := d.Stats().Streams; !maps.Equal(got, want) {
+		t.Errorf("by stream: %v, want %v", got, want)
+	}
 	setRates(t, d, map[string]float64{"session": 0, "page": 1})
 	if w := d.send(in, ""); w.Code != 204 {
 		t.Errorf("with the rate 0: %d", w.Code)

@@ -118,6 +118,7 @@ func (s *Server) refuseBody(w http.ResponseWriter, err error) {
 func (s *Server) store(w http.ResponseWriter, d *delivery) bool {
 	if d.stored == 0 {
 		s.noteRejected(d)
+		s.stats.took(d)
 		return true
 	}
 	d.records = s.appendRejected(d.records, d)
@@ -125,7 +126,7 @@ func (s *Server) store(w http.ResponseWriter, d *delivery) bool {
 		s.unavailable(w)
 		return false
 	}
-	s.stats.stored.Add(uint64(d.stored))
+	s.stats.took(d)
 	return true
 }
 

@@ -36,7 +36,7 @@ type rejectedRow struct {
 // appends their records to group as far as there may be that many. Of an event whose stream is not known there is none.
 func (s *Server) appendRejected(group []byte, d *delivery) []byte {
 	for _, r := range d.refused {
-		s.stats.refuse(r.problem.Code)
+		s.stats.refuse(r.stream, r.problem.Code)
 		if r.stream == "" || !s.rejects.take(d.arrival.Now, r.stream == event.Interaction) {
 			s.stats.unrecorded.Add(1)
 			continue

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +121,7 @@ func (s *Server) Open() error {
 	s.version = versionJSON(s.Version)
 	s.libraryID = etag(s.Library)
 	s.routes = s.makeRoutes()
+	s.stats.open(slices.Concat([]string{event.Interaction}, slices.Collect(maps.Keys(s.Streams)))...)
 	s.committer = newCommitter(s.Append, s.Logger, &s.stats)
 	return nil
 }

@@ -21,7 +21,11 @@ func (l *Lake) Flush(ctx context.Context) error {
 	defer leave()
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	began, some := time.Now(), l.Unflushed() > 0
 	err = errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
+	if some {
+		l.opts.Flushed(time.Since(began))
+	}
 	l.mu.Lock()
 	l.fault = err
 	l.mu.Unlock()

@@ -45,17 +45,18 @@ func NewTable(dataset, stream string, columns []event.Column, time, id string) T
 
 // Options say where a lake is and how it is kept. Only Dir and Tables are needed.
 type Options struct {
-	Dir        string           // the lake's folder
-	Temp       string           // a folder for spilling; "" forbids it
-	Tables     []Table          // all streams of all datasets it may hold
-	Log        *eventlog.Log    // where events come from; nil for a lake that is only read
-	FlushEvery time.Duration    // default 5 s
-	FlushBytes int              // bytes of the log that are flushed at once; default 32 MB
-	Memory     int64            // bytes DuckDB may use; default 256 MB
-	Now        func() time.Time // default time.Now
-	Logger     *slog.Logger     // default: nothing is logged
-	Point      func(string)     // called at each named step of a write, so that tests can end the process there; default: nothing
-	RetryPause time.Duration    // the longest pause after a failed flush; default 2 s
+	Dir        string                   // the lake's folder
+	Temp       string                   // a folder for spilling; "" forbids it
+	Tables     []Table                  // all streams of all datasets it may hold
+	Log        *eventlog.Log            // where events come from; nil for a lake that is only read
+	FlushEvery time.Duration            // default 5 s
+	FlushBytes int                      // bytes of the log that are flushed at once; default 32 MB
+	Memory     int64                    // bytes DuckDB may use; default 256 MB
+	Now        func() time.Time         // default time.Now
+	Logger     *slog.Logger             // default: nothing is logged
+	Point      func(string)             // called at each named step of a write, so that tests can end the process there; default: nothing
+	RetryPause time.Duration            // the longest pause after a failed flush; default 2 s
+	Flushed    func(took time.Duration) // told of each flush of a log that was not empty; default: nothing
 }
 
 func (o *Options) defaults() {
@@ -76,6 +77,9 @@ func (o *Options) defaults() {
 	}
 	if o.Point == nil {
 		o.Point = func(string) {}
+	}
+	if o.Flushed == nil {
+		o.Flushed = func(time.Duration) {}
 	}
 	if o.RetryPause == 0 {
 		o.RetryPause = 2 * time.Second

@@ -173,13 +173,13 @@ func asksForLogin(r *http.Request, cookie string, e *Error) bool {
 
 // admit says who asks, if they may.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, route Route) (p Person, err error) {
-	if route.Need == Anyone {
+	need := route.need(r)
+	if need == Anyone {
 		return p, nil
 	}
 	if p, err = g.identify(w, r); err != nil {
 		return p, err
 	}
-	need := route.need(r)
 	p.need = need
 	if need != AnyRole && !p.Has(need) {
 		return p, forbidden("this needs the role " + need.String() + ", which " + p.Name + " has not" + p.byToken())

@@ -44,7 +44,15 @@ func (d *entrance) counted() *entrance {
 // openDoors listens everywhere before anything is served or made. The doors are closed with the house.
 func (h *house) openDoors() (err error) {
 	h.onClose(h.closeListeners)
-	for _, d := range []*entrance{h.publicDoor(), h.privateDoor()} {
+	doors := []*entrance{h.publicDoor(), h.privateDoor()}
+	if h.cfg.Metrics.Addr != "" {
+		d, err := metricsDoor(h.cfg, h.metrics.Handler())
+		if err != nil {
+			return err
+		}
+		doors = append(doors, d)
+	}
+	for _, d := range doors {
 		if err := d.listen(); err != nil {
 			return fmt.Errorf("open the %s door: %w (is another program on this address? change %s)", d.name, err, h.addrSetting(d.name))
 		}

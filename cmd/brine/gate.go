@@ -49,7 +49,7 @@ func (h *house) openConsole(status func(access.Cell) any) (err error) {
 	h.onClose(func() error { h.gate.Close(); return nil })
 	h.console = &console.Server{Lake: h.lake, Temp: h.data.tmp(), Logger: h.logger, Status: status, MinCell: h.cfg.Private.MinCell, OpenAPI: docs.OpenAPI(),
 		Gate: h.gate, Begin: h.beginRead, Audit: h.audit.Page, Erase: h.eraseFor, Receipt: h.receiptFor,
-		Board: h.dashboard(h.gate)}
+		Metrics: h.metrics.Handler(), Board: h.dashboard(h.gate)}
 	return h.console.Open()
 }
 

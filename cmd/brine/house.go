@@ -24,6 +24,7 @@ import (
 	"brine/kpi"
 	"brine/kpi/facts"
 	"brine/lake"
+	"brine/metrics"
 	"brine/salt"
 )
 
@@ -52,6 +53,8 @@ type house struct {
 	gate      *gate.Gate
 	console   *console.Server
 	policy    *publishedPolicy
+	metrics   *metrics.Registry
+	observe   observers
 	doors     []*entrance
 
 	certificates certificates
@@ -83,6 +86,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if h.certificates, err = openCertificates(h.cfg); err != nil {
 		return err
 	}
+	h.openMetrics()
 	if h.data, err = openDataDir(h.cfg.Data); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	}
 	h.onClose(h.log.Close)
 	h.lake, err = lake.Open(ctx, lake.Options{Dir: h.data.lake(), Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.log,
-		FlushEvery: h.cfg.Flush.Every, FlushBytes: int(h.cfg.Flush.Bytes), Logger: h.logger})
+		FlushEvery: h.cfg.Flush.Every, FlushBytes: int(h.cfg.Flush.Bytes), Logger: h.logger, Flushed: h.observe.flush})
 	if err != nil {
 		return err
 	}
@@ -165,9 +169,11 @@ func (h *house) configErr() error {
 
 // append makes a group durable, and tells the lake that there is more to flush.
 func (h *house) append(ctx context.Context, group []byte) error {
+	began := time.Now()
 	if err := h.log.Append(ctx, group); err != nil {
 		return err
 	}
+	h.observe.append(time.Since(began))
 	h.lake.Appended(len(group))
 	return nil
 }

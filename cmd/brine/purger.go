@@ -218,19 +218,23 @@ func (s *sanitizer) unsanitized(ctx context.Context) (func(stream string, hour t
 
 // purgeStatus is what is kept and how the retention stands, for brine status.
 type purgeStatus struct {
-	OldestRaw int64            `json:"oldest_raw,omitempty"` // event time, ms since the epoch
-	Bytes     map[string]int64 `json:"bytes"`                // by dataset
-	Next      *time.Time       `json:"next,omitempty"`       // when the next hour comes due by age
-	Last      *purged          `json:"last,omitempty"`       // since the start, that dropped something or was stopped
-	Problems  []string         `json:"problems"`             // of the last purge by the server
+	OldestRaw   int64                `json:"oldest_raw,omitempty"` // event time, ms since the epoch
+	OldestHours map[string]time.Time `json:"oldest_hours"`         // the first hour that a dataset has files of
+	Bytes       map[string]int64     `json:"bytes"`                // by dataset
+	Next        *time.Time           `json:"next,omitempty"`       // when the next hour comes due by age
+	Last        *purged              `json:"last,omitempty"`       // since the start, that dropped something or was stopped
+	Problems    []string             `json:"problems"`             // of the last purge by the server
 }
 
 // newPurgeStatus looks at the lake alone.
 func newPurgeStatus(cfg *config.Config, l *lake.Lake, held []lake.Summary) *purgeStatus {
-	st := &purgeStatus{Bytes: map[string]int64{}, Problems: []string{}}
+	st := &purgeStatus{OldestHours: map[string]time.Time{}, Bytes: map[string]int64{}, Problems: []string{}}
 	hours := l.Held()
 	for _, h := range hours {
 		st.Bytes[h.Dataset] += h.Bytes
+		if first, ok := st.OldestHours[h.Dataset]; !ok || h.Hour.Before(first) {
+			st.OldestHours[h.Dataset] = h.Hour
+		}
 	}
 	for _, s := range held {
 		if s.Dataset == lake.Raw && s.Oldest != 0 && (st.OldestRaw == 0 || s.Oldest < st.OldestRaw) {

@@ -79,15 +79,23 @@ func (r *readiness) tell(err error) {
 	r.told = reason
 }
 
+// freeBytes is how much the disk of a folder can still take.
+func freeBytes(folder string) (int64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(folder, &fs); err != nil {
+		return 0, fmt.Errorf("look at the disk of %s: %w", folder, err)
+	}
+	return int64(fs.Bavail) * fs.Bsize, nil
+}
+
 func (r *readiness) look() {
 	for _, folder := range r.folders {
-		var fs unix.Statfs_t
-		if err := unix.Statfs(folder, &fs); err != nil {
-			err = fmt.Errorf("look at the disk of %s: %w", folder, err)
+		free, err := freeBytes(folder)
+		if err != nil {
 			r.disk.Store(&err)
 			return
 		}
-		if free := int64(fs.Bavail) * fs.Bsize; free < r.minFree {
+		if free < r.minFree {
 			err := fmt.Errorf("the disk of %s has less than %s free (retention.min_free): make room",
 				folder, humanize.Bytes(uint64(r.minFree)))
 			r.disk.Store(&err)

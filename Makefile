@@ -73,6 +73,9 @@ test-needs:
 	$(call need,chromium chromium-browser google-chrome google-chrome-stable,chromium)
 	$(call need,puppet,puppet-agent)
 	$(call need,systemd-analyze,systemd)
+	$(call need,systemd-sysusers,systemd)
+	$(call need,promtool,prometheus)
+	$(call need,nginx /usr/sbin/nginx,nginx-light)
 	$(call need,slapd /usr/sbin/slapd,slapd)
 
 # TypeScript checks types, Terser makes what go generate writes short, Plot draws the charts and axe-core looks at the pages;

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -27,15 +28,19 @@ func nginx(t *testing.T) string {
 	return ""
 }
 
-// freeAddr is an address of this machine that nobody listens on.
+// freeAddr is a loopback address that nothing listens on. Its port lies below those that the system gives to connections, so that
+// none takes it before it is listened on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(5_000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no address is free")
+	return ""
 }
 
 // proxy is an nginx that includes both files, beside a page of the dialog whose requests are logged.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,12 +29,18 @@ func nginx(t *testing.T) string {
 	return ""
 }
 
-// freeAddr is a loopback address that nothing listens on. Its port lies below those that the system gives to connections, so that
+// given are the addresses that some test has.
+var given sync.Map
+
+// freeAddr is a loopback address that nothing listens on and no other test has. Its port lies below those that the system gives to connections, so that
 // none takes it before it is listened on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(5_000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
 		if l, err := net.Listen("tcp", addr); err == nil {
 			l.Close()
 			return addr

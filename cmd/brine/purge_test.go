@@ -59,7 +59,7 @@ func TestPurge(t *testing.T) {
 		{"status", exitOK, []string{"oldest raw event: 20", "next purge of an hour: 20"}},
 		{"purge --yes" + in(200*day), exitOK, []string{"that are not sanitized, or not as they are now", " went", "receipt: data/receipts/purge-"}},
 		{"purge --yes" + in(200*day), exitOK, []string{"nothing went"}},
-		{"status --json", exitOK, []string{`"purge":{"bytes":{},"problems":[]}`}},
+		{"status --json", exitOK, []string{`"purge":{"oldest_hours":{},"bytes":{},"problems":[]}`}},
 		{"purge --now yesterday", exitUsage, []string{"--now"}},
 	} {
 		stdout, stderr, code := brine(t, strings.Fields(c.line)...)

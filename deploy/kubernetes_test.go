@@ -273,7 +273,8 @@ func TestNetworkPolicies(t *testing.T) {
 		want     bool
 	}{
 		{collect, store, "receipt", true}, {collect, dns, "53", true}, {ingress, collect, "public", true}, {prometheus, collect, "metrics", true}, {prometheus, store, "metrics", true},
-		{collect, store, "private", false}, {collect, store, "metrics", false}, {collect, stranger, "443", false}, {collect, collect, "public", false},
+		{store, store, "log", true},
+		{collect, store, "log", false}, {stranger, store, "log", false}, {store, store, "receipt", false}, {collect, store, "private", false}, {collect, store, "metrics", false}, {collect, stranger, "443", false}, {collect, collect, "public", false},
 		{store, collect, "public", false}, {store, stranger, "443", false}, {stranger, store, "receipt", false}, {stranger, store, "private", false}, {stranger, collect, "public", false},
 		{ingress, store, "receipt", false}, {ingress, collect, "metrics", false}, {other, store, "receipt", false}, {prometheus, store, "private", false}, {prometheus, store, "receipt", false},
 	} {

@@ -73,6 +73,13 @@ var (
 	LogOldest  = family(Gauge, "brine_log_oldest_timestamp_seconds", "When the day of the oldest log that is there began; no log is to live longer than 26 hours")
 )
 
+// The log on several nodes.
+var (
+	LogNodeUp        = family(Gauge, "brine_log_node_up", "Whether this node reaches another one of the log, by its name in log.nodes", "node")
+	LogReplicas      = family(Gauge, "brine_log_replicas", "Nodes that hold the current log and can be reached")
+	LogDisagreements = family(Gauge, "brine_log_disagreements", "Where the configs of the nodes differ; brine status says where")
+)
+
 // The lease of the background work.
 var (
 	LeaseHeld  = family(Gauge, "brine_lease_held", "Whether this node does the background work")

@@ -126,7 +126,7 @@ func TestMetricsTellOfNobody(t *testing.T) {
 }
 
 // ofOtherRoles are metrics that a single node without outlets has no samples of.
-var ofOtherRoles = []*metrics.Family{metrics.ForwardUp, metrics.ForwardGroups, metrics.LeaseHeld, metrics.LeaseEpoch,
+var ofOtherRoles = []*metrics.Family{metrics.ForwardUp, metrics.ForwardGroups, metrics.LogNodeUp, metrics.LogReplicas, metrics.LogDisagreements, metrics.LeaseHeld, metrics.LeaseEpoch,
 	metrics.OutletLag, metrics.OutletDocuments, metrics.OutletFailures, metrics.CertificateEnd}
 
 // A house that has worked exports every metric that is its own, named as Prometheus's own checks want it.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -308,16 +309,44 @@ func nothingJoinsTwoUses(t *testing.T, v *visit, _ string) {
 }
 
 func readersAreUsers(t *testing.T, v *visit, _ string) {
-	for _, route := range []string{"/api/v1/events/interaction", allRaw, "/wsapi/interaction_data", "/api/v1/audit", "/api/v1/status", "/metrics"} {
+	for _, route := range []string{"/api/v1/events/interaction", allRaw, "/wsapi/interaction_data", "/api/v1/audit", "/api/v1/status"} {
 		v.wantStatus("", route, http.StatusUnauthorized)
 		v.wantStatus("brine_"+strings.Repeat("A", 43), route, http.StatusUnauthorized)
 	}
+	metricsAreForWhoRunsTheServer(t, v)
 	config := filepath.Join(t.TempDir(), "brine.yaml")
 	if err := os.WriteFile(config, []byte(`private: {addr: "0.0.0.0:8081"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if stdout, _, code := runBrine(t, nil, "check", "--config", config); code != 1 || !strings.Contains(stdout, "private.tls") {
 		t.Errorf("passwords may travel in the open: exit code %d: %s", code, stdout)
+	}
+}
+
+// metricsAreForWhoRunsTheServer has counters of everything for this machine, and for nobody whom a proxy lets through.
+func metricsAreForWhoRunsTheServer(t *testing.T, v *visit) {
+	for passedOn, want := range map[string]int{"": http.StatusOK, "192.0.2.1": http.StatusUnauthorized} {
+		r, err := http.NewRequest(http.MethodGet, v.private+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if passedOn != "" {
+			r.Header.Set("X-Forwarded-For", passedOn)
+		}
+		res, err := plain.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != want {
+			t.Errorf("metrics passed on for %q: %d, %v", passedOn, res.StatusCode, err)
+		}
+		for _, row := range v.rows {
+			if strings.Contains(string(body), row.id()) {
+				t.Error("an id is in the metrics")
+			}
+		}
 	}
 }
 

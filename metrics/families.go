@@ -122,9 +122,10 @@ var (
 
 // Copies in other stores.
 var (
-	OutletLag       = family(Gauge, "brine_outlet_lag_seconds", "For how long the oldest file waits that an outlet has not copied; 0 where none does", "outlet")
-	OutletDocuments = family(Counter, "brine_outlet_documents_total", "Documents that an outlet has written", "outlet")
-	OutletFailures  = family(Counter, "brine_outlet_failures_total", "Requests of an outlet that failed and are tried again", "outlet")
+	OutletLag    = family(Gauge, "brine_outlet_lag_seconds", "Since when the oldest closed hour waits that an outlet's peer does not hold as the lake does; 0 where none does", "outlet")
+	OutletBehind = family(Gauge, "brine_outlet_behind_partitions", "Hours of streams that wait so", "outlet")
+	OutletLost   = family(Gauge, "brine_outlet_lost_partitions", "Hours that were purged here before they were copied", "outlet")
+	OutletOK     = family(Gauge, "brine_outlet_ok", "Whether the last try of an outlet worked", "outlet")
 )
 
 // CertificateEnd is of each door that has a certificate.

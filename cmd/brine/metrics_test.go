@@ -127,7 +127,7 @@ func TestMetricsTellOfNobody(t *testing.T) {
 
 // ofOtherRoles are metrics that a single node without outlets has no samples of.
 var ofOtherRoles = []*metrics.Family{metrics.ForwardUp, metrics.ForwardGroups, metrics.LogNodeUp, metrics.LogReplicas, metrics.LogDisagreements, metrics.LeaseHeld, metrics.LeaseEpoch,
-	metrics.OutletLag, metrics.OutletDocuments, metrics.OutletFailures, metrics.CertificateEnd}
+	metrics.OutletLag, metrics.OutletBehind, metrics.OutletLost, metrics.OutletOK, metrics.CertificateEnd}
 
 // A house that has worked exports every metric that is its own, named as Prometheus's own checks want it.
 func TestMetricsOfAHouse(t *testing.T) {

@@ -22,19 +22,33 @@ import (
 
 // openMetrics makes what the house exports, of the figures of brine status and the heartbeat. The rooms are looked at by a scrape, so they may open later.
 func (h *house) openMetrics() {
-	r := metrics.New(version)
-	r.Add("checks", checkMetrics(func() error { return h.ready.Err() }, h.checks))
-	r.Add("door", func(_ context.Context, put metrics.Put) error { putDoor(put, h.intake.Stats()); return nil })
+	r := newMetrics(func() error { return h.ready.Err() }, h.checks, h.certificates)
+	addDoor(r, func() intake.Snapshot { return h.intake.Stats() })
 	r.Add("status", h.putStatus)
 	r.Add("log", h.putLog)
 	r.Add("disk", h.putDisks)
-	r.Add("certificates", h.certificates.metrics)
 	h.observe = observers{append: r.Histogram(metrics.AppendSeconds), flush: r.Histogram(metrics.FlushSeconds)}
 	h.metrics = r
 }
 
 // observers are told how long things took.
 type observers struct{ append, flush func(time.Duration) }
+
+// newMetrics is what a process of every role exports: whether what it checks is in order, and when its certificates end.
+func newMetrics(storage func() error, checks func() map[string]func() error, all certificates) *metrics.Registry {
+	r := metrics.New(version)
+	r.Add("checks", checkMetrics(storage, checks))
+	r.Add("certificates", all.metrics)
+	return r
+}
+
+// addDoor adds the counters of a public door.
+func addDoor(r *metrics.Registry, stats func() intake.Snapshot) {
+	r.Add("door", func(_ context.Context, put metrics.Put) error {
+		putDoor(put, stats())
+		return nil
+	})
+}
 
 // checkMetrics are the checks of the heartbeat.
 func checkMetrics(storage func() error, checks func() map[string]func() error) metrics.Source {

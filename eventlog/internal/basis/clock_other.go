@@ -1,12 +1,16 @@
 //go:build !linux
 
-package eventlog
+package basis
 
 import "time"
 
-type systemClock struct{}
+// SystemClock is the clock of this machine.
+type SystemClock struct{}
 
 var started = time.Now()
 
-func (systemClock) Wall() time.Time     { return time.Now() }
-func (systemClock) Mono() time.Duration { return time.Since(started) }
+// Wall is the time of day.
+func (SystemClock) Wall() time.Time { return time.Now() }
+
+// Mono is the time since the start.
+func (SystemClock) Mono() time.Duration { return time.Since(started) }

@@ -1,4 +1,4 @@
-package eventlog
+package basis
 
 import (
 	"fmt"
@@ -6,43 +6,56 @@ import (
 	"regexp"
 )
 
-// serverLog passes what the server says, at warning or worse, to slog, without what it may say of
+// ServerLog passes what the server says, at warning or worse, to slog, without what it may say of
 // the bytes of an entry.
-type serverLog struct {
-	logger *slog.Logger
-	failed chan string // the last error; a write that fails is told nowhere else
+type ServerLog struct {
+	logger  *slog.Logger
+	Failed  chan string // an error that matters; a write that fails is told nowhere else
+	matters func(string) bool
 }
 
-func newServerLog(logger *slog.Logger) *serverLog {
-	return &serverLog{logger: logger, failed: make(chan string, 1)}
+// NewServerLog passes on to logger, and keeps the errors that matter; nil: all do.
+func NewServerLog(logger *slog.Logger, matters func(text string) bool) *ServerLog {
+	return &ServerLog{logger: logger, Failed: make(chan string, 1), matters: matters}
 }
 
-func (l *serverLog) Noticef(string, ...any) {}
-func (l *serverLog) Debugf(string, ...any)  {}
-func (l *serverLog) Tracef(string, ...any)  {}
+// Noticef drops what is no warning, as Debugf and Tracef do.
+func (l *ServerLog) Noticef(string, ...any) {}
 
-func (l *serverLog) Warnf(format string, v ...any) {
+// Debugf drops it.
+func (l *ServerLog) Debugf(string, ...any) {}
+
+// Tracef drops it.
+func (l *ServerLog) Tracef(string, ...any) {}
+
+// Warnf passes a warning on.
+func (l *ServerLog) Warnf(format string, v ...any) {
 	l.logger.Warn("log server", "message", line(format, v))
 }
 
-func (l *serverLog) Errorf(format string, v ...any) {
+// Errorf passes an error on, and keeps it for Failed.
+func (l *ServerLog) Errorf(format string, v ...any) {
 	text := line(format, v)
 	l.logger.Error("log server", "message", text)
+	if l.matters != nil && !l.matters(text) {
+		return
+	}
 	select {
-	case l.failed <- text:
+	case l.Failed <- text:
 	default: // there is one already
 	}
 }
 
 // Fatalf does not end the process: the log is closed and reopened instead.
-func (l *serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
+func (l *ServerLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
 
-// forget forgets an error that came before.
-func (l *serverLog) forget() { l.lastError() }
+// Forget forgets an error that came before.
+func (l *ServerLog) Forget() { l.LastError() }
 
-func (l *serverLog) lastError() string {
+// LastError takes the last error, "" for none.
+func (l *ServerLog) LastError() string {
 	select {
-	case text := <-l.failed:
+	case text := <-l.Failed:
 		return text
 	default:
 		return ""

@@ -10,6 +10,7 @@ import (
 
 // What any node has acknowledged, the leader reads back in order, and trims and deletes on all of them.
 func TestAppendReadTrim(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "a", "b", "c")
 	s.startAll()
 	leader := s.lead("b", 1)

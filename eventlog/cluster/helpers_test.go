@@ -23,18 +23,16 @@ import (
 	"brine/eventlog/internal/basis"
 )
 
-// clock is the time of day that all nodes of a test have, and the system's monotonic clock.
+// clock is that of one node: the time of a test, which can leap on, and by how much the node's time of day is beside it.
 type clock struct {
 	basis.SystemClock
-	offset atomic.Int64
+	leap *atomic.Int64
+	skew time.Duration
 }
 
-func (c *clock) Wall() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c clock) Wall() time.Time { return time.Now().Add(time.Duration(c.leap.Load()) + c.skew) }
 
-// slow is a monotonic clock that follows wall, so that a step of an hour is no fault.
-func (c *clock) Mono() time.Duration {
-	return c.SystemClock.Mono()
-}
+func (c clock) Mono() time.Duration { return c.SystemClock.Mono() + time.Duration(c.leap.Load()) }
 
 // authority signs the certificates of a cluster's nodes.
 type authority struct {
@@ -92,17 +90,19 @@ func must(t testing.TB, err error) {
 type site struct {
 	t     *testing.T
 	ca    *authority
-	clock *clock
+	leap  atomic.Int64             // of all clocks
+	skew  map[string]time.Duration // of a node's clock
 	dir   string
 	nodes []Node
 	ways  map[string]*way // from one node to another, where they are watched; by "from>to"
+	mu    sync.Mutex
 	logs  map[string]*Log
 	tune  func(*Options)
 }
 
 func newSite(t *testing.T, names ...string) *site {
 	t.Helper()
-	s := &site{t: t, ca: newAuthority(t), clock: &clock{}, dir: t.TempDir(), logs: map[string]*Log{}, ways: map[string]*way{}}
+	s := &site{t: t, ca: newAuthority(t), skew: map[string]time.Duration{}, dir: t.TempDir(), logs: map[string]*Log{}, ways: map[string]*way{}}
 	for _, name := range names {
 		s.add(name)
 	}
@@ -132,7 +132,7 @@ func (s *site) options(name string) Options {
 	opts := Options{
 		Dir: filepath.Join(s.dir, name), Cluster: "test", Name: name, Replicas: min(3, len(s.nodes)),
 		Cert: s.ca.file(name + ".pem"), Key: s.ca.file(name + ".key"), CA: s.ca.file("ca.pem"),
-		Clock: s.clock, Logger: slog.New(slog.DiscardHandler),
+		Clock: clock{leap: &s.leap, skew: s.skew[name]}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if testing.Verbose() && os.Getenv("BRINE_LOG") != "" {
 		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", name)
@@ -157,6 +157,8 @@ func (s *site) start(name string) *Log {
 	l, err := Open(s.t.Context(), s.options(name))
 	must(s.t, err)
 	l.settle = 2 * time.Second // groups of these tests are late by less
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.logs[name] = l
 	return l
 }
@@ -171,6 +173,8 @@ func (s *site) startAll() {
 func (s *site) stop(name string) {
 	if l := s.logs[name]; l != nil {
 		l.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.logs, name)
 	}
 }

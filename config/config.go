@@ -34,6 +34,7 @@ type Config struct {
 	Salts     Salts              `yaml:"salts"`     // the keys of pseudonyms
 	Retention Retention          `yaml:"retention"` // how much is kept
 	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
+	Log       Log                `yaml:"log"`       // on which nodes the log lies
 
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
@@ -151,6 +152,7 @@ func Default() *Config {
 		Salts:     defaultSalts(),
 		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
+		Log:       Log{Replicas: defaultReplicas},
 		Allowlist: defaultAllowlist,
 		KPI:       defaultKPI,
 	}
@@ -197,7 +199,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
+		&c.Log.TLS.Cert, &c.Log.TLS.Key, &c.Log.TLS.CA, &c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

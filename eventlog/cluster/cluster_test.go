@@ -2,10 +2,13 @@ package cluster
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"brine/eventlog"
 )
 
 // What any node has acknowledged, the leader reads back in order, and trims and deletes on all of them.
@@ -54,6 +57,37 @@ func TestAppendReadTrim(t *testing.T) {
 		eventually(t, 10*time.Second, name+" has no file of the old log", func() bool {
 			return len(filesOf(t, s.options(name).Dir, info.Name)) == 0
 		})
+	}
+}
+
+// What is left in the log of a single node comes into the cluster that it grows to.
+func TestTakeIn(t *testing.T) {
+	t.Parallel()
+	single, err := eventlog.Open(t.Context(), eventlog.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	defer single.Close()
+	var want []string
+	for i := range 30 {
+		want = append(want, fmt.Sprint("group", i))
+		must(t, single.Append(t.Context(), []byte(want[i])))
+	}
+	must(t, single.Trim(t.Context(), single.Logs()[0].Name, 11)) // a mark and ten groups are flushed
+	s := newSite(t, "a", "b", "c")
+	s.startAll()
+	if _, err := s.logs["b"].TakeIn(t.Context(), single); err == nil {
+		t.Error("groups were taken in before there was a log")
+	}
+	leader := s.lead("a", 1)
+	eventually(t, 10*time.Second, "b knows the log", func() bool { return s.logs["b"].Err() == nil })
+	for range 2 { // the second time after a crash, say
+		n, err := s.logs["b"].TakeIn(t.Context(), single)
+		must(t, err)
+		if n != 20 {
+			t.Errorf("%d groups taken in, want 20", n)
+		}
+	}
+	if got := groups(t, leader); !slices.Equal(got, want[10:]) {
+		t.Errorf("read %q, want %q", got, want[10:])
 	}
 }
 

@@ -316,6 +316,11 @@ func TestForeign(t *testing.T) {
 	if _, err := Open(t.Context(), other); !errors.Is(err, ErrForeign) {
 		t.Errorf("a folder of another node: %v", err)
 	}
+	other = s.options("c")
+	other.Nodes[2].Addr = "localhost:6222" // which is not in its certificate
+	if err := CheckTLS(other); err == nil {
+		t.Error("a certificate for another host was taken")
+	}
 	stranger := newAuthority(t)
 	stranger.sign(t, "c", stranger)
 	other = s.options("c")

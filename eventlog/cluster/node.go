@@ -142,6 +142,9 @@ func tlsConfig(opts Options) (*tls.Config, error) {
 			return nil, fmt.Errorf("the other nodes will refuse the certificate %s, which serves and asks: %w", opts.Cert, err)
 		}
 	}
+	if host := opts.host(); leaf.VerifyHostname(host) != nil {
+		return nil, fmt.Errorf("the other nodes will refuse the certificate %s: they know this node as %s, and it is not for that", opts.Cert, host)
+	}
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{cert},
@@ -149,6 +152,23 @@ func tlsConfig(opts Options) (*tls.Config, error) {
 		ClientCAs:    roots,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 	}, nil
+}
+
+// CheckTLS says why a node with these options could not prove itself to the others; nil when it can.
+func CheckTLS(opts Options) error {
+	_, err := tlsConfig(opts)
+	return err
+}
+
+// host is the one that the others know this node by.
+func (o Options) host() string {
+	for _, n := range o.Nodes {
+		if n.Name == o.Name {
+			host, _, _ := net.SplitHostPort(n.Addr) // an address without a port is refused when it is listened on
+			return host
+		}
+	}
+	return ""
 }
 
 func chainOf(cert tls.Certificate) *x509.CertPool {

@@ -71,6 +71,7 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	}
 	defer leave()
 	whole := &File{Name: group[0].Name}
+	whole.Epoch = l.inEpoch()
 	for _, f := range group {
 		whole.First, whole.Last = min(whole.First, f.First), max(whole.Last, f.Last)
 		whole.Generation = max(whole.Generation, f.Generation)

@@ -21,27 +21,31 @@ func (l *Lake) Flush(ctx context.Context) error {
 	defer leave()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	err = errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
+	log, err := l.owned()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(l.flushLogs(ctx, log), l.sweep()) // what is swept may be the room that the flush lacked
 	l.mu.Lock()
 	l.fault = err
 	l.mu.Unlock()
 	return err
 }
 
-func (l *Lake) flushLogs(ctx context.Context) error {
+func (l *Lake) flushLogs(ctx context.Context, log Log) error {
 	if err := l.takeBack(); err != nil {
 		return err
 	}
 	began := l.opts.Now()
 	l.unflushed.Store(0)
-	hour := l.opts.Log.Hour() // its mark lies before the ends that are flushed up to
-	logs := l.opts.Log.Logs()
+	hour := log.Hour() // its mark lies before the ends that are flushed up to
+	logs := log.Logs()
 	for i, info := range logs {
-		if err := l.flushLog(ctx, info); err != nil {
+		if err := l.flushLog(ctx, log, info); err != nil {
 			return fmt.Errorf("log %s: %w", info.Name, err)
 		}
 		if i < len(logs)-1 { // its day is done
-			if err := l.opts.Log.Delete(ctx, info.Name); err != nil {
+			if err := log.Delete(ctx, info.Name); err != nil {
 				return err
 			}
 		}
@@ -56,13 +60,13 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 }
 
 // flushLog flushes one log up to the end that it has now, as under load there always is more.
-func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
-	if err := l.notBehind(info); err != nil {
+func (l *Lake) flushLog(ctx context.Context, log Log, info eventlog.Info) error {
+	if err := notBehind(info, l.committed(info.Name)); err != nil {
 		return err
 	}
 	for l.committed(info.Name).Last < info.Last {
 		from := l.committed(info.Name).Last + 1
-		entries, err := l.opts.Log.Read(ctx, info.Name, from, l.opts.FlushBytes)
+		entries, err := log.Read(ctx, info.Name, from, l.opts.FlushBytes)
 		if err != nil {
 			return err
 		}
@@ -73,7 +77,7 @@ func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
 		if len(entries) == 0 || entries[0].Seq > from {
 			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
 		}
-		if err := l.flushEntries(ctx, b, entries); err != nil {
+		if err := l.flushEntries(ctx, log, b, entries); err != nil {
 			return err
 		}
 	}
@@ -82,8 +86,8 @@ func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
 
 // notBehind refuses a log that ends before what the lake has of it, as a restored copy would: its
 // next entries would be taken for ones that are stored.
-func (l *Lake) notBehind(info eventlog.Info) error {
-	if m := l.committed(info.Name); m.Last > info.Last {
+func notBehind(info eventlog.Info, m mark) error {
+	if m.Last > info.Last {
 		return fmt.Errorf("log %s ends at %d, but the lake holds it up to %d: it is older than the lake (a restored copy?); "+
 			"the lake has all that is in it: stop, move the log's folder away, and start", info.Name, info.Last, m.Last)
 	}
@@ -109,7 +113,7 @@ type batch struct {
 
 func (b *batch) mark() mark { return mark{b.log, b.last} }
 
-func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.Entry) error {
+func (l *Lake) flushEntries(ctx context.Context, log Log, b *batch, entries []eventlog.Entry) error {
 	if err := l.commitEntries(ctx, b, entries); err != nil {
 		l.failed = b
 		return err
@@ -118,7 +122,7 @@ func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.En
 	if err := l.disk.removeMarks(b.before); err != nil {
 		return err
 	}
-	if err := l.trim(ctx, b); err != nil {
+	if err := l.trim(ctx, log, b); err != nil {
 		return err
 	}
 	l.disk.point("flush-trimmed")
@@ -130,8 +134,8 @@ func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.En
 const trimEvery = 15 * time.Second
 
 // trim takes out of the log what is flushed, at once where that is all there is.
-func (l *Lake) trim(ctx context.Context, b *batch) error {
-	more := slices.ContainsFunc(l.opts.Log.Logs(), func(info eventlog.Info) bool { return info.Name == b.log && info.Last > b.last })
+func (l *Lake) trim(ctx context.Context, log Log, b *batch) error {
+	more := slices.ContainsFunc(log.Logs(), func(info eventlog.Info) bool { return info.Name == b.log && info.Last > b.last })
 	if now := l.opts.Now(); !more {
 		l.trimmed = time.Time{}
 	} else if now.Sub(l.trimmed) < trimEvery {
@@ -139,12 +143,16 @@ func (l *Lake) trim(ctx context.Context, b *batch) error {
 	} else {
 		l.trimmed = now
 	}
-	return l.opts.Log.Trim(ctx, b.log, b.last)
+	return log.Trim(ctx, b.log, b.last)
 }
 
-// Unflushed is how many entries of the log are not in the lake yet.
+// Unflushed is how many entries of the log are not in the lake yet; none where another process owns it.
 func (l *Lake) Unflushed() (n uint64) {
-	for _, info := range l.opts.Log.Logs() {
+	log, err := l.owned()
+	if err != nil {
+		return 0
+	}
+	for _, info := range log.Logs() {
 		if from := max(info.First, l.committed(info.Name).Last+1); info.Last >= from {
 			n += info.Last - from + 1
 		}

@@ -144,7 +144,7 @@ func (l *Lake) List(dataset, stream string) (files []File) {
 func (l *Lake) ClosedTo() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.opts.Log != nil {
+	if l.from != nil {
 		return l.closedTo
 	}
 	var newest time.Time
@@ -209,7 +209,7 @@ func pointersTo(files []File) []*File {
 // generation above all that its table has of it.
 func (h *Hour) rewritten(w Rewrite) Name {
 	n := w.Inputs[0].Name
-	n.Dataset, n.Stream, n.Generation = w.Table.Dataset, w.Table.Stream, 1
+	n.Dataset, n.Stream, n.Generation, n.Epoch = w.Table.Dataset, w.Table.Stream, 1, h.r.lake.inEpoch()
 	for _, f := range w.Inputs {
 		n.First, n.Last = min(n.First, f.First), max(n.Last, f.Last)
 	}

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"brine/event"
-	"brine/eventlog"
 	"brine/lake/duck"
 )
 
@@ -48,7 +47,7 @@ type Options struct {
 	Dir        string           // the lake's folder
 	Temp       string           // a folder for spilling; "" forbids it
 	Tables     []Table          // all streams of all datasets it may hold
-	Log        *eventlog.Log    // where events come from; nil for a lake that is only read
+	Log        Log              // where events come from, for a lake that is owned from the start; nil for one that is read, or see [Lake.Own]
 	FlushEvery time.Duration    // default 5 s
 	FlushBytes int              // bytes of the log that are flushed at once; default 32 MB
 	Memory     int64            // bytes DuckDB may use; default 256 MB
@@ -92,6 +91,8 @@ type Lake struct {
 	log    *slog.Logger
 
 	mu           sync.Mutex // guards what follows
+	from         Log        // nil where another process owns the lake
+	epoch        uint64     // of the ownership
 	cat          *catalogue
 	coveredSince map[Name]time.Time
 	completeTo   time.Time
@@ -119,7 +120,7 @@ type Lake struct {
 
 type tableKey struct{ dataset, stream string }
 
-// Open reads the lake's folder. With a log it is the lake's owner: what a crash left behind is cleared away.
+// Open reads the lake's folder. With a log it is the lake's owner; see [Lake.Own].
 func Open(ctx context.Context, o Options) (*Lake, error) {
 	o.defaults()
 	l := &Lake{opts: o, log: o.Logger, tables: map[tableKey]Table{}, coveredSince: map[Name]time.Time{},
@@ -141,7 +142,7 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 		return nil, err
 	}
 	if o.Log != nil {
-		err = l.recover()
+		err = l.Own(ctx, o.Log, 0)
 	} else {
 		l.cat, err = readCatalogue(o.Dir)
 	}
@@ -149,7 +150,9 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 		l.Close()
 		return nil, fmt.Errorf("open the lake: %w", err)
 	}
-	l.cat.logFaults(l.log)
+	if o.Log == nil {
+		l.cat.logFaults(l.log)
+	}
 	return l, nil
 }
 
@@ -189,41 +192,6 @@ func (l *Lake) readConn() (conn *duck.Conn, done func(), err error) {
 		return nil, nil, err
 	}
 	return conn, func() { conn.Close(); leave() }, nil
-}
-
-// recover removes what a crash left: files being written, and files of a range that was never
-// committed and still is in the log, from which it will be flushed anew.
-func (l *Lake) recover() error {
-	err := l.disk.clearAside()
-	if err != nil {
-		return err
-	}
-	if l.cat, err = readCatalogue(l.opts.Dir); err != nil {
-		return err
-	}
-	first := map[string]uint64{}
-	for _, info := range l.opts.Log.Logs() {
-		first[info.Name] = info.First
-		if err := l.notBehind(info); err != nil {
-			return err
-		}
-	}
-	for _, n := range l.cat.pending {
-		from, there := first[n.Log]
-		if !there || from > max(n.First, l.cat.marks[n.Log].Last+1) {
-			l.cat.fault(n.String(), "not committed, and the log no longer has its events: add the mark "+
-				mark{n.Log, n.Last}.String()+" to keep it, or remove it")
-			continue
-		}
-		if err := l.disk.remove([]Name{n}); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(l.disk.remove(l.cat.covered), l.disk.removeMarks(l.cat.stale)); err != nil {
-		return err
-	}
-	l.cat.pending, l.cat.covered, l.cat.stale = nil, nil, nil
-	return nil
 }
 
 // Run flushes and compacts until the context ends, and then flushes once more. A flush that

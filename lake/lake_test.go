@@ -63,7 +63,7 @@ func (h *house) open() {
 	h.lake = h.openLake(h.log)
 }
 
-func (h *house) openLake(log *eventlog.Log) *lake.Lake {
+func (h *house) openLake(log lake.Log) *lake.Lake {
 	h.tb.Helper()
 	l, err := lake.Open(context.Background(), lake.Options{Dir: filepath.Join(h.dir, "lake"), Tables: tables(), Log: log,
 		Now: h.clock.Wall, Point: func(p string) { h.point(p) }})

@@ -88,7 +88,7 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	if len(p.rows) == 0 { // all were stored before, or cannot be read
 		return nil
 	}
-	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}
+	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1, Epoch: l.inEpoch()}
 	last := l.lastSmall(n)
 	if last != nil {
 		n.First, n.Generation = last.First, last.Generation+1

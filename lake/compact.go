@@ -78,6 +78,11 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	}
 	whole.Generation++
 	defer os.Remove(l.disk.aside(whole.Name)) // where it was not published
+	release, err := l.place.hold(ctx, group)
+	if err != nil {
+		return err
+	}
+	defer release()
 	source := l.ordered(t, "FROM "+l.readParquet(group...))
 	if err := conn.Exec(ctx, tight.copyTo(source, l.disk.aside(whole.Name))); err != nil {
 		return err
@@ -85,8 +90,14 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	if whole.Size, err = parquetSize(l.disk.aside(whole.Name)); err != nil {
 		return err
 	}
+	if err := l.measure(ctx, conn, whole, group); err != nil {
+		return err
+	}
+	if err := l.place.stage(ctx, whole); err != nil {
+		return err
+	}
 	l.disk.point("compact-written")
-	if err := l.replace(namesOf(group), whole); !errors.Is(err, ErrReplaced) {
+	if err := l.replace(ctx, namesOf(group), whole); !errors.Is(err, ErrReplaced) {
 		return err
 	}
 	return nil // the next round sees the hour as it is

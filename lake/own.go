@@ -25,7 +25,7 @@ var ErrNotOwner = errors.New("this lake is another's: only its owner writes")
 // before it where nodes take turns, and 0 where there is one. What a crash or an owner before left is cleared away:
 // files being written, and files of a range that was never committed and still is in the log, from which it will be
 // flushed anew.
-func (l *Lake) Own(_ context.Context, log Log, epoch uint64) error {
+func (l *Lake) Own(ctx context.Context, log Log, epoch uint64) error {
 	leave, err := l.enter()
 	if err != nil {
 		return err
@@ -33,14 +33,20 @@ func (l *Lake) Own(_ context.Context, log Log, epoch uint64) error {
 	defer leave()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	cat, err := l.recovered(log)
+	return l.own(ctx, log, epoch)
+}
+
+func (l *Lake) own(ctx context.Context, log Log, lease uint64) error {
+	cat, epoch, err := l.place.own(ctx, log, lease)
 	if err != nil {
 		return err
 	}
 	cat.logFaults(l.log)
+	l.failed, l.seen = nil, newSeen() // others may have written meanwhile
+	clear(l.waiting)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cat, l.from, l.epoch, l.fault = cat, log, epoch, nil
+	l.cat, l.from, l.lease, l.epoch, l.fault = cat, log, lease, epoch, nil
 	return nil
 }
 
@@ -48,10 +54,10 @@ func (l *Lake) Own(_ context.Context, log Log, epoch uint64) error {
 func (l *Lake) Disown() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	l.failed, l.seen = nil, newSeen() // what others write meanwhile is not among the keys seen
+	l.place.disown()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.from, l.epoch, l.fault = nil, 0, nil
+	l.from, l.lease, l.epoch, l.fault = nil, 0, 0, nil
 	l.completeTo, l.closedTo = time.Time{}, time.Time{}
 }
 
@@ -69,38 +75,4 @@ func (l *Lake) inEpoch() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.epoch
-}
-
-// recovered clears the folder and reads it.
-func (l *Lake) recovered(log Log) (*catalogue, error) {
-	if err := l.disk.clearAside(); err != nil {
-		return nil, err
-	}
-	cat, err := readCatalogue(l.opts.Dir)
-	if err != nil {
-		return nil, err
-	}
-	first := map[string]uint64{}
-	for _, info := range log.Logs() {
-		first[info.Name] = info.First
-		if err := notBehind(info, cat.marks[info.Name]); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range cat.pending {
-		from, there := first[n.Log]
-		if !there || from > max(n.First, cat.marks[n.Log].Last+1) {
-			cat.fault(n.String(), "not committed, and the log no longer has its events: add the mark "+
-				mark{n.Log, n.Last}.String()+" to keep it, or remove it")
-			continue
-		}
-		if err := l.disk.remove([]Name{n}); err != nil {
-			return nil, err
-		}
-	}
-	if err := errors.Join(l.disk.remove(cat.covered), l.disk.removeMarks(cat.stale)); err != nil {
-		return nil, err
-	}
-	cat.pending, cat.covered, cat.stale = nil, nil, nil
-	return cat, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -266,6 +268,18 @@ func (c *Cache) Drop(key string) (held bool) {
 	c.idle.Remove(key)
 	c.forget(key, have)
 	return false
+}
+
+// Keep drops all copies but those whose keys it is told to keep.
+func (c *Cache) Keep(keep func(key string) bool) {
+	c.mu.Lock()
+	keys := slices.Collect(maps.Keys(c.copies))
+	c.mu.Unlock()
+	for _, key := range keys {
+		if !keep(key) {
+			c.Drop(key)
+		}
+	}
 }
 
 // Used is how many bytes the copies take.

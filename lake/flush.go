@@ -49,9 +49,9 @@ func (l *Lake) flushLogs(ctx context.Context, log Log, all bool) error {
 	logs := log.Logs()
 	for i, info := range logs {
 		done := i < len(logs)-1 // its day is
-		at := change{hour: hour}
+		at := change{}
 		if !done {
-			at.completeTo = began
+			at = change{hour: hour, completeTo: began}
 		}
 		switch waits, err := l.flushLog(ctx, log, info, at, all || done); {
 		case err != nil:
@@ -93,11 +93,14 @@ func (l *Lake) flushLog(ctx context.Context, log Log, info eventlog.Info, at cha
 		if len(entries) == 0 || entries[0].Seq > from {
 			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
 		}
-		if !all && b.last == info.Last && l.waits(info.Name, entries) {
-			return true, nil
-		}
 		if b.last == info.Last {
 			b.at = at
+		}
+		if !all && b.last == info.Last && l.waits(info.Name, entries) {
+			if b.at, entries = untilMark(entries); len(entries) == 0 {
+				return true, nil
+			}
+			b.last = entries[len(entries)-1].Seq
 		}
 		if err := l.flushEntries(ctx, log, b, entries); err != nil {
 			return false, err
@@ -115,9 +118,6 @@ func (l *Lake) waits(log string, entries []eventlog.Entry) bool {
 	}
 	rows := 0
 	for _, e := range entries {
-		if e.Mark {
-			return false
-		}
 		rows += bytes.Count(e.Group, []byte{'\n'})
 	}
 	since, waiting := l.waiting[log]
@@ -126,6 +126,17 @@ func (l *Lake) waits(log string, entries []eventlog.Entry) bool {
 		l.waiting[log] = since
 	}
 	return rows < waitRows && l.opts.Now().Sub(since) < waitFor
+}
+
+// untilMark gives the entries up to the last hour mark among them, and what is true once they are flushed: the hours
+// before it are closed, and need not wait.
+func untilMark(entries []eventlog.Entry) (change, []eventlog.Entry) {
+	for i, e := range slices.Backward(entries) {
+		if e.Mark {
+			return change{hour: e.Hour}, entries[:i+1]
+		}
+	}
+	return change{}, nil
 }
 
 // notBehind refuses a log that ends before what the lake has of it, as a restored copy would: its
@@ -247,6 +258,11 @@ func (l *Lake) accept(b *batch) {
 	}
 	l.taken(b.files)
 	l.remember(b.stored)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b.at.hour.After(l.closedTo) {
+		l.closedTo = b.at.hour
+	}
 }
 
 // writeUnreadable writes the quarantine files of a batch aside.

@@ -50,6 +50,7 @@ func (c *Config) check(d *decoder) {
 	c.checkSalts(d)
 	c.checkLDAP(d)
 	c.checkFlush(d)
+	c.checkLake(d)
 }
 
 func (c *Config) checkData(d *decoder) {

@@ -46,7 +46,7 @@ func NewTable(dataset, stream string, columns []event.Column, time, id string) T
 // Options say where a lake is and how it is kept. Only Tables and Dir or Store are needed.
 type Options struct {
 	Dir        string           // the lake's folder
-	Store      *store.Bucket    // where the lake lies instead of in Dir; whoever opened it closes it
+	Store      *store.Bucket    // where the lake lies instead of in Dir; closed with it
 	CacheDir   string           // of a lake in Store: where copies lie of what is in use
 	CacheBytes int64            // how many bytes these take at most; default 1 GB
 	Temp       string           // a folder for spilling; "" forbids it

@@ -334,5 +334,5 @@ func (r *remote) size(n Name) int64 {
 }
 
 func (r *remote) close() error {
-	return r.cache.Close()
+	return errors.Join(r.cache.Close(), r.bucket.Close())
 }

@@ -36,6 +36,7 @@ type catalogue struct {
 	stale   []mark          // the others
 	faults  []Fault
 
+	number           uint64    // of the last entry of the journal it is of; 0 for a folder
 	hour, completeTo time.Time // as the owner of a lake in an object store said them last
 }
 

@@ -28,6 +28,7 @@ func (l *Lake) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.endLongReads()
 		l.mu.Lock()
 		before := l.trouble
 		l.trouble = err
@@ -38,18 +39,50 @@ func (l *Lake) follow(ctx context.Context) {
 	}
 }
 
-// upToDate takes up all that the owner has committed, so that no read goes back behind another, wherever that was made.
+// longestRead is how long a read may go on with files that are gone, as erasure has it of the owner's own reads.
+const longestRead = 10 * time.Minute
+
+// endLongReads ends reads that hold what has long been taken out of the lake.
+func (l *Lake) endLongReads() {
+	l.mu.Lock()
+	since := l.goneSince
+	due := !since.IsZero() && l.opts.Now().Sub(since) > longestRead
+	if due {
+		l.goneSince = time.Time{}
+	}
+	l.mu.Unlock()
+	if due {
+		l.EndReads(since)
+	}
+}
+
+// upToDate takes up all that the owner has committed, so that no read goes back behind another, wherever that was made. An
+// owner by a lease looks too: it may have been paused, and have lost the lake.
 func (l *Lake) upToDate(ctx context.Context) error {
 	r, ok := l.place.(*remote)
 	if !ok {
 		return nil
 	}
-	if _, err := l.owned(); err == nil {
+	l.mu.Lock()
+	alone := l.from != nil && l.lease == 0
+	l.mu.Unlock()
+	if alone {
 		return nil // its own catalogue is true
 	}
-	changed, err := r.refresh(ctx)
-	if changed {
-		l.sync()
+	err := r.journal.refresh(ctx)
+	l.mu.Lock()
+	behind := l.cat == nil || l.cat.number != r.journal.number()
+	l.mu.Unlock()
+	if !behind {
+		return err
+	}
+	l.sync() // also what a write found that was refused
+	if r.forgetCopies() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.goneSince.IsZero() {
+			l.goneSince = l.opts.Now()
+		}
 	}
 	return err
 }

@@ -181,6 +181,13 @@ func (j *journal) own(ctx context.Context, lease uint64, judge func(*state) erro
 	return e.Epoch, nil
 }
 
+// number is that of the last entry known.
+func (j *journal) number() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state.Number
+}
+
 // leased is the lease of the newest ownership.
 func (j *journal) leased() uint64 {
 	j.mu.Lock()
@@ -279,13 +286,18 @@ func (j *journal) apply(e *entry) {
 	j.state.apply(e)
 }
 
-// refresh takes up what was written since, and says whether there was anything.
-func (j *journal) refresh(ctx context.Context) (changed bool, err error) {
+// refresh takes up what was written since.
+func (j *journal) refresh(ctx context.Context) error {
 	j.turn.Lock()
 	defer j.turn.Unlock()
-	before, number := j.state, j.state.Number
-	err = j.follow(ctx)
-	return j.state != before || j.state.Number != number, err
+	_, err := j.settleNow(ctx)
+	if err == nil {
+		err = j.follow(ctx)
+	}
+	if errors.Is(err, ErrFenced) {
+		return nil // what others wrote is taken up; who writes is told
+	}
+	return err
 }
 
 // follow reads entries up to the end; turn is held. Where nobody looked for long, it begins anew with a snapshot, as

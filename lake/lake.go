@@ -127,8 +127,9 @@ type Lake struct {
 	failed  *batch                  // a write that failed and has not been taken back yet
 	waiting map[string]time.Time    // since when what is in a log waits until there is more of it; see [Lake.waits]
 
-	stop    context.CancelFunc // ends following; nil for a folder
-	trouble error              // why the object store cannot be used; guarded by mu
+	stop      context.CancelFunc // ends following; nil for a folder
+	goneSince time.Time          // since when a read holds copies of files that are gone; guarded by mu
+	trouble   error              // why the object store cannot be used; guarded by mu
 }
 
 type tableKey struct{ dataset, stream string }

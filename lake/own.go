@@ -56,9 +56,10 @@ func (l *Lake) Disown() {
 	defer l.writing.Unlock()
 	l.place.disown()
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.from, l.lease, l.epoch, l.fault = nil, 0, 0, nil
 	l.completeTo, l.closedTo = time.Time{}, time.Time{}
+	l.mu.Unlock()
+	l.sync()
 }
 
 // owned is the log of a lake that this process owns.

@@ -119,11 +119,11 @@ func (s *scan) windows(ctx context.Context) (at []*File, err error) {
 
 // refresh looks anew at a lake that another process writes.
 func (l *Lake) refresh(ctx context.Context) error {
-	if _, err := l.owned(); err == nil {
-		return nil // the owner's catalogue is true
-	}
 	if _, ok := l.place.(*remote); ok {
 		return l.upToDate(ctx)
+	}
+	if _, err := l.owned(); err == nil {
+		return nil // the owner's catalogue is true
 	}
 	cat, err := l.place.look(ctx)
 	if err != nil {

@@ -69,23 +69,15 @@ func (r *remote) known(n Name) bool {
 func (r *remote) disown() { r.journal.disown() }
 
 func (r *remote) look(ctx context.Context) (*catalogue, error) {
-	if _, err := r.refresh(ctx); err != nil {
+	if err := r.journal.refresh(ctx); err != nil {
 		return nil, err
 	}
 	return r.current(), nil
 }
 
-// refresh takes up what the owner did since, and says whether there was anything.
-func (r *remote) refresh(ctx context.Context) (changed bool, err error) {
-	if changed, err = r.journal.refresh(ctx); changed {
-		r.forgetCopies()
-	}
-	return changed, err
-}
-
-// forgetCopies takes copies out of the cache of what is in the store no more.
-func (r *remote) forgetCopies() {
-	r.cache.Keep(func(key string) bool {
+// forgetCopies takes copies out of the cache of what is in the store no more, and says whether some are held.
+func (r *remote) forgetCopies() (held bool) {
+	return r.cache.Keep(func(key string) bool {
 		n, err := ParseName(key)
 		return err == nil && r.known(n)
 	})
@@ -96,7 +88,7 @@ func (r *remote) current() *catalogue {
 	r.journal.mu.Lock()
 	defer r.journal.mu.Unlock()
 	s := r.journal.state
-	c := &catalogue{marks: map[string]mark{}, hour: s.Hour, completeTo: s.CompleteTo}
+	c := &catalogue{number: s.Number, marks: map[string]mark{}, hour: s.Hour, completeTo: s.CompleteTo}
 	for _, in := range s.files {
 		for _, f := range in {
 			c.files = append(c.files, f)
@@ -120,16 +112,32 @@ func (r *remote) stage(ctx context.Context, f *File) (err error) {
 	r.mu.Lock()
 	r.staged[f.Name] = true
 	r.mu.Unlock()
-	err = r.bucket.PutFile(ctx, keyOf(f.Name), aside)
-	if errors.Is(err, store.ErrExists) {
-		if r.known(f.Name) {
-			return fmt.Errorf("%s is in the lake already", f.Name)
-		}
-		if err = r.bucket.Delete(ctx, keyOf(f.Name)); err == nil {
-			err = r.bucket.PutFile(ctx, keyOf(f.Name), aside)
-		}
+	if err := r.put(ctx, f, aside); err != nil {
+		return err
 	}
 	r.aside.point("object-put")
+	return nil
+}
+
+// put writes a file. What is there already may be its own, by a try whose answer was lost, or that of a write that failed.
+func (r *remote) put(ctx context.Context, f *File, path string) error {
+	key := keyOf(f.Name)
+	err := r.bucket.PutFile(ctx, key, path)
+	if !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	if r.known(f.Name) {
+		return fmt.Errorf("%s is in the lake already", f.Name)
+	}
+	if err = r.bucket.Verify(ctx, key, f.Size, f.sum); !errors.Is(err, store.ErrWrong) {
+		return err
+	}
+	if err := r.bucket.Delete(ctx, key); err != nil {
+		return err
+	}
+	if err = r.bucket.PutFile(ctx, key, path); errors.Is(err, store.ErrExists) {
+		return r.bucket.Verify(ctx, key, f.Size, f.sum)
+	}
 	return err
 }
 

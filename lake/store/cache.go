@@ -270,16 +270,17 @@ func (c *Cache) Drop(key string) (held bool) {
 	return false
 }
 
-// Keep drops all copies but those whose keys it is told to keep.
-func (c *Cache) Keep(keep func(key string) bool) {
+// Keep drops all copies but those whose keys it is told to keep, and says whether one of the others is held.
+func (c *Cache) Keep(keep func(key string) bool) (held bool) {
 	c.mu.Lock()
 	keys := slices.Collect(maps.Keys(c.copies))
 	c.mu.Unlock()
 	for _, key := range keys {
-		if !keep(key) {
-			c.Drop(key)
+		if !keep(key) && c.Drop(key) {
+			held = true
 		}
 	}
+	return held
 }
 
 // Used is how many bytes the copies take.

@@ -215,13 +215,6 @@ func (b *Bucket) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Fetch copies an object of a known size and sum to path. Other bytes are [ErrWrong], and nothing is left there.
 func (b *Bucket) Fetch(ctx context.Context, key, path string, size int64, sum Sum) (err error) {
-	ctx, cancel := transfer(ctx, size)
-	defer cancel()
-	r, err := b.blobs.NewReader(ctx, key, nil)
-	if err != nil {
-		return b.fail("read", key, err)
-	}
-	defer r.Close()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -231,8 +224,24 @@ func (b *Bucket) Fetch(ctx context.Context, key, path string, size int64, sum Su
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
+	return b.copy(ctx, key, f, size, sum)
+}
+
+// Verify says whether an object has this size and sum: if not, it is [ErrWrong].
+func (b *Bucket) Verify(ctx context.Context, key string, size int64, sum Sum) error {
+	return b.copy(ctx, key, io.Discard, size, sum)
+}
+
+func (b *Bucket) copy(ctx context.Context, key string, to io.Writer, size int64, sum Sum) error {
+	ctx, cancel := transfer(ctx, size)
+	defer cancel()
+	r, err := b.blobs.NewReader(ctx, key, nil)
+	if err != nil {
+		return b.fail("read", key, err)
+	}
+	defer r.Close()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, hash), io.LimitReader(r, size+1))
+	n, err := io.Copy(io.MultiWriter(to, hash), io.LimitReader(r, size+1))
 	if err != nil {
 		return b.fail("read", key, err)
 	}

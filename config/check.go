@@ -51,6 +51,7 @@ func (c *Config) check(d *decoder) {
 	c.checkLDAP(d)
 	c.checkFlush(d)
 	c.checkLog(d)
+	c.checkLake(d)
 }
 
 func (c *Config) checkData(d *decoder) {

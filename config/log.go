@@ -77,6 +77,9 @@ func (c *Config) checkLog(d *decoder) {
 	} else if n > len(c.Log.Nodes) {
 		d.mistake("log.replicas", "add nodes", "%d, but log.nodes has %d", n, len(c.Log.Nodes))
 	}
+	if c.Lake == "" {
+		d.mistake("log.nodes", "set lake to an object store, like s3://bucket/prefix?region=eu-central-1", "a lake in a folder is one node's, and each node has to reach it")
+	}
 	if c.Log.Listen != "" {
 		checkAddr(d, "log.listen", c.Log.Listen)
 	}

@@ -94,7 +94,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		return err
 	}
 	h.onClose(h.log.Close)
-	h.lake, err = lake.Open(ctx, lake.Options{Dir: h.data.lake(), Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.log,
+	h.lake, err = openLake(ctx, h.cfg, lake.Options{Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.log,
 		FlushEvery: h.cfg.Flush.Every, FlushBytes: int(h.cfg.Flush.Bytes), Logger: h.logger})
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	return map[string]func() error{"config": h.configErr, "lake": h.lake.Trouble, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -43,6 +42,7 @@ type status struct {
 	Ready      bool             `json:"ready"`   // events can be stored
 	Reason     string           `json:"reason,omitempty"`
 	Config     string           `json:"config,omitempty"`      // what is wrong with its file since it changed: the one before is in force
+	Lake       string           `json:"lake,omitempty"`        // why the object store that holds it cannot be used
 	CompleteTo *time.Time       `json:"complete_to,omitempty"` // what was acknowledged before can be read
 	Waiting    uint64           `json:"waiting"`               // entries of the log that are not in the lake yet
 	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start
@@ -90,6 +90,9 @@ func (h *house) status(ctx context.Context) status {
 	if err := h.configErr(); err != nil {
 		st.Config = err.Error()
 	}
+	if err := h.lake.Trouble(); err != nil {
+		st.Lake = err.Error()
+	}
 	if t := h.lake.CompleteTo(); !t.IsZero() {
 		st.CompleteTo = &t
 	}
@@ -102,7 +105,7 @@ func (h *house) status(ctx context.Context) status {
 }
 
 func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*event.Stream) (st status, err error) {
-	l, err := lake.Open(ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Tables: tables(streams)})
+	l, err := openLake(ctx, cfg, lake.Options{Tables: tables(streams)})
 	if err != nil {
 		return st, err
 	}
@@ -171,6 +174,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	fmt.Fprintf(g.stdout, "%s\n\n", state)
 	if s.Config != "" {
 		fmt.Fprintf(g.stdout, "THE CONFIG IS BROKEN, the one before stays in force: %s\n\n", s.Config)
+	}
+	if s.Lake != "" {
+		fmt.Fprintf(g.stdout, "THE LAKE CANNOT BE USED, the log holds what comes: %s\n\n", s.Lake)
 	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DATASET\tSTREAM\tEVENTS\tSIZE\tFILES\tOLDEST\tNEWEST")

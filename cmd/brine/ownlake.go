@@ -20,6 +20,9 @@ type ownLake struct {
 }
 
 func openOwnLake(ctx context.Context, cfg *config.Config, data *dataDir, streams map[string]*event.Stream) (*ownLake, error) {
+	if cfg.Log.Replicated() {
+		return nil, errors.New("the log lies on several nodes, of which one owns the lake: start brine here, and ask it")
+	}
 	log, err := eventlog.Open(ctx, eventlog.Options{Dir: data.log()})
 	if err != nil {
 		return nil, err

@@ -218,6 +218,9 @@ func (l *Log) Close() error {
 	return nil
 }
 
+// Mono is the clock that the times of the cluster are measured by: it is never stepped, and goes on while the machine sleeps.
+func (l *Log) Mono() time.Duration { return l.opts.Clock.Mono() }
+
 // pause waits, and tells whether there is more to do after it.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

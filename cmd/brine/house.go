@@ -153,7 +153,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "lake": h.lake.Trouble, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	return map[string]func() error{"config": h.configErr, "log": h.clusterErr, "lake": h.lake.Trouble, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -139,6 +140,36 @@ func (h *house) takeInOnce(ctx context.Context) (int, error) {
 		return n, fmt.Errorf("after %d groups: %w", n, err)
 	}
 	return n, nil
+}
+
+// checkLog says why this node could not prove itself to the others.
+func (r *report) checkLog(cfg *config.Config) {
+	if !cfg.Log.Replicated() {
+		return
+	}
+	if err := cluster.CheckTLS(clusterOptions(cfg)); err != nil {
+		r.Mistakes = append(r.Mistakes, cfg.Mistake("log.tls", err.Error(), "see docs/operations.md, A replicated log"))
+	}
+}
+
+// clusterErr says where the configs of the nodes differ.
+func (h *house) clusterErr() error {
+	if h.cluster == nil {
+		return nil
+	}
+	if all := h.cluster.Disagreements(); len(all) > 0 {
+		return errors.New(strings.Join(all, "; "))
+	}
+	return nil
+}
+
+// clusterStatus is how the nodes stand, nil where there is one.
+func (h *house) clusterStatus() *cluster.Status {
+	if h.cluster == nil {
+		return nil
+	}
+	st := h.cluster.Status()
+	return &st
 }
 
 // pause waits, and tells whether there is more to do after it.

@@ -17,6 +17,7 @@ import (
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
+	"brine/eventlog/cluster"
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
@@ -53,6 +54,7 @@ type status struct {
 	Facts      *factsStatus     `json:"facts"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
+	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -83,7 +85,7 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Cluster: h.clusterStatus()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -204,6 +206,10 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	}
 	err = errors.Join(err, s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
+	if s.Cluster != nil {
+		fmt.Fprintln(g.stdout)
+		printCluster(g, *s.Cluster)
+	}
 	return err
 }
 

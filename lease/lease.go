@@ -152,10 +152,10 @@ func (k *keeper) take(ctx context.Context) (*Term, uint64, error) {
 
 // stands tells whether another's term may still last: a lifetime from when this process saw its entry first.
 func (k *keeper) stands(entry jetstream.KeyValueEntry) bool {
-	if entry.Revision() != k.seen {
+	if entry.Revision() > k.seen { // else it is the same, or a replica answers that lags
 		k.seen, k.at = entry.Revision(), k.o.Now()
 	}
-	if owner := holder(entry); owner != k.held {
+	if owner := holder(entry); owner != k.held && entry.Revision() == k.seen {
 		k.held = owner
 		k.o.Logger.Info("another process owns the task", "task", k.o.Key, "owner", owner)
 	}

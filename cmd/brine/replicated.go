@@ -86,7 +86,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		return err
 	}
 	defer h.cluster.Follow()
-	if err := h.lake.Own(ctx, h.cluster, term.Epoch); err != nil {
+	if err := h.lake.Own(ctx, termLog{h.cluster, ctx}, term.Epoch); err != nil {
 		return err
 	}
 	defer h.lake.Disown()
@@ -98,6 +98,25 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		}
 	}()
 	return work(ctx)
+}
+
+// termLog is the log as the owner flushes it. What it tells to be complete is so: it waits for the log's ends while the term
+// lasts, which is seconds where no majority of the nodes answers.
+type termLog struct {
+	*cluster.Log
+	term context.Context
+}
+
+// Logs waits for an answer.
+func (l termLog) Logs() []eventlog.Info {
+	for {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.term), 2*time.Second)
+		infos, err := l.LogsNow(ctx)
+		cancel()
+		if err == nil || !pause(l.term, 100*time.Millisecond) {
+			return infos
+		}
+	}
 }
 
 // takeIn brings what is left in the log of the single node that this one was into the log of all, and then removes it.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -33,12 +34,19 @@ func (e *ends) forget(log string) {
 	delete(e.last, log)
 }
 
-// Logs gives every log there is, in order of creation; the last one is the current one. It asks the cluster how far
-// each has come, and gives what was known before where that is not answered within 2 s.
+// Logs is [Log.LogsNow], or what was known before where that is not answered within 2 s.
 func (l *Log) Logs() []eventlog.Info {
-	s, _ := l.latest()
 	ctx, cancel := context.WithTimeout(l.ctx, askTimeout)
 	defer cancel()
+	infos, _ := l.LogsNow(ctx)
+	return infos
+}
+
+// LogsNow gives every log there is, in order of creation; the last one is the current one. It asks the cluster how far
+// each has come: what was acknowledged before lies up to there. With an error it gives what was known before.
+func (l *Log) LogsNow(ctx context.Context) ([]eventlog.Info, error) {
+	s, _ := l.latest()
+	errs := make([]error, len(s.Logs))
 	infos := make([]eventlog.Info, 0, len(s.Logs))
 	for _, log := range s.Logs {
 		if log.Stage != making {
@@ -48,12 +56,16 @@ func (l *Log) Logs() []eventlog.Info {
 	var asking sync.WaitGroup
 	for i := range infos {
 		asking.Go(func() {
-			end, _ := l.end(ctx, infos[i].Name)
+			end, err := l.end(ctx, infos[i].Name)
+			errs[i] = err
 			infos[i].Last = l.ends.saw(infos[i].Name, max(end, infos[i].Last))
 		})
 	}
 	asking.Wait()
-	return infos
+	if err := errors.Join(errs...); err != nil {
+		return infos, fmt.Errorf("%w: ask for the ends of the logs: %w", eventlog.ErrUnavailable, err)
+	}
+	return infos, nil
 }
 
 // info is what the state says of a log; that it ends there is the least there is.

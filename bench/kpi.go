@@ -181,7 +181,14 @@ func (k *kpiBench) sample() error {
 	if err != nil || report.Rows != kpiSample {
 		return errors.Join(err, fmt.Errorf("the sample was sanitized: %+v", report))
 	}
-	k.rows = l.From(l.List(lake.Sanitized, stream.Name))
+	err = l.Reading(ctx, func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
+		files := l.List(lake.Sanitized, stream.Name)
+		k.rows, err = r.From(ctx, files)
+		return files, err
+	})
+	if err != nil {
+		return err
+	}
 	k.meta = sanitize.Meta{Allowlist: k.plan.Digest(), Made: k.plan.Made(), RowsOut: kpiEvents / kpiHours}.Pairs()
 	return nil
 }

@@ -51,6 +51,8 @@ func (c *Config) check(d *decoder) {
 	c.checkSalts(d)
 	c.checkLDAP(d)
 	c.checkFlush(d)
+	c.checkLog(d)
+	c.checkLake(d)
 }
 
 func (c *Config) checkData(d *decoder) {

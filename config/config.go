@@ -1,6 +1,6 @@
 // Package config reads brine.yaml: every key with its default, its unit and its check.
 //
-// It imports door, event, salt and access/ldap of the house. A file's bytes come in; a [Config] whose every value has
+// It imports door, event, salt, access/ldap and lake/store of the house. A file's bytes come in; a [Config] whose every value has
 // been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
 // likely fix. [Config.Watch] does the same again whenever the file changes.
 package config
@@ -21,20 +21,23 @@ import (
 // Config is one brine.yaml, read and checked, or [Default]. Times are durations, sizes are bytes,
 // and relative paths have been taken from the folder of the file.
 type Config struct {
-	Data      string             `yaml:"data"`      // folder of everything Brine stores; default ./data
-	Public    Public             `yaml:"public"`    // the door that browsers and apps send to
-	Private   Private            `yaml:"private"`   // the door that readers read from
-	LDAP      LDAP               `yaml:"ldap"`      // the directory that says who may read
-	Policy    Policy             `yaml:"policy"`    // who answers for the collection, as the policy page says it
-	Consent   Consent            `yaml:"consent"`   // whether a person is asked before or may say no after; default opt-out
-	OptOut    OptOut             `yaml:"opt_out"`   // which signals of a person mean no
-	Schemas   string             `yaml:"schemas"`   // folder of JSON Schemas; default ./schemas where there is one, else ""
-	Streams   map[string]Stream  `yaml:"streams"`   // streams beside interaction; default none
-	Sampling  map[string]float64 `yaml:"sampling"`  // rate by stream, 0 stops it; see [Config.Rate]
-	Salts     Salts              `yaml:"salts"`     // the keys of pseudonyms
-	Retention Retention          `yaml:"retention"` // how much is kept
-	Metrics   Metrics            `yaml:"metrics"`   // where Prometheus asks, beside the private door
-	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
+	Data      string             `yaml:"data"`       // folder of everything Brine stores; default ./data
+	Public    Public             `yaml:"public"`     // the door that browsers and apps send to
+	Private   Private            `yaml:"private"`    // the door that readers read from
+	LDAP      LDAP               `yaml:"ldap"`       // the directory that says who may read
+	Policy    Policy             `yaml:"policy"`     // who answers for the collection, as the policy page says it
+	Consent   Consent            `yaml:"consent"`    // whether a person is asked before or may say no after; default opt-out
+	OptOut    OptOut             `yaml:"opt_out"`    // which signals of a person mean no
+	Schemas   string             `yaml:"schemas"`    // folder of JSON Schemas; default ./schemas where there is one, else ""
+	Streams   map[string]Stream  `yaml:"streams"`    // streams beside interaction; default none
+	Sampling  map[string]float64 `yaml:"sampling"`   // rate by stream, 0 stops it; see [Config.Rate]
+	Salts     Salts              `yaml:"salts"`      // the keys of pseudonyms
+	Retention Retention          `yaml:"retention"`  // how much is kept
+	Flush     Flush              `yaml:"flush"`      // when the log goes to the lake
+	Log       Log                `yaml:"log"`        // on which nodes the log lies
+	Lake      string             `yaml:"lake"`       // an object store, like s3://bucket/prefix?region=eu-central-1; default "", <data>/lake
+	LakeCache Bytes              `yaml:"lake_cache"` // of copies on the local disk, of a lake in an object store; default 1GB
+	Metrics   Metrics            `yaml:"metrics"`    // where Prometheus asks, beside the private door
 
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
@@ -158,6 +161,8 @@ func Default() *Config {
 		Salts:     defaultSalts(),
 		Retention: defaultRetention(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
+		Log:       Log{Replicas: defaultReplicas},
+		LakeCache: 1e9,
 		Allowlist: defaultAllowlist,
 		KPI:       defaultKPI,
 	}
@@ -204,7 +209,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile} {
+		&c.Log.TLS.Cert, &c.Log.TLS.Key, &c.Log.TLS.CA, &c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -64,6 +64,9 @@ salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: exter
 retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, audit: {max_age: 48h}, guard: 0.5, min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
 metrics: {addr: "0.0.0.0:9001", token_file: metrics.token}
+log: {nodes: ["a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"], cluster: prod, name: a, listen: "0.0.0.0:6222", replicas: 3, tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}
+lake: s3://bucket/lake?region=eu-1&credentials_file=list.yaml
+lake_cache: 2GB
 allowlist: list.yaml
 allow_keep_all: true
 kpi: list.yaml
@@ -105,7 +108,11 @@ kpi: list.yaml
 		Retention: Retention{
 			Raw: RawLimit{100 * day, 5e9, true}, RawBeyond90Days: true, Sanitized: Limit{730 * day, 1e9}, Rejected: Limit{36 * time.Hour, 1e6},
 			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
-		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
+		Flush: Flush{Every: 90 * time.Second, Bytes: 64 << 20},
+		Log: Log{Nodes: []string{"a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"}, Cluster: "prod", Name: "a",
+			Listen: "0.0.0.0:6222", Replicas: 3, TLS: LogTLS{path, path, path}},
+		Lake:      "s3://bucket/lake?region=eu-1&credentials_file=list.yaml",
+		LakeCache: 2e9,
 		Metrics:   Metrics{Addr: "0.0.0.0:9001", TokenFile: filepath.Join(folder, "metrics.token")},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		KPI:     filepath.Join(folder, "list.yaml"),
@@ -252,4 +259,18 @@ func FuzzParse(f *testing.F) {
 			t.Error(c, err)
 		}
 	})
+}
+
+// A file of credentials is looked for beside the config.
+func TestLakeAddress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "brine.yaml")
+	write(t, path, "lake: s3://bucket/lake?region=eu-1&credentials_file=keys")
+	write(t, filepath.Join(filepath.Dir(path), "keys"), "")
+	a, remote, err := mustLoad(t, path).LakeAddress()
+	if err != nil || !remote || a.CredentialsFile != filepath.Join(filepath.Dir(path), "keys") || a.Bucket != "bucket" {
+		t.Error(a, remote, err)
+	}
+	if _, remote, err := Default().LakeAddress(); remote || err != nil {
+		t.Error(remote, err)
+	}
 }

@@ -148,6 +148,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &e) && !isLost(err) {
 		s.Logger.Error("a read failed", "route", r.Pattern, "err", err)
 		e = &Error{Status: http.StatusServiceUnavailable, Reason: "the read failed: try again, or look in Brine's log for why"}
+		if lake.Unavailable(err) {
+			e.Reason = "the object store that holds the events cannot be used now: try again later"
+		}
 		w.Header().Set("Retry-After", "5")
 	}
 	if errors.Is(err, errBroken) || isLost(err) {

@@ -30,7 +30,6 @@ import (
 	"unicode/utf8"
 
 	"brine/event"
-	"brine/eventlog"
 	"brine/lake"
 	"brine/salt"
 )
@@ -40,7 +39,7 @@ type Options struct {
 	Dir      string                                                         // folder of the work files, 0700
 	Receipts string                                                         // folder of receipts, 0700
 	Lake     *lake.Lake                                                     //
-	Log      *eventlog.Log                                                  //
+	Log      lake.Log                                                       //
 	Streams  map[string]*event.Stream                                       // by name
 	Salts    func(hour time.Time) (*salt.Salt, error)                       // of an hour; see [salt.Folder.For]
 	Redo     func(ctx context.Context, stream string, hour time.Time) error // sanitizes an hour anew from its raw events; default: it cannot be done

@@ -174,7 +174,7 @@ func (h *house) drop(dataset, stream string, hour time.Time) {
 		h.tb.Fatal(err)
 	}
 	defer r.Close()
-	err = r.Hour(h.tb.Context(), stream, hour, func(held *lake.Hour) error { return held.Drop(held.Files(dataset)) })
+	err = r.Hour(h.tb.Context(), stream, hour, func(held *lake.Hour) error { return held.Drop(h.tb.Context(), held.Files(dataset)) })
 	if err != nil {
 		h.tb.Fatal(err)
 	}

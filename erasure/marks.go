@@ -71,9 +71,12 @@ func holds(line []byte, id string) bool {
 	return decimal.MatchString(id) && (bytes.Contains(line, append(number, ',')) || bytes.Contains(line, append(number, '}')))
 }
 
+// asTheyAre is the rows of a file with the columns that it has.
+func asTheyAre(rows string) string { return rows }
+
 // take counts the rows of a file that the function tells of a request, by a text of each, and rewrites
 // the file without them. meta gives what the new file says of itself when so many rows are out.
-func (p *pass) take(ctx context.Context, h *lake.Hour, f lake.File, rows, text string, of duck.Text,
+func (p *pass) take(ctx context.Context, h *lake.Hour, f lake.File, typed func(rows string) string, text string, of duck.Text,
 	meta func(rows int64) map[string]string) (made lake.File, found hits, err error) {
 	name, end, err := p.r.Conn().TextFunction(func() duck.Text { return of })
 	if err != nil {
@@ -81,12 +84,16 @@ func (p *pass) take(ctx context.Context, h *lake.Hour, f lake.File, rows, text s
 	}
 	defer end()
 	hit := fmt.Sprintf("%s(%s)", name, text)
-	if found, err = p.count(ctx, rows, hit); err != nil || len(found) == 0 {
+	files := []lake.File{f}
+	rows, err := h.From(ctx, files)
+	if err != nil {
 		return made, nil, err
 	}
-	files := []lake.File{f}
+	if found, err = p.count(ctx, typed(rows), hit); err != nil || len(found) == 0 {
+		return made, nil, err
+	}
 	w := lake.Rewrite{Table: lake.Table{Dataset: f.Dataset, Stream: f.Stream}, Inputs: files, Plain: p.e.o.Plain,
-		SQL: fmt.Sprintf("SELECT * FROM %s WHERE coalesce(%s, '%s') = '%[3]s'", h.From(files), hit, none)}
+		SQL: fmt.Sprintf("SELECT * FROM %s WHERE coalesce(%s, '%s') = '%[3]s'", rows, hit, none)}
 	if meta != nil {
 		w.Meta = meta(found.sum())
 	}

@@ -172,7 +172,7 @@ func untilSettled(h *lake.Hour, do func(*lake.Hour) error) (err error) {
 func (p *pass) hour(ctx context.Context, h *lake.Hour, u unit) error {
 	replaced := map[string]replacement{} // by source
 	for _, f := range h.Files(lake.Raw) {
-		made, found, err := p.take(ctx, h, f, u.typed(h.From([]lake.File{f})), u.text(), p.ids.text, nil)
+		made, found, err := p.take(ctx, h, f, u.typed, u.text(), p.ids.text, nil)
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ func (p *pass) sanitized(ctx context.Context, h *lake.Hour, f lake.File, u unit,
 		return nil
 	}
 	shrink := func(rows int64) map[string]string { return meta.Shrunk(rows, raw.was, raw.is).Pairs() }
-	_, _, err = p.take(ctx, h, f, h.From([]lake.File{f}), u.text(), set.text, shrink)
+	_, _, err = p.take(ctx, h, f, asTheyAre, u.text(), set.text, shrink)
 	return err
 }
 
@@ -232,7 +232,7 @@ func (p *pass) outOfReach(h *lake.Hour, f lake.File, meta sanitize.Meta, raw rep
 // quarantine takes out the lines of the log that hold an id.
 func (p *pass) quarantine(ctx context.Context, h *lake.Hour) error {
 	for _, f := range h.Files(lake.Quarantine) {
-		if _, _, err := p.take(ctx, h, f, h.From([]lake.File{f}), "line", p.ids.line, nil); err != nil {
+		if _, _, err := p.take(ctx, h, f, asTheyAre, "line", p.ids.line, nil); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"brine/eventlog/internal/basis"
 )
 
 // Append writes a group of 0 to [MaxGroup] bytes as the next entry and returns nil once it is
@@ -43,7 +45,7 @@ func (l *Log) enterHour(deadline time.Time) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	hour, err := l.guard.hour()
+	hour, err := l.guard.Hour()
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,7 @@ func (l *Log) enterHour(deadline time.Time) error {
 		return nil
 	}
 	if err := l.beginHour(hour, deadline); err != nil {
-		return l.fail(fmt.Errorf("begin hour %s: %w", hour.Format(hourForm), err))
+		return l.fail(fmt.Errorf("begin hour %s: %w", hour.Format(basis.HourForm), err))
 	}
 	return nil
 }
@@ -62,13 +64,13 @@ func (l *Log) enterHour(deadline time.Time) error {
 func (l *Log) beginHour(hour, deadline time.Time) error {
 	s := l.store.Load()
 	day := hour.Truncate(24 * time.Hour)
-	if l.current == "" || l.current[:len(dayForm)] != day.Format(dayForm) {
+	if l.current == "" || l.current[:len(basis.DayForm)] != day.Format(basis.DayForm) {
 		if err := l.addLog(s, day, deadline); err != nil {
 			return err
 		}
 	}
 	if hour.After(l.hour) {
-		if _, err := s.publish(hoursName, []byte(hour.Format(hourForm)), time.Until(deadline)); err != nil {
+		if _, err := s.publish(hoursName, []byte(hour.Format(basis.HourForm)), time.Until(deadline)); err != nil {
 			return err
 		}
 	}
@@ -82,11 +84,11 @@ func (l *Log) beginHour(hour, deadline time.Time) error {
 func (l *Log) addLog(s *store, day, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	info := Info{Name: newName(day), Day: day, First: 1}
+	info := Info{Name: basis.NewName(day), Day: day, First: 1}
 	if err := s.createLog(ctx, info.Name); err != nil {
 		return fmt.Errorf("make log %s: %w", info.Name, err)
 	}
-	if err := syncFolders(l.opts.Dir); err != nil {
+	if err := basis.SyncFolders(l.opts.Dir); err != nil {
 		return err
 	}
 	l.infoMu.Lock()

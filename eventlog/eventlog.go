@@ -33,7 +33,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"brine/eventlog/internal/basis"
 )
+
+// Clock tells the time twice over, as the world has it and as a count that nobody sets.
+type Clock = basis.Clock
 
 // MaxGroup is the size in bytes of the largest group that [Log.Append] takes.
 const MaxGroup = 8 << 20
@@ -42,7 +47,7 @@ const MaxGroup = 8 << 20
 var (
 	ErrTooLarge    = errors.New("log: the group is too large")
 	ErrUnavailable = errors.New("log: not available, it reopens itself as soon as it can")
-	ErrClock       = errors.New("log: the clock cannot be trusted")
+	ErrClock       = basis.ErrClock
 	ErrClosed      = errors.New("log: closed")
 	ErrUnknown     = errors.New("log: no log of this name")
 	ErrCurrent     = errors.New("log: this is the current log")
@@ -70,7 +75,7 @@ type Info struct {
 // Log is an open log. Its methods may be called from several goroutines.
 type Log struct {
 	opts  Options
-	guard *guard
+	guard *basis.Guard
 	tail  tail
 
 	// store is what is read and trimmed; nil while there is none.
@@ -104,7 +109,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 	}
 	l := &Log{
 		opts:  opts,
-		guard: newGuard(opts.Clock, opts.Logger),
+		guard: basis.NewGuard(opts.Clock, opts.Logger),
 		tail:  tail{limit: opts.TailBytes},
 		done:  make(chan struct{}),
 	}
@@ -112,7 +117,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 		return nil, fmt.Errorf("log: open %s: %w", opts.Dir, err)
 	}
 	if !opts.AcceptClock {
-		l.guard.checkNotBefore(l.hour)
+		l.guard.CheckNotBefore(l.hour)
 	}
 	l.tick()
 	l.work.Go(l.keepHours)
@@ -127,7 +132,7 @@ func withDefaults(opts Options) Options {
 		opts.TailBytes = 32 << 20
 	}
 	if opts.Clock == nil {
-		opts.Clock = systemClock{}
+		opts.Clock = basis.SystemClock{}
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -141,7 +146,7 @@ func (l *Log) Err() error {
 	if fault := l.fault.Load(); fault != nil {
 		return *fault
 	}
-	return l.guard.err()
+	return l.guard.Err()
 }
 
 // Hour is the hour that entries belong to now, UTC; none that comes belongs to an earlier one. Zero before the first.

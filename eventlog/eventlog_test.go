@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"brine/eventlog/internal/basis"
 )
 
 // TestMain lets the tests start this binary again as a process that they can kill.
@@ -26,7 +28,7 @@ func TestAppendAndRead(t *testing.T) {
 	mustAppend(t, log, "one", "two", "three")
 
 	logs := log.Logs()
-	if len(logs) != 1 || !logName.MatchString(logs[0].Name) || logs[0].First != 1 || logs[0].Last != 4 {
+	if len(logs) != 1 || !basis.IsName(logs[0].Name) || logs[0].First != 1 || logs[0].Last != 4 {
 		t.Fatalf("logs: %+v", logs)
 	}
 	want := []string{"mark", "one", "two", "three"}
@@ -152,7 +154,7 @@ func TestAppendConcurrently(t *testing.T) {
 // What the server says is logged without the bytes of an entry.
 func TestServerLogHidesPayload(t *testing.T) {
 	var out bytes.Buffer
-	lines := newServerLog(slog.New(slog.NewTextHandler(&out, nil)))
+	lines := basis.NewServerLog(slog.New(slog.NewTextHandler(&out, nil)), nil)
 	lines.Warnf("bad message: %v", fmt.Errorf("sanity check failed (rl 5 buf %d)", []byte("secret")))
 	if text := out.String(); !strings.Contains(text, "sanity check") || strings.Contains(text, "115") {
 		t.Errorf("logged %s", text)

@@ -5,19 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"brine/eventlog/internal/smalldisk"
 )
 
 // A full disk makes appends fail; within 5 s of space coming back they work again, and
 // everything that was acknowledged is there, once, in order.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 16<<20)
+	dir := smalldisk.Mount(t, 16<<20)
 	if dir == "" {
 		return
 	}
@@ -29,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 			mustAppend(t, log, group)
 			acked = append(acked, group)
 		}
-		ballast := fill(t, dir)
+		ballast := smalldisk.Fill(t, dir)
 		acked = append(acked, appendUntilFull(t, log, fmt.Sprint("full-", round))...)
 		checkFull(t, log)
 		checkAcked(t, log, acked, "on the full disk")
@@ -77,7 +78,7 @@ func checkFull(t *testing.T, log *Log) {
 
 // A log that fills its own disk can be trimmed, and goes on.
 func TestTrimFullDisk(t *testing.T) {
-	dir := smallDisk(t, 16<<20)
+	dir := smalldisk.Mount(t, 16<<20)
 	if dir == "" {
 		return
 	}
@@ -103,45 +104,4 @@ func checkAcked(t *testing.T, log *Log, acked []string, when string) {
 	if !slices.Equal(got, acked) {
 		t.Fatalf("%s: %d acknowledged groups, %d read back", when, len(acked), len(got))
 	}
-}
-
-// smallDisk mounts a disk of the given size. Where that needs another user name space, it runs the test again
-// in one and gives "".
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", size))
-	if err == nil {
-		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
-		return dir
-	}
-	const again = "BRINE_TEST_UNSHARED"
-	if os.Getenv(again) != "" {
-		t.Fatalf("mount a tmpfs, as root of a user name space: %v", err)
-	}
-	cmd := exec.Command("unshare", "-rm", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), again+"=1")
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Fatalf("this test mounts a small tmpfs: run it as root, or allow unprivileged user name spaces: %v", err)
-	}
-	return ""
-}
-
-// fill takes up all space of a disk with one file.
-func fill(t *testing.T, dir string) string {
-	t.Helper()
-	name := filepath.Join(dir, "ballast")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for size := 1 << 20; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	return name
 }

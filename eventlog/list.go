@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"brine/eventlog/internal/basis"
 )
 
 // logs lists the stored logs in order of creation: by day, as days never go back, and within one by the
@@ -19,7 +21,7 @@ func (s *store) logs(ctx context.Context) ([]Info, error) {
 	list := s.js.ListStreams(ctx)
 	for stream := range list.Info() {
 		name := stream.Config.Name
-		day, err := dayOf(name)
+		day, err := basis.DayOf(name)
 		if err != nil {
 			continue // the stream of hours
 		}
@@ -46,7 +48,7 @@ func checkAllListed(dir string, infos []Info) error {
 	for _, meta := range metas {
 		folder := path.Dir(meta)
 		listed := slices.ContainsFunc(infos, func(info Info) bool { return info.Name == path.Base(folder) })
-		if !listed && logName.MatchString(path.Base(folder)) && holdsEntries(disk, folder) {
+		if !listed && basis.IsName(path.Base(folder)) && holdsEntries(disk, folder) {
 			return fmt.Errorf("%s holds entries, but JetStream cannot open it (its warning says why): "+
 				"restore the folder, or move it away if its groups may be lost", filepath.Join(dir, folder))
 		}

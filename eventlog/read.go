@@ -2,14 +2,11 @@ package eventlog
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"brine/eventlog/internal/basis"
 )
 
 // Entry is one entry of a log.
@@ -19,13 +16,6 @@ type Entry struct {
 	Mark  bool      // it says that Hour begins, and has no group
 	Group []byte    // as it was appended; not to be changed
 }
-
-// What one request asks of the server at most, in bytes and in entries: it holds all of the answer at once,
-// and acknowledges nothing meanwhile.
-const (
-	fetchBytes   = 1 << 20
-	fetchEntries = 4096
-)
 
 // Logs gives every log there is, in order of creation; the last one is the current one.
 func (l *Log) Logs() []Info {
@@ -116,66 +106,19 @@ func (l *Log) unavailable() error {
 	return ErrUnavailable // reopened between two looks
 }
 
-// fetchTimeout is how long the next message of an answer may take to come.
-const fetchTimeout = 10 * time.Second
-
-// fetch asks for up to count entries from a sequence number on, until they reach maxBytes. It gives
-// fewer where an entry cannot be read, and none where the first one cannot.
+// fetch is [basis.Fetch] of entries.
 func (s *store) fetch(ctx context.Context, log string, from, count uint64, maxBytes int) ([]Entry, error) {
-	request, err := json.Marshal(map[string]uint64{
-		"seq":       from,
-		"batch":     min(count, fetchEntries),
-		"max_bytes": uint64(min(maxBytes, fetchBytes)),
-	})
+	messages, err := basis.Fetch(ctx, s.reader, log, from, count, maxBytes)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.reader.SubscribeSync(s.reader.NewInbox())
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Unsubscribe()
-	answer.SetPendingLimits(-1, -1) // bounded by the request
-	if err := s.reader.PublishRequest("$JS.API.DIRECT.GET."+log, answer.Subject, request); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	return collect(ctx, answer)
-}
-
-// The statuses of messages in an answer that are no entries.
-const (
-	statusEnd      = "204" // the answer is complete
-	statusNotFound = "404"
-)
-
-func collect(ctx context.Context, answer *nats.Subscription) (entries []Entry, err error) {
-	for {
-		msg, err := answer.NextMsgWithContext(ctx)
+	entries := make([]Entry, len(messages))
+	for i, msg := range messages {
+		kind, hour, err := parseSubject(msg.Subject)
 		if err != nil {
 			return nil, err
 		}
-		switch status := msg.Header.Get("Status"); status {
-		case "":
-			entry, err := parseEntry(msg)
-			if err != nil {
-				return nil, err
-			}
-			entries = append(entries, entry)
-		case statusEnd, statusNotFound:
-			return entries, nil
-		default:
-			return nil, errors.New(status + " " + msg.Header.Get("Description"))
-		}
+		entries[i] = Entry{Seq: msg.Seq, Hour: hour, Mark: kind == markKind, Group: msg.Data}
 	}
-}
-
-func parseEntry(msg *nats.Msg) (Entry, error) {
-	seq, err := strconv.ParseUint(msg.Header.Get("Nats-Sequence"), 10, 64)
-	if err != nil {
-		return Entry{}, fmt.Errorf("an entry without a sequence number: %w", err)
-	}
-	kind, hour, err := parseSubject(msg.Header.Get("Nats-Subject"))
-	return Entry{Seq: seq, Hour: hour, Mark: kind == markKind, Group: msg.Data}, err
+	return entries, nil
 }

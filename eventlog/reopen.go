@@ -3,10 +3,9 @@ package eventlog
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
+
+	"brine/eventlog/internal/basis"
 )
 
 // How long the log waits between attempts to reopen itself.
@@ -72,7 +71,7 @@ func (l *Log) reopen() error {
 			return l.stillFaulty(err)
 		}
 	}
-	if err := tryDisk(l.opts.Dir); err != nil {
+	if err := basis.TryDisk(l.opts.Dir); err != nil {
 		return l.stillFaulty(err)
 	}
 	l.mu.Lock()
@@ -149,36 +148,4 @@ func (l *Log) learnHour(ctx context.Context, s *store, newest Info) error {
 		l.hour, l.marked = last, true
 	}
 	return nil
-}
-
-// tryDisk finds out whether the disk takes writes, more cheaply than a server that has to be closed again.
-func tryDisk(dir string) error {
-	name := filepath.Join(dir, "try")
-	defer os.Remove(name)
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(make([]byte, 1<<20)); err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// syncFolders syncs every folder below dir, so that the names of files just made last.
-func syncFolders(dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return err
-		}
-		folder, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer folder.Close()
-		return folder.Sync()
-	})
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"brine/eventlog/internal/basis"
 )
 
 // store is one life of the embedded JetStream server with the connections into it. After the
@@ -23,12 +25,12 @@ type store struct {
 	writer, reader *nats.Conn
 	inbox          string         // where acknowledgements come to, on writer
 	acks           chan *nats.Msg // one publish at a time waits on it
-	lines          *serverLog
+	lines          *basis.ServerLog
 	js             jetstream.JetStream
 }
 
 func openStore(dir string, logger *slog.Logger) (*store, error) {
-	lines := newServerLog(logger)
+	lines := basis.NewServerLog(logger, nil)
 	srv, err := server.NewServer(serverOptions(dir))
 	if err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func openStore(dir string, logger *slog.Logger) (*store, error) {
 	s := &store{srv: srv, acks: make(chan *nats.Msg, 1), lines: lines}
 	if !srv.JetStreamEnabled() {
 		s.close()
-		return nil, fmt.Errorf("the server did not start: %s", lines.lastError())
+		return nil, fmt.Errorf("the server did not start: %s", lines.LastError())
 	}
 	if err := s.connect(logger); err != nil {
 		s.close()
@@ -70,7 +72,7 @@ func (s *store) connect(logger *slog.Logger) (err error) {
 	options := []nats.Option{
 		nats.InProcessServer(s.srv),
 		nats.NoReconnect(),
-		nats.SyncQueueLen(2 * fetchEntries), // an answer must fit, or its end is dropped
+		nats.SyncQueueLen(2 * basis.FetchEntries), // an answer must fit, or its end is dropped
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			logger.Warn("log connection", "error", err)
 		}),
@@ -103,7 +105,7 @@ func (s *store) close() {
 // publish writes one message and returns its sequence number once it is synced to disk. After
 // an error the store must not be written to again: a late acknowledgement would be taken for the next.
 func (s *store) publish(subject string, data []byte, timeout time.Duration) (uint64, error) {
-	s.lines.forget()
+	s.lines.Forget()
 	if err := s.writer.PublishRequest(subject, s.inbox, data); err != nil {
 		return 0, err
 	}
@@ -112,7 +114,7 @@ func (s *store) publish(subject string, data []byte, timeout time.Duration) (uin
 	select {
 	case ack := <-s.acks:
 		return parseAck(ack.Data)
-	case line := <-s.lines.failed:
+	case line := <-s.lines.Failed:
 		// The server answers nothing when a write fails, and logs it.
 		return 0, errors.New(line)
 	case <-timer.C:
@@ -183,5 +185,5 @@ func (s *store) lastHour(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.Parse(hourForm, string(msg.Data))
+	return time.Parse(basis.HourForm, string(msg.Data))
 }

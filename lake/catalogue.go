@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"brine/lake/store"
 )
 
 // File is one file of the lake with what its footer says.
@@ -19,7 +22,9 @@ type File struct {
 	Rows     int64
 	Min, Max int64 // the range of event times it holds, ms since the epoch, both inclusive
 
-	known bool // whether the footer was read
+	known bool              // whether the footer was read
+	sum   store.Sum         // of a file in an object store
+	meta  map[string]string // likewise: what [Rewrite.Meta] left in the footer
 }
 
 // catalogue is what the file system holds: it is read from there and holds nothing of its own.
@@ -30,6 +35,9 @@ type catalogue struct {
 	marks   map[string]mark // the newest of each log
 	stale   []mark          // the others
 	faults  []Fault
+
+	number           uint64    // of the last entry of the journal it is of; 0 for a folder
+	hour, completeTo time.Time // as the owner of a lake in an object store said them last
 }
 
 // Fault is something in the lake's folder that was left out, and why.

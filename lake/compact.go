@@ -71,12 +71,18 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	}
 	defer leave()
 	whole := &File{Name: group[0].Name}
+	whole.Epoch = l.inEpoch()
 	for _, f := range group {
 		whole.First, whole.Last = min(whole.First, f.First), max(whole.Last, f.Last)
 		whole.Generation = max(whole.Generation, f.Generation)
 	}
 	whole.Generation++
 	defer os.Remove(l.disk.aside(whole.Name)) // where it was not published
+	release, err := l.place.hold(ctx, group)
+	if err != nil {
+		return err
+	}
+	defer release()
 	source := l.ordered(t, "FROM "+l.readParquet(group...))
 	if err := conn.Exec(ctx, tight.copyTo(source, l.disk.aside(whole.Name))); err != nil {
 		return err
@@ -84,8 +90,14 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	if whole.Size, err = parquetSize(l.disk.aside(whole.Name)); err != nil {
 		return err
 	}
+	if err := l.measure(ctx, conn, whole, group); err != nil {
+		return err
+	}
+	if err := l.place.stage(ctx, whole); err != nil {
+		return err
+	}
 	l.disk.point("compact-written")
-	if err := l.replace(namesOf(group), whole); !errors.Is(err, ErrReplaced) {
+	if err := l.replace(ctx, namesOf(group), whole); !errors.Is(err, ErrReplaced) {
 		return err
 	}
 	return nil // the next round sees the hour as it is

@@ -96,6 +96,8 @@ func TestKilledAtEveryPoint(t *testing.T) {
 const (
 	crashDir = "BRINE_TEST_CRASH_DIR"
 	crashAt  = "BRINE_TEST_CRASH_AT" // the number of the point, from 1; 0: at none
+
+	crashStore = "BRINE_TEST_CRASH_STORE" // the URL of a server and its file of credentials; nothing: a folder
 )
 
 // crashed is what a process said before it was killed.
@@ -135,7 +137,7 @@ func runToCrash(t *testing.T, dir string, script []step) {
 		t.Fatal(err)
 	}
 	n := 0
-	h := &house{tb: t, dir: dir, clock: &clock{}}
+	h := &house{tb: t, dir: dir, clock: &clock{}, store: crashServer()}
 	h.point = func(name string) {
 		fmt.Println("point", name)
 		if n++; n == at {
@@ -163,7 +165,7 @@ func runToCrash(t *testing.T, dir string, script []step) {
 // checkCrashed opens what a killed process has left, and uses it.
 func checkCrashed(t *testing.T, dir string, acknowledged []step) {
 	t.Helper()
-	h := &house{tb: t, dir: dir, clock: &clock{}, point: func(string) {}}
+	h := &house{tb: t, dir: dir, clock: &clock{}, point: func(string) {}, store: crashServer()}
 	acked := map[event.Key]event.Record{}
 	for _, s := range acknowledged {
 		h.clock.advance(s.wait)
@@ -173,7 +175,7 @@ func checkCrashed(t *testing.T, dir string, acknowledged []step) {
 	}
 	h.open()
 	defer func() { h.close() }()
-	checkClean(t, dir)
+	checkCleanHouse(t, h)
 	h.flush()
 	checkHolds(t, h.lake, acked)
 
@@ -187,7 +189,16 @@ func checkCrashed(t *testing.T, dir string, acknowledged []step) {
 	}
 	h.reopen()
 	checkHolds(t, h.lake, acked)
-	checkClean(t, dir)
+	checkCleanHouse(t, h)
+}
+
+func checkCleanHouse(t *testing.T, h *house) {
+	t.Helper()
+	if h.store != nil {
+		checkCleanStore(t, h)
+	} else {
+		checkClean(t, h.dir)
+	}
 }
 
 func checkHolds(t *testing.T, l *lake.Lake, acked map[event.Key]event.Record) {

@@ -25,6 +25,11 @@ func (l *Lake) examine(ctx context.Context, conn *duck.Conn, failure error, file
 }
 
 func (l *Lake) readThrough(ctx context.Context, conn *duck.Conn, f *File) error {
+	release, err := l.place.hold(ctx, []*File{f})
+	if err != nil {
+		return err
+	}
+	defer release()
 	rows, err := conn.Query(ctx, "FROM "+l.readParquet(f))
 	if err != nil {
 		return err

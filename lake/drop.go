@@ -13,7 +13,7 @@ import (
 
 // Drop takes files of the hour away for good, and before them what they cover: a crash half-way
 // brings nothing older back.
-func (h *Hour) Drop(files []File) error {
+func (h *Hour) Drop(ctx context.Context, files []File) error {
 	l := h.r.lake
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -34,36 +34,33 @@ func (h *Hour) Drop(files []File) error {
 		delete(l.metas, f.Name)
 	}
 	l.mu.Unlock()
-	if err := l.disk.removeDurably(covered); err != nil {
-		return l.lookAgain(err)
-	}
-	l.disk.point("drop-covered")
-	return l.lookAgain(l.disk.removeDurably(namesOf(pointersTo(files))))
+	return l.lookAgain(ctx, l.place.drop(ctx, covered, namesOf(pointersTo(files))))
 }
 
 // following are the datasets that are made of Sanitized and live no longer than it.
 var following = []string{Rollups, Facts}
 
 // dropFollowing takes away what was made of the hour's sanitized files.
-func (h *Hour) dropFollowing(which func(File) bool) error {
+func (h *Hour) dropFollowing(ctx context.Context, which func(File) bool) error {
 	for _, dataset := range following {
 		files := slices.DeleteFunc(h.Files(dataset), func(f File) bool { return !which(f) })
 		if len(files) == 0 {
 			continue
 		}
-		if err := h.Drop(files); err != nil {
+		if err := h.Drop(ctx, files); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lookAgain reads the folder anew where a change to it failed half-way.
-func (l *Lake) lookAgain(err error) error {
-	if err == nil {
-		return nil
+// lookAgain reads anew what there is where a change to it failed half-way.
+func (l *Lake) lookAgain(ctx context.Context, err error) error {
+	if _, remote := l.place.(*remote); err == nil || remote {
+		l.sync()
+		return err
 	}
-	cat, readErr := readCatalogue(l.disk.root)
+	cat, readErr := l.place.look(ctx)
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}

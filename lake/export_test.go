@@ -1,7 +1,12 @@
 package lake
 
+import "context"
+
 // BoundSeen sets how many bits all filters of stored keys may take together.
 func (l *Lake) BoundSeen(bits uint) { l.seen.max = bits }
 
 // SeenBits is how many bits they take.
 func (l *Lake) SeenBits() uint { return l.seen.bits }
+
+// SweepStrays removes what is in no entry of the journal, as the owner does now and again.
+func (l *Lake) SweepStrays(ctx context.Context) error { return l.sweepStrays(ctx) }

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,12 @@ import (
 
 // Flush moves what is in the log into the lake: it writes the files of a range, commits them
 // with a mark, and only then trims the log.
-func (l *Lake) Flush(ctx context.Context) error {
+func (l *Lake) Flush(ctx context.Context) error { return l.flush(ctx, true) }
+
+// flushDue is Flush, but for what is to wait; see [Lake.waits].
+func (l *Lake) flushDue(ctx context.Context) error { return l.flush(ctx, false) }
+
+func (l *Lake) flush(ctx context.Context, all bool) error {
 	leave, err := l.enter()
 	if err != nil {
 		return err
@@ -21,8 +27,13 @@ func (l *Lake) Flush(ctx context.Context) error {
 	defer leave()
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	log, err := l.owned()
+	if err != nil {
+		return err
+	}
 	began, some := time.Now(), l.Unflushed() > 0
-	err = errors.Join(l.flushLogs(ctx), l.sweep()) // what is swept may be the room that the flush lacked
+	err = errors.Join(l.flushLogs(ctx, log, all), l.sweep(ctx)) // what is swept may be the room that the flush lacked
+	err = l.ownAgain(ctx, err)
 	if some {
 		l.opts.Flushed(time.Since(began))
 	}
@@ -32,20 +43,28 @@ func (l *Lake) Flush(ctx context.Context) error {
 	return err
 }
 
-func (l *Lake) flushLogs(ctx context.Context) error {
-	if err := l.takeBack(); err != nil {
+func (l *Lake) flushLogs(ctx context.Context, log Log, all bool) error {
+	if err := l.takeBack(ctx); err != nil {
 		return err
 	}
 	began := l.opts.Now()
 	l.unflushed.Store(0)
-	hour := l.opts.Log.Hour() // its mark lies before the ends that are flushed up to
-	logs := l.opts.Log.Logs()
+	hour := log.Hour() // its mark lies before the ends that are flushed up to
+	logs := log.Logs()
 	for i, info := range logs {
-		if err := l.flushLog(ctx, info); err != nil {
-			return fmt.Errorf("log %s: %w", info.Name, err)
+		done := i < len(logs)-1 // its day is
+		at := change{}
+		if !done {
+			at = change{hour: hour, completeTo: began}
 		}
-		if i < len(logs)-1 { // its day is done
-			if err := l.opts.Log.Delete(ctx, info.Name); err != nil {
+		switch waits, err := l.flushLog(ctx, log, info, at, all || done); {
+		case err != nil:
+			return fmt.Errorf("log %s: %w", info.Name, err)
+		case waits:
+			return nil
+		}
+		if done {
+			if err := log.Delete(ctx, info.Name); err != nil {
 				return err
 			}
 		}
@@ -59,35 +78,75 @@ func (l *Lake) flushLogs(ctx context.Context) error {
 	return nil
 }
 
-// flushLog flushes one log up to the end that it has now, as under load there always is more.
-func (l *Lake) flushLog(ctx context.Context, info eventlog.Info) error {
-	if err := l.notBehind(info); err != nil {
-		return err
+// flushLog flushes one log up to the end that it has now, as under load there always is more, or says that the rest waits.
+// At is what is true once it is flushed.
+func (l *Lake) flushLog(ctx context.Context, log Log, info eventlog.Info, at change, all bool) (waits bool, err error) {
+	if err := notBehind(info, l.committed(info.Name)); err != nil {
+		return false, err
 	}
 	for l.committed(info.Name).Last < info.Last {
 		from := l.committed(info.Name).Last + 1
-		entries, err := l.opts.Log.Read(ctx, info.Name, from, l.opts.FlushBytes)
+		entries, err := log.Read(ctx, info.Name, from, l.opts.FlushBytes)
 		if err != nil {
-			return err
+			return false, err
 		}
-		b := &batch{log: info.Name, packing: quick, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
+		b := &batch{marked: true, log: info.Name, packing: quick, first: from, last: info.Last, unreadable: map[time.Time][]row{}}
 		if len(entries) > 0 {
 			b.last = entries[len(entries)-1].Seq
 		}
 		if len(entries) == 0 || entries[0].Seq > from {
 			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
 		}
-		if err := l.flushEntries(ctx, b, entries); err != nil {
-			return err
+		if b.last == info.Last {
+			b.at = at
+		}
+		if !all && b.last == info.Last && l.waits(info.Name, entries) {
+			if b.at, entries = untilMark(entries); len(entries) == 0 {
+				return true, nil
+			}
+			b.last = entries[len(entries)-1].Seq
+		}
+		if err := l.flushEntries(ctx, log, b, entries); err != nil {
+			return false, err
+		}
+		delete(l.waiting, info.Name)
+	}
+	return false, nil
+}
+
+// waits says whether the last entries of a log are to wait until there are more of them: an object store says when it was
+// given each object, so that one event by itself would be told by that.
+func (l *Lake) waits(log string, entries []eventlog.Entry) bool {
+	if _, ok := l.place.(*remote); !ok {
+		return false
+	}
+	rows := 0
+	for _, e := range entries {
+		rows += bytes.Count(e.Group, []byte{'\n'})
+	}
+	since, waiting := l.waiting[log]
+	if !waiting {
+		since = l.opts.Now()
+		l.waiting[log] = since
+	}
+	return rows < waitRows && l.opts.Now().Sub(since) < waitFor
+}
+
+// untilMark gives the entries up to the last hour mark among them, and what is true once they are flushed: the hours
+// before it are closed, and need not wait.
+func untilMark(entries []eventlog.Entry) (change, []eventlog.Entry) {
+	for i, e := range slices.Backward(entries) {
+		if e.Mark {
+			return change{hour: e.Hour}, entries[:i+1]
 		}
 	}
-	return nil
+	return change{}, nil
 }
 
 // notBehind refuses a log that ends before what the lake has of it, as a restored copy would: its
 // next entries would be taken for ones that are stored.
-func (l *Lake) notBehind(info eventlog.Info) error {
-	if m := l.committed(info.Name); m.Last > info.Last {
+func notBehind(info eventlog.Info, m mark) error {
+	if m.Last > info.Last {
 		return fmt.Errorf("log %s ends at %d, but the lake holds it up to %d: it is older than the lake (a restored copy?); "+
 			"the lake has all that is in it: stop, move the log's folder away, and start", info.Name, info.Last, m.Last)
 	}
@@ -109,20 +168,22 @@ type batch struct {
 	stored      []*part
 	unreadable  map[time.Time][]row // by hour, already wrapped for quarantine
 	before      []mark              // of its log, that its own replaced
+	at          change              // what it commits beside its files
+	marked      bool                // it is of a log, and has a mark
 }
 
 func (b *batch) mark() mark { return mark{b.log, b.last} }
 
-func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.Entry) error {
+func (l *Lake) flushEntries(ctx context.Context, log Log, b *batch, entries []eventlog.Entry) error {
 	if err := l.commitEntries(ctx, b, entries); err != nil {
 		l.failed = b
 		return err
 	}
 	l.disk.point("flush-committed")
-	if err := l.disk.removeMarks(b.before); err != nil {
+	if err := l.place.forget(b.before); err != nil {
 		return err
 	}
-	if err := l.trim(ctx, b); err != nil {
+	if err := l.trim(ctx, log, b); err != nil {
 		return err
 	}
 	l.disk.point("flush-trimmed")
@@ -134,8 +195,8 @@ func (l *Lake) flushEntries(ctx context.Context, b *batch, entries []eventlog.En
 const trimEvery = 15 * time.Second
 
 // trim takes out of the log what is flushed, at once where that is all there is.
-func (l *Lake) trim(ctx context.Context, b *batch) error {
-	more := slices.ContainsFunc(l.opts.Log.Logs(), func(info eventlog.Info) bool { return info.Name == b.log && info.Last > b.last })
+func (l *Lake) trim(ctx context.Context, log Log, b *batch) error {
+	more := slices.ContainsFunc(log.Logs(), func(info eventlog.Info) bool { return info.Name == b.log && info.Last > b.last })
 	if now := l.opts.Now(); !more {
 		l.trimmed = time.Time{}
 	} else if now.Sub(l.trimmed) < trimEvery {
@@ -143,12 +204,16 @@ func (l *Lake) trim(ctx context.Context, b *batch) error {
 	} else {
 		l.trimmed = now
 	}
-	return l.opts.Log.Trim(ctx, b.log, b.last)
+	return log.Trim(ctx, b.log, b.last)
 }
 
-// Unflushed is how many entries of the log are not in the lake yet.
+// Unflushed is how many entries of the log are not in the lake yet; none where another process owns it.
 func (l *Lake) Unflushed() (n uint64) {
-	for _, info := range l.opts.Log.Logs() {
+	log, err := l.owned()
+	if err != nil {
+		return 0
+	}
+	for _, info := range log.Logs() {
 		if from := max(info.First, l.committed(info.Name).Last+1); info.Last >= from {
 			n += info.Last - from + 1
 		}
@@ -167,22 +232,41 @@ func (l *Lake) commitEntries(ctx context.Context, b *batch, entries []eventlog.E
 		return err
 	}
 	l.disk.point("flush-written")
-	if err := l.disk.publish(namesOf(b.files)); err != nil {
+	return l.commitBatch(ctx, b)
+}
+
+// commitBatch makes the files of a batch count that lie aside.
+func (l *Lake) commitBatch(ctx context.Context, b *batch) error {
+	c := b.at
+	c.files = b.files
+	if b.marked {
+		m := b.mark()
+		c.mark = &m
+	}
+	if err := l.place.commit(ctx, c); err != nil {
 		return err
 	}
-	l.disk.point("flush-published")
-	if err := l.disk.commit(b.mark()); err != nil {
-		return err
+	l.accept(b)
+	return nil
+}
+
+// accept takes up what was committed.
+func (l *Lake) accept(b *batch) {
+	if b.marked {
+		l.mu.Lock()
+		if m, ok := l.cat.marks[b.log]; ok {
+			b.before = []mark{m}
+		}
+		l.cat.marks[b.log] = b.mark()
+		l.mu.Unlock()
 	}
-	l.mu.Lock()
-	if m, ok := l.cat.marks[b.log]; ok {
-		b.before = []mark{m}
-	}
-	l.cat.marks[b.log] = b.mark()
-	l.mu.Unlock()
 	l.taken(b.files)
 	l.remember(b.stored)
-	return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b.at.hour.After(l.closedTo) {
+		l.closedTo = b.at.hour
+	}
 }
 
 // writeUnreadable writes the quarantine files of a batch aside.
@@ -196,17 +280,17 @@ func (l *Lake) writeUnreadable(ctx context.Context, b *batch) error {
 }
 
 // takeBack removes what a write that failed has left, before anything else is written: the next
-// range begins where this one did, and would overlap it. The mark goes first, for good, as one
-// without its files would lose them.
-func (l *Lake) takeBack() error {
+// range begins where this one did, and would overlap it. One that turns out to be committed counts.
+func (l *Lake) takeBack(ctx context.Context) error {
 	if l.failed == nil {
 		return nil
 	}
-	if err := l.disk.removeMarks([]mark{l.failed.mark()}); err != nil {
+	committed, err := l.place.takeBack(ctx, l.failed)
+	if err != nil {
 		return err
 	}
-	if err := l.disk.withdraw(namesOf(l.failed.files)); err != nil {
-		return err
+	if committed {
+		l.accept(l.failed)
 	}
 	l.failed = nil
 	return nil
@@ -223,8 +307,9 @@ func namesOf(files []*File) []Name {
 // taken takes up files that were just committed.
 func (l *Lake) taken(files []*File) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.cat.add(files)
+	l.mu.Unlock()
+	l.sync()
 }
 
 // remember notes the keys of what was just committed; l.writing is held.

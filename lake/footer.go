@@ -15,8 +15,8 @@ type footer struct{ rows, min, max int64 }
 
 // readFooters reads the footers of files. One that cannot be read is given back as a fault, unless
 // the disk or the memory is to blame.
-func readFooters(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) (map[*File]footer, []Fault, error) {
-	footers, err := footersOf(ctx, conn, root, timeColumn, files)
+func readFooters(ctx context.Context, conn *duck.Conn, path func(Name) string, timeColumn string, files []*File) (map[*File]footer, []Fault, error) {
+	footers, err := footersOf(ctx, conn, path, timeColumn, files)
 	var e *duck.Error
 	if err == nil || !errors.As(err, &e) || e.Machine() {
 		return footers, nil, err
@@ -24,7 +24,7 @@ func readFooters(ctx context.Context, conn *duck.Conn, root, timeColumn string, 
 	footers = map[*File]footer{}
 	var faults []Fault // at least one is bad: look at each by itself
 	for _, f := range files {
-		one, err := footersOf(ctx, conn, root, timeColumn, []*File{f})
+		one, err := footersOf(ctx, conn, path, timeColumn, []*File{f})
 		switch {
 		case err == nil:
 			footers[f] = one[f]
@@ -37,12 +37,12 @@ func readFooters(ctx context.Context, conn *duck.Conn, root, timeColumn string, 
 	return footers, faults, nil
 }
 
-func footersOf(ctx context.Context, conn *duck.Conn, root, timeColumn string, files []*File) (map[*File]footer, error) {
+func footersOf(ctx context.Context, conn *duck.Conn, path func(Name) string, timeColumn string, files []*File) (map[*File]footer, error) {
 	byPath := make(map[string]*File, len(files))
 	paths := make([]string, len(files))
 	footers := make(map[*File]footer, len(files))
 	for i, f := range files {
-		paths[i] = root + "/" + f.String()
+		paths[i] = path(f.Name)
 		byPath[paths[i]] = f
 		footers[f] = footer{} // an empty file has no row groups and so no row below
 	}
@@ -73,7 +73,7 @@ func (l *Lake) withFooters(ctx context.Context, conn *duck.Conn, t Table) ([]*Fi
 	if len(unknown) == 0 {
 		return files, nil
 	}
-	footers, faults, err := readFooters(ctx, conn, l.disk.root, t.Time, unknown)
+	footers, faults, err := readFooters(ctx, conn, l.place.path, t.Time, unknown)
 	if err != nil {
 		return files, err
 	}
@@ -87,6 +87,26 @@ func (l *Lake) withFooters(ctx context.Context, conn *duck.Conn, t Table) ([]*Fi
 		files = slices.DeleteFunc(files, func(f *File) bool { return f.String() == fault.Path })
 	}
 	return files, nil
+}
+
+// measure reads the footer of a file that lies aside, where the lake is in an object store: others are told what it says.
+func (l *Lake) measure(ctx context.Context, conn *duck.Conn, f *File, inputs []*File) (err error) {
+	if _, ok := l.place.(*remote); !ok {
+		return nil
+	}
+	f.known = true
+	t, err := l.Table(f.Dataset, f.Stream)
+	if err == nil {
+		footers, err := footersOf(ctx, conn, l.disk.aside, t.Time, []*File{f})
+		f.Rows, f.Min, f.Max = footers[f].rows, footers[f].min, footers[f].max
+		return err
+	}
+	f.Min, f.Max = inputs[0].Min, inputs[0].Max // a stream that is collected no more
+	for _, in := range inputs {
+		f.Min, f.Max = min(f.Min, in.Min), max(f.Max, in.Max)
+	}
+	f.Rows, err = number(ctx, conn, "SELECT num_rows FROM parquet_file_metadata("+duck.Quote(l.disk.aside(f.Name))+")")
+	return err
 }
 
 // leaveOut takes a file that cannot be read out of the catalogue, by name.

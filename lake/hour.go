@@ -70,7 +70,7 @@ func (l *Lake) Rewriter(memory int64) (*Rewriter, error) {
 		return nil, err
 	}
 	r := &Rewriter{lake: l, leave: leave}
-	if r.db, err = duck.Open(duck.Options{Memory: memory, Threads: 1, Folders: []string{l.opts.Dir}}); err != nil {
+	if r.db, err = duck.Open(duck.Options{Memory: memory, Threads: 1, Folders: []string{l.disk.root}}); err != nil {
 		leave()
 		return nil, err
 	}
@@ -97,6 +97,7 @@ type Hour struct {
 	Stream string
 	Start  time.Time
 	r      *Rewriter
+	holds  holds
 }
 
 // Hour waits until nobody else rewrites the hour and calls work with it.
@@ -106,7 +107,9 @@ func (r *Rewriter) Hour(ctx context.Context, stream string, start time.Time, wor
 		return err
 	}
 	defer leave()
-	return work(&Hour{stream, start, r})
+	h := &Hour{Stream: stream, Start: start, r: r}
+	defer h.holds.release()
+	return work(h)
 }
 
 // Reader is one more connection to the rewriter's DuckDB, for what is read while [Hour.Rewrite] writes. The caller closes it.
@@ -144,7 +147,7 @@ func (l *Lake) List(dataset, stream string) (files []File) {
 func (l *Lake) ClosedTo() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.opts.Log != nil {
+	if _, remote := l.place.(*remote); remote || l.from != nil {
 		return l.closedTo
 	}
 	var newest time.Time
@@ -165,9 +168,9 @@ type Rewrite struct {
 	Plain  bool              // without compression, so that a test can search its bytes
 }
 
-// From is the SQL of a file's rows: a table function.
-func (h *Hour) From(files []File) string {
-	return h.r.lake.readParquet(pointersTo(files)...)
+// From is the SQL of files' rows, a table function, while the caller has the hour.
+func (h *Hour) From(ctx context.Context, files []File) (string, error) {
+	return h.holds.from(ctx, h.r.lake, pointersTo(files))
 }
 
 // Rewrite makes the file, aside, and puts it in the place of what its table had of the same
@@ -185,13 +188,20 @@ func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
 	if made.Size, err = parquetSize(aside); err != nil {
 		return File{}, err
 	}
+	if err := h.r.lake.measure(ctx, h.r.conn, made, pointersTo(w.Inputs)); err != nil {
+		return File{}, err
+	}
+	made.meta = w.Meta
+	if err := l.place.stage(ctx, made); err != nil {
+		return File{}, err
+	}
 	l.disk.point("rewrite-written")
 	if made.Dataset == Sanitized {
-		if err := h.dropFollowing(func(f File) bool { return f.Log == made.Log }); err != nil {
+		if err := h.dropFollowing(ctx, func(f File) bool { return f.Log == made.Log }); err != nil {
 			return File{}, err
 		}
 	}
-	if err := l.replace(namesOf(pointersTo(w.Inputs)), made); err != nil {
+	if err := l.replace(ctx, namesOf(pointersTo(w.Inputs)), made); err != nil {
 		return File{}, err
 	}
 	return *made, nil
@@ -209,7 +219,7 @@ func pointersTo(files []File) []*File {
 // generation above all that its table has of it.
 func (h *Hour) rewritten(w Rewrite) Name {
 	n := w.Inputs[0].Name
-	n.Dataset, n.Stream, n.Generation = w.Table.Dataset, w.Table.Stream, 1
+	n.Dataset, n.Stream, n.Generation, n.Epoch = w.Table.Dataset, w.Table.Stream, 1, h.r.lake.inEpoch()
 	for _, f := range w.Inputs {
 		n.First, n.Last = min(n.First, f.First), max(n.Last, f.Last)
 	}
@@ -227,13 +237,13 @@ var ErrReplaced = errors.New("files of this hour were replaced meanwhile: try ag
 
 // replace publishes a rewrite of files, unless one of them was replaced meanwhile: a flush or an
 // import may have gone on in their hour.
-func (l *Lake) replace(inputs []Name, made *File) error {
+func (l *Lake) replace(ctx context.Context, inputs []Name, made *File) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if !l.newest(inputs) {
-		return ErrReplaced
+		return errors.Join(ErrReplaced, l.place.discard(ctx, made.Name))
 	}
-	if err := l.disk.publish([]Name{made.Name}); err != nil {
+	if err := l.place.commit(ctx, change{files: []*File{made}}); err != nil {
 		return err
 	}
 	l.disk.point("rewrite-published")

@@ -45,8 +45,12 @@ func clickTable(dataset string) lake.Table {
 // rewrite makes a file of the hour's raw rows.
 func rewrite(hour *lake.Hour, dataset, where string, meta map[string]string) error {
 	inputs := hour.Files(lake.Raw)
-	_, err := hour.Rewrite(context.Background(), lake.Rewrite{Table: clickTable(dataset), Inputs: inputs, Meta: meta,
-		SQL: "SELECT * FROM " + hour.From(inputs) + " WHERE " + where})
+	rows, err := hour.From(context.Background(), inputs)
+	if err != nil {
+		return err
+	}
+	_, err = hour.Rewrite(context.Background(), lake.Rewrite{Table: clickTable(dataset), Inputs: inputs, Meta: meta,
+		SQL: "SELECT * FROM " + rows + " WHERE " + where})
 	return err
 }
 
@@ -90,10 +94,14 @@ func TestRewriteReplaced(t *testing.T) {
 	start := closedHour(t, h)
 	err := withHour(t, h.lake, start, func(hour *lake.Hour) error {
 		inputs := hour.Files(lake.Raw)
+		rows, err := hour.From(t.Context(), inputs)
+		if err != nil {
+			return err
+		}
 		if err := rewrite(hour, lake.Raw, "false", nil); err != nil {
 			return err
 		}
-		_, err := hour.Rewrite(context.Background(), lake.Rewrite{Table: clickTable(lake.Sanitized), Inputs: inputs, SQL: "FROM " + hour.From(inputs)})
+		_, err = hour.Rewrite(context.Background(), lake.Rewrite{Table: clickTable(lake.Sanitized), Inputs: inputs, SQL: "FROM " + rows})
 		return err
 	})
 	if !errors.Is(err, lake.ErrReplaced) || len(h.lake.Files(lake.Sanitized, "click", start)) != 0 {
@@ -112,7 +120,7 @@ func TestDrop(t *testing.T) {
 		if err := rewrite(hour, lake.Raw, "true", nil); err != nil {
 			return err
 		}
-		return hour.Drop(hour.Files(lake.Raw))
+		return hour.Drop(t.Context(), hour.Files(lake.Raw))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,7 @@ func (l *Lake) importRun(ctx context.Context, t Table, at mark, run []row, done 
 func (l *Lake) importHour(ctx context.Context, at mark, p *part) (stored int64, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if err := l.takeBack(); err != nil {
+	if err := l.takeBack(ctx); err != nil {
 		return 0, err
 	}
 	if l.holds(Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: at.Log, First: at.Last, Last: at.Last}) {
@@ -92,12 +92,7 @@ func (l *Lake) commitHour(ctx context.Context, b *batch, p *part) error {
 	if err := l.writeUnreadable(ctx, b); err != nil {
 		return err
 	}
-	if err := l.disk.publish(namesOf(b.files)); err != nil {
-		return err
-	}
-	l.taken(b.files)
-	l.remember(b.stored)
-	return nil
+	return l.commitBatch(ctx, b)
 }
 
 // holds says whether some file has all of this range.

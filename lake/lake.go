@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"brine/event"
-	"brine/eventlog"
 	"brine/lake/duck"
+	"brine/lake/store"
 )
 
 // Table is one stream of one dataset, as it is stored. Its rows are ordered by (Time, ID).
@@ -43,12 +43,15 @@ func NewTable(dataset, stream string, columns []event.Column, time, id string) T
 	return t
 }
 
-// Options say where a lake is and how it is kept. Only Dir and Tables are needed.
+// Options say where a lake is and how it is kept. Only Tables and Dir or Store are needed.
 type Options struct {
 	Dir        string                   // the lake's folder
+	Store      *store.Bucket            // where the lake lies instead of in Dir; closed with it
+	CacheDir   string                   // of a lake in Store: where copies lie of what is in use
+	CacheBytes int64                    // how many bytes these take at most; default 1 GB
 	Temp       string                   // a folder for spilling; "" forbids it
 	Tables     []Table                  // all streams of all datasets it may hold
-	Log        *eventlog.Log            // where events come from; nil for a lake that is only read
+	Log        Log                      // where events come from, for a lake that is owned from the start; nil for one that is read, or see [Lake.Own]
 	FlushEvery time.Duration            // default 5 s
 	FlushBytes int                      // bytes of the log that are flushed at once; default 32 MB
 	Memory     int64                    // bytes DuckDB may use; default 256 MB
@@ -65,6 +68,9 @@ func (o *Options) defaults() {
 	}
 	if o.FlushBytes == 0 {
 		o.FlushBytes = 32 << 20
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 1 << 30
 	}
 	if o.Memory == 0 {
 		o.Memory = 192 << 20
@@ -89,13 +95,17 @@ func (o *Options) defaults() {
 // Lake is the events at rest. Its methods may be called from any goroutine.
 type Lake struct {
 	opts   Options
-	disk   *disk
+	disk   *disk    // where files are written
+	place  place    // where they lie
 	db     *duck.DB // for reading
 	writer *duck.DB // for flush, compaction and import
 	tables map[tableKey]Table
 	log    *slog.Logger
 
 	mu           sync.Mutex // guards what follows
+	from         Log        // nil where another process owns the lake
+	lease        uint64     // what the ownership rests on
+	epoch        uint64     // of the ownership, as names bear it
 	cat          *catalogue
 	coveredSince map[Name]time.Time
 	completeTo   time.Time
@@ -119,21 +129,29 @@ type Lake struct {
 	feeds   map[tableKey]*duck.Feed // by table, as their memory is used again
 	trimmed time.Time               // when a log was last trimmed that held more than was flushed
 	failed  *batch                  // a write that failed and has not been taken back yet
+	waiting map[string]time.Time    // since when what is in a log waits until there is more of it; see [Lake.waits]
+
+	stop      context.CancelFunc // ends following; nil for a folder
+	goneSince time.Time          // since when a read holds copies of files that are gone; guarded by mu
+	trouble   error              // why the object store cannot be used; guarded by mu
 }
 
 type tableKey struct{ dataset, stream string }
 
-// Open reads the lake's folder. With a log it is the lake's owner: what a crash left behind is cleared away.
+// Open reads the lake's folder. With a log it is the lake's owner; see [Lake.Own].
 func Open(ctx context.Context, o Options) (*Lake, error) {
 	o.defaults()
 	l := &Lake{opts: o, log: o.Logger, tables: map[tableKey]Table{}, coveredSince: map[Name]time.Time{},
-		disk: &disk{root: o.Dir, now: o.Now, point: o.Point}, seen: newSeen(), feeds: map[tableKey]*duck.Feed{},
+		seen: newSeen(), feeds: map[tableKey]*duck.Feed{}, waiting: map[string]time.Time{},
 		reads: reads{}, metas: map[Name]map[string]string{}, rewrites: hourQueue{held: map[hourKey]chan struct{}{}}, full: make(chan struct{}, 1)}
 	for _, t := range o.Tables {
 		l.tables[tableKey{t.Dataset, t.Stream}] = t
 	}
-	var err error
-	engine := duck.Options{Memory: o.Memory, Temp: o.Temp, Folders: []string{o.Dir}}
+	err := l.findPlace()
+	if err != nil {
+		return nil, fmt.Errorf("open the lake: %w", err)
+	}
+	engine := duck.Options{Memory: o.Memory, Temp: o.Temp, Folders: []string{l.disk.root}}
 	if l.db, err = duck.Open(engine); err != nil {
 		return nil, err
 	}
@@ -145,15 +163,23 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 		return nil, err
 	}
 	if o.Log != nil {
-		err = l.recover()
+		err = l.Own(ctx, o.Log, 0)
 	} else {
-		l.cat, err = readCatalogue(o.Dir)
+		l.cat, err = l.place.look(ctx)
 	}
 	if err != nil {
 		l.Close()
 		return nil, fmt.Errorf("open the lake: %w", err)
 	}
-	l.cat.logFaults(l.log)
+	l.sync()
+	if _, ok := l.place.(*remote); ok {
+		following, stop := context.WithCancel(context.WithoutCancel(ctx))
+		l.stop = stop
+		l.users.Go(func() { l.follow(following) })
+	}
+	if o.Log == nil {
+		l.cat.logFaults(l.log)
+	}
 	return l, nil
 }
 
@@ -165,10 +191,33 @@ func (l *Lake) Close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
+	if l.stop != nil {
+		l.stop()
+	}
 	l.users.Wait()
 	l.flusher.Close()
 	l.writer.Close()
 	l.db.Close()
+	if err := l.place.close(); err != nil {
+		l.log.Error("cannot remove what the lake has copied", "err", err)
+	}
+}
+
+// findPlace finds where files lie and where they are written: for an object store the latter is the folder of its cache.
+func (l *Lake) findPlace() error {
+	o := l.opts
+	l.disk = &disk{root: o.Dir, now: o.Now, point: o.Point}
+	l.place = folder{l.disk}
+	if o.Store == nil {
+		return nil
+	}
+	cache, err := store.OpenCache(o.CacheDir, o.CacheBytes)
+	if err != nil {
+		return err
+	}
+	l.disk.root = cache.Dir()
+	l.place = newRemote(o.Store, cache, l.disk, o)
+	return nil
 }
 
 // enter begins a use of the lake; the caller calls leave at its end.
@@ -195,54 +244,20 @@ func (l *Lake) readConn() (conn *duck.Conn, done func(), err error) {
 	return conn, func() { conn.Close(); leave() }, nil
 }
 
-// recover removes what a crash left: files being written, and files of a range that was never
-// committed and still is in the log, from which it will be flushed anew.
-func (l *Lake) recover() error {
-	err := l.disk.clearAside()
-	if err != nil {
-		return err
-	}
-	if l.cat, err = readCatalogue(l.opts.Dir); err != nil {
-		return err
-	}
-	first := map[string]uint64{}
-	for _, info := range l.opts.Log.Logs() {
-		first[info.Name] = info.First
-		if err := l.notBehind(info); err != nil {
-			return err
-		}
-	}
-	for _, n := range l.cat.pending {
-		from, there := first[n.Log]
-		if !there || from > max(n.First, l.cat.marks[n.Log].Last+1) {
-			l.cat.fault(n.String(), "not committed, and the log no longer has its events: add the mark "+
-				mark{n.Log, n.Last}.String()+" to keep it, or remove it")
-			continue
-		}
-		if err := l.disk.remove([]Name{n}); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(l.disk.remove(l.cat.covered), l.disk.removeMarks(l.cat.stale)); err != nil {
-		return err
-	}
-	l.cat.pending, l.cat.covered, l.cat.stale = nil, nil, nil
-	return nil
-}
-
 // Run flushes and compacts until the context ends, and then flushes once more. A flush that
 // fails is tried again; meanwhile [Lake.Err] says why.
 func (l *Lake) Run(ctx context.Context) error {
 	var rounds sync.WaitGroup
-	rounds.Go(func() { l.every(ctx, "compact closed hours", nil, l.Compact) })
-	l.every(ctx, "flush the log into the lake", l.full, l.Flush)
+	rounds.Go(func() { l.every(ctx, "compact closed hours", l.opts.FlushEvery, nil, l.Compact) })
+	rounds.Go(func() { l.every(ctx, "remove what was never committed", straysEvery, nil, l.sweepStrays) })
+	l.every(ctx, "flush the log into the lake", l.opts.FlushEvery, l.full, l.flushDue)
 	rounds.Wait()
-	return l.Flush(context.WithoutCancel(ctx))
+	return l.flushDue(context.WithoutCancel(ctx))
 }
 
 // every does a piece of work now and again, sooner when there is much of it or it failed.
-func (l *Lake) every(ctx context.Context, what string, early <-chan struct{}, work func(context.Context) error) {
-	pause := l.opts.FlushEvery
+func (l *Lake) every(ctx context.Context, what string, period time.Duration, early <-chan struct{}, work func(context.Context) error) {
+	pause := period
 	for {
 		select {
 		case <-ctx.Done():
@@ -250,7 +265,7 @@ func (l *Lake) every(ctx context.Context, what string, early <-chan struct{}, wo
 		case <-early:
 		case <-time.After(pause):
 		}
-		pause = l.opts.FlushEvery
+		pause = period
 		if err := work(ctx); err != nil && ctx.Err() == nil {
 			pause = min(pause, l.opts.RetryPause)
 			l.log.Error("cannot "+what+": trying again", "err", err)
@@ -270,11 +285,25 @@ func (l *Lake) Appended(bytes int) {
 	}
 }
 
-// Err is why events cannot be moved from the log into the lake, nil when they can.
+// Err is why events cannot be moved from the log into the lake, nil when they can. An object store that is gone for a
+// while is no reason to refuse events, as the log holds them: see [Lake.Trouble].
 func (l *Lake) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if errors.Is(l.fault, store.ErrUnavailable) {
+		return nil
+	}
 	return l.fault
+}
+
+// Trouble is why the object store cannot be used, nil when it can.
+func (l *Lake) Trouble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if errors.Is(l.fault, store.ErrUnavailable) || errors.Is(l.fault, store.ErrWrong) {
+		return l.fault
+	}
+	return l.trouble
 }
 
 // CompleteTo is the time up to which every event that was acknowledged can be read.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"brine/event"
 	"brine/eventlog"
 	"brine/lake"
+	"brine/lake/store/s3test"
 )
 
 // house is a log and a lake on real disks, with a clock that the test sets.
@@ -26,6 +28,7 @@ type house struct {
 	log   *eventlog.Log
 	lake  *lake.Lake
 	point func(string)
+	store *s3test.Server // where the lake lies; nil for a folder
 }
 
 // clock stands still until a test moves it; it never disagrees with itself.
@@ -40,6 +43,9 @@ var testStart = time.Date(2026, 11, 21, 13, 7, 0, 0, time.UTC)
 func mustOpen(tb testing.TB) *house {
 	tb.Helper()
 	h := &house{tb: tb, dir: tb.TempDir(), clock: &clock{}, point: func(string) {}}
+	if strings.HasPrefix(tb.Name(), "TestObjectStore/") {
+		h.store = s3test.Start(tb)
+	}
 	h.open()
 	tb.Cleanup(h.close)
 	return h
@@ -63,10 +69,15 @@ func (h *house) open() {
 	h.lake = h.openLake(h.log)
 }
 
-func (h *house) openLake(log *eventlog.Log) *lake.Lake {
+func (h *house) openLake(log lake.Log) *lake.Lake {
 	h.tb.Helper()
-	l, err := lake.Open(context.Background(), lake.Options{Dir: filepath.Join(h.dir, "lake"), Tables: tables(), Log: log,
-		Now: h.clock.Wall, Point: func(p string) { h.point(p) }})
+	o := lake.Options{Tables: tables(), Log: log, Now: h.clock.Wall, Point: func(p string) { h.point(p) }}
+	if h.store == nil {
+		o.Dir = filepath.Join(h.dir, "lake")
+	} else {
+		o.Store, o.CacheDir = h.store.Open(h.tb, "lake"), filepath.Join(h.dir, "cache")
+	}
+	l, err := lake.Open(context.Background(), o)
 	if err != nil {
 		h.tb.Fatal(err)
 	}
@@ -104,6 +115,14 @@ func (h *house) flush() {
 	}
 }
 
+// sweep lets the time go by after which covered files are removed.
+func (h *house) sweep() {
+	h.tb.Helper()
+	h.flush()
+	h.clock.advance(31 * time.Second)
+	h.flush()
+}
+
 // click is a record of the test's own small stream.
 func click(at time.Time, n int) event.Record {
 	id := uuid.NewSHA1(uuid.Nil, fmt.Append(nil, n))
@@ -133,6 +152,14 @@ func read(tb testing.TB, l *lake.Lake, dataset, stream string) (rows []string) {
 
 // files lists the lake's files.
 func (h *house) files() (names []string) {
+	if h.store != nil {
+		for _, key := range h.store.Keys(h.tb) {
+			if strings.HasSuffix(key, ".parquet") {
+				names = append(names, strings.TrimPrefix(key, "lake/"))
+			}
+		}
+		return names
+	}
 	root := filepath.Join(h.dir, "lake")
 	filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if filepath.Ext(path) == ".parquet" {
@@ -172,6 +199,7 @@ func TestFlush(t *testing.T) {
 	})
 	t.Run("AReopenedLakeIsTheSame", func(t *testing.T) {
 		h.reopen()
+		h.sweep()
 		wantRows(t, read(t, h.lake, lake.Raw, "click"), a, b, c)
 		if n := len(h.files()); n != 1 {
 			t.Errorf("covered files are still there: %v", h.files())
@@ -212,6 +240,7 @@ func TestHoursAreCompactedWhenClosed(t *testing.T) {
 	}
 	wantRows(t, read(t, h.lake, lake.Raw, "click"), all...)
 	h.reopen()
+	h.sweep()
 	wantRows(t, read(t, h.lake, lake.Raw, "click"), all...)
 	if n := len(h.files()); n != 4 {
 		t.Errorf("want one file an hour, got %d: %v", n, h.files())

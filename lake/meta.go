@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"brine/lake/duck"
+	"brine/lake/store"
 )
 
 // metaAtOnce bounds the files of one query.
@@ -39,6 +40,8 @@ func (l *Lake) knownMeta(files []File) (all map[Name]map[string]string, unknown 
 	for _, f := range files {
 		if meta, ok := l.metas[f.Name]; ok {
 			all[f.Name] = meta
+		} else if f.sum != (store.Sum{}) { // its journal says it
+			all[f.Name] = f.meta
 		} else {
 			unknown = append(unknown, f)
 		}

@@ -27,6 +27,7 @@ type Name struct {
 	Log             string    // one incarnation of the log, or the SHA-256 of an imported input
 	First, Last     uint64    // the range of the log it holds, both inclusive
 	Generation      int       // 1 from the first flush; a rewrite's is one more than its inputs'
+	Epoch           uint64    // of the owner who wrote it; 0 where one process alone ever owns the lake
 }
 
 // fromLog says whether a dataset is filled from the log, and so compacted when an hour is closed.
@@ -35,7 +36,7 @@ func fromLog(dataset string) bool {
 }
 
 var namePattern = regexp.MustCompile(
-	`^([a-z]+)/([a-z0-9_]+)/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([0-9a-z]+)-(\d+)-(\d+)\.g(\d+)\.parquet$`)
+	`^([a-z]+)/([a-z0-9_]+)/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([0-9a-z]+)-(\d+)-(\d+)\.g(\d+)(?:\.e([1-9]\d*))?\.parquet$`)
 
 // ParseName reads a path below the lake's folder.
 func ParseName(path string) (Name, error) {
@@ -55,6 +56,12 @@ func ParseName(path string) (Name, error) {
 		return Name{}, fmt.Errorf("%s: no such range of a log", path)
 	}
 	n.First, n.Last, n.Generation = first, last, generation
+	if m[9] == "" {
+		return n, nil
+	}
+	if n.Epoch, err = strconv.ParseUint(m[9], 10, 64); err != nil {
+		return Name{}, fmt.Errorf("%s: no such epoch", path)
+	}
 	return n, nil
 }
 
@@ -65,7 +72,11 @@ func (n Name) Folder() string {
 
 // String is the path below the lake's folder.
 func (n Name) String() string {
-	return filepath.Join(n.Folder(), fmt.Sprintf("%s-%d-%d.g%d.parquet", n.Log, n.First, n.Last, n.Generation))
+	epoch := ""
+	if n.Epoch > 0 {
+		epoch = fmt.Sprintf(".e%d", n.Epoch)
+	}
+	return filepath.Join(n.Folder(), fmt.Sprintf("%s-%d-%d.g%d%s.parquet", n.Log, n.First, n.Last, n.Generation, epoch))
 }
 
 // Imported says whether the file came from an import rather than from the log.

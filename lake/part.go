@@ -88,7 +88,7 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	if len(p.rows) == 0 { // all were stored before, or cannot be read
 		return nil
 	}
-	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1}
+	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1, Epoch: l.inEpoch()}
 	last := l.lastSmall(n)
 	if last != nil {
 		n.First, n.Generation = last.First, last.Generation+1
@@ -106,8 +106,10 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		f.Rows, f.Min, f.Max = f.Rows+last.Rows, min(f.Min, last.Min), max(f.Max, last.Max)
 	}
 	b.stored = append(b.stored, p)
-	f.Size, err = parquetSize(l.disk.aside(n))
-	return err
+	if f.Size, err = parquetSize(l.disk.aside(n)); err != nil {
+		return err
+	}
+	return l.place.stage(ctx, f)
 }
 
 // feed reads a part's rows into columns. Afterwards the part has those that could be read; the others go to quarantine.
@@ -140,6 +142,11 @@ func (l *Lake) copyRows(ctx context.Context, b *batch, t Table, feed *duck.Feed,
 	defer done()
 	source := "(FROM " + table + "())"
 	if last != nil {
+		release, err := l.place.hold(ctx, []*File{last})
+		if err != nil {
+			return err
+		}
+		defer release()
 		source = l.ordered(t, "FROM "+table+"() UNION ALL BY NAME FROM "+l.readParquet(last))
 	}
 	return l.flusher.Exec(ctx, b.packing.copyTo(source, l.disk.aside(f.Name)))

@@ -116,7 +116,7 @@ func (l *Lake) Held() []Held {
 		add(f.Name, f.Size)
 	}
 	for _, n := range l.cat.leftOut() {
-		add(n, sizeOf(l.disk.path(n.String())))
+		add(n, l.place.size(n))
 	}
 	all := make([]Held, 0, len(hours))
 	for _, h := range hours {
@@ -214,16 +214,16 @@ func (l *Lake) drop(ctx context.Context, d Drop) (gone bool, err error) {
 		if d.Why == ForSpace && !d.holds(files) {
 			return nil // it was added to or rewritten since it was judged
 		}
-		if err := h.dropLeftOut(d.Dataset); err != nil {
+		if err := h.dropLeftOut(ctx, d.Dataset); err != nil {
 			return err
 		}
 		gone = true
 		if d.Dataset == Sanitized {
-			if err := h.dropAllFollowing(); err != nil {
+			if err := h.dropAllFollowing(ctx); err != nil {
 				return err
 			}
 		}
-		return h.Drop(files)
+		return h.Drop(ctx, files)
 	})
 	if err != nil {
 		return false, fmt.Errorf("drop %s %s %s: %w", d.Dataset, d.Stream, d.Hour.Format("2006-01-02T15:04Z"), err)
@@ -232,13 +232,13 @@ func (l *Lake) drop(ctx context.Context, d Drop) (gone bool, err error) {
 }
 
 // dropAllFollowing takes away what was made of the hour's sanitized files, also what cannot be read of it.
-func (h *Hour) dropAllFollowing() error {
+func (h *Hour) dropAllFollowing(ctx context.Context) error {
 	for _, dataset := range following {
-		if err := h.dropLeftOut(dataset); err != nil {
+		if err := h.dropLeftOut(ctx, dataset); err != nil {
 			return err
 		}
 	}
-	return h.dropFollowing(func(File) bool { return true })
+	return h.dropFollowing(ctx, func(File) bool { return true })
 }
 
 // holds says whether all files were there when the hour was judged.
@@ -248,7 +248,7 @@ func (h Held) holds(files []File) bool {
 
 // dropLeftOut takes away the hour's files that are not read. They go before what overlaps them:
 // none is ever read for the want of it.
-func (h *Hour) dropLeftOut(dataset string) error {
+func (h *Hour) dropLeftOut(ctx context.Context, dataset string) error {
 	l := h.r.lake
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -257,7 +257,7 @@ func (h *Hour) dropLeftOut(dataset string) error {
 		return n.Dataset != dataset || n.Stream != h.Stream || !n.Hour.Equal(h.Start)
 	})
 	l.mu.Unlock()
-	if err := l.disk.removeDurably(names); err != nil {
+	if err := l.place.drop(ctx, nil, names); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -271,6 +271,9 @@ func (h *Hour) dropLeftOut(dataset string) error {
 
 // pruneEmpty removes folders of hours and days that hold nothing, as a crash may leave them.
 func (l *Lake) pruneEmpty() error {
+	if _, ok := l.place.(*remote); ok {
+		return nil
+	}
 	for _, pattern := range []string{"*/*/date=*/hour=*", "*/*/date=*"} {
 		folders, err := filepath.Glob(l.disk.path(pattern))
 		if err != nil {

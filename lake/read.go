@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 
 	"github.com/google/uuid"
 
@@ -52,6 +50,9 @@ func (l *Lake) Scan(ctx context.Context, q Query, each func(*Rows) error) error 
 		return err
 	}
 	defer done()
+	if err := l.upToDate(ctx); err != nil {
+		return err
+	}
 	ctx, ended := l.reading(ctx)
 	defer ended()
 	s := &scan{lake: l, conn: conn, q: q, each: each, left: math.MaxInt}
@@ -83,10 +84,10 @@ func (s *scan) run(ctx context.Context) error {
 func (l *Lake) again(ctx context.Context, conn *duck.Conn, read func() ([]*File, error)) error {
 	for range sweptAtMost {
 		files, err := read()
-		if err == nil || l.present(files) && !l.examine(ctx, conn, err, files) {
+		if err == nil || l.place.present(files) && !l.examine(ctx, conn, err, files) {
 			return err
 		}
-		if err := l.refresh(); err != nil {
+		if err := l.refresh(ctx); err != nil {
 			return err
 		}
 	}
@@ -116,22 +117,15 @@ func (s *scan) windows(ctx context.Context) (at []*File, err error) {
 	return nil, nil
 }
 
-// present says whether all files are still there.
-func (l *Lake) present(files []*File) bool {
-	for _, f := range files {
-		if _, err := os.Stat(l.disk.path(f.String())); errors.Is(err, fs.ErrNotExist) {
-			return false
-		}
+// refresh looks anew at a lake that another process writes.
+func (l *Lake) refresh(ctx context.Context) error {
+	if _, ok := l.place.(*remote); ok {
+		return l.upToDate(ctx)
 	}
-	return true
-}
-
-// refresh reads the folder anew, for a lake that another process writes.
-func (l *Lake) refresh() error {
-	if l.opts.Log != nil {
+	if _, err := l.owned(); err == nil {
 		return nil // the owner's catalogue is true
 	}
-	cat, err := readCatalogue(l.disk.root)
+	cat, err := l.place.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,6 +136,11 @@ func (l *Lake) refresh() error {
 }
 
 func (s *scan) window(ctx context.Context, w window) error {
+	release, err := s.lake.place.hold(ctx, w.files)
+	if err != nil {
+		return err
+	}
+	defer release()
 	rows, err := s.conn.Query(ctx, s.sql(w))
 	if err != nil {
 		return err
@@ -187,25 +186,61 @@ func (s *scan) sql(w window) string {
 
 // Reading lets its work query files on a connection of its own, from the lake's catalogue as it is: [Lake.From]. It is
 // done again, from its beginning, where a file was swept or dropped under it.
-func (l *Lake) Reading(ctx context.Context, work func(context.Context, *duck.Conn) ([]File, error)) error {
+func (l *Lake) Reading(ctx context.Context, work func(context.Context, *Reader) ([]File, error)) error {
 	conn, done, err := l.readConn()
 	if err != nil {
 		return err
 	}
 	defer done()
+	if err := l.upToDate(ctx); err != nil {
+		return err
+	}
 	ctx, ended := l.reading(ctx)
 	defer ended()
 	return l.again(ctx, conn, func() ([]*File, error) {
-		files, err := work(ctx, conn)
+		r := &Reader{Conn: conn, lake: l}
+		defer r.holds.release()
+		files, err := work(ctx, r)
 		return pointersTo(files), err
 	})
 }
 
-// From is the SQL of files' rows: a table function.
-func (l *Lake) From(files []File) string { return l.readParquet(pointersTo(files)...) }
+// Reader is what a [Lake.Reading] reads with.
+type Reader struct {
+	*duck.Conn
+	lake  *Lake
+	holds holds
+}
 
-// Paths are where files lie, as SQL reads them.
-func (l *Lake) Paths(files []File) []string { return l.paths(pointersTo(files)) }
+// From is the SQL of files' rows, a table function, until the reading ends.
+func (r *Reader) From(ctx context.Context, files []File) (string, error) {
+	return r.holds.from(ctx, r.lake, pointersTo(files))
+}
+
+// Paths are where files lie until the reading ends, as SQL reads them.
+func (r *Reader) Paths(ctx context.Context, files []File) ([]string, error) {
+	_, err := r.From(ctx, files)
+	return r.lake.paths(pointersTo(files)), err
+}
+
+// holds are files that can be read until they are released.
+type holds []func()
+
+func (h *holds) from(ctx context.Context, l *Lake, files []*File) (string, error) {
+	release, err := l.place.hold(ctx, files)
+	if err != nil {
+		return "", err
+	}
+	*h = append(*h, release)
+	return l.readParquet(files...), nil
+}
+
+func (h *holds) release() {
+	for _, release := range *h {
+		release()
+	}
+	*h = nil
+}
 
 // Count is how many rows a query has.
 func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
@@ -214,6 +249,9 @@ func (l *Lake) Count(ctx context.Context, q Query) (n int64, err error) {
 		return 0, err
 	}
 	defer done()
+	if err := l.upToDate(ctx); err != nil {
+		return 0, err
+	}
 	err = l.again(ctx, conn, func() (partly []*File, err error) {
 		files, err := l.withFooters(ctx, conn, q.Table)
 		if err != nil {
@@ -239,6 +277,11 @@ func (l *Lake) countIn(ctx context.Context, conn *duck.Conn, q Query, files []*F
 	if len(files) == 0 {
 		return 0, nil
 	}
+	release, err := l.place.hold(ctx, files)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	return number(ctx, conn, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s >= %d AND %[2]s < %[4]d",
 		l.readParquet(files...), duck.Ident(q.Table.Time), q.From, q.To))
 }
@@ -263,6 +306,9 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, er
 		return 0, err
 	}
 	defer done()
+	if err := l.upToDate(ctx); err != nil {
+		return 0, err
+	}
 	ctx, ended := l.reading(ctx)
 	defer ended()
 	if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
@@ -275,6 +321,11 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, er
 		}
 		source := "nothing"
 		if files = overlapTime(files, q.From, q.To); len(files) > 0 {
+			release, err := l.place.hold(ctx, files)
+			if err != nil {
+				return files, err
+			}
+			defer release()
 			source = fmt.Sprintf("(SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d ORDER BY %[3]s, %[6]s)",
 				columnList(q.Table), l.typed(q.Table, files...), duck.Ident(q.Table.Time), q.From, q.To, duck.Ident(q.Table.ID))
 		}

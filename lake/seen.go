@@ -204,6 +204,11 @@ func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition str
 		if files = overlapTime(files, slot, end); len(files) == 0 {
 			return nil, nil
 		}
+		release, err := l.place.hold(ctx, files)
+		if err != nil {
+			return files, err
+		}
+		defer release()
 		return files, eachID(ctx, l.flusher, fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d%[6]s",
 			duck.Ident(t.ID), l.readParquet(files...), duck.Ident(t.Time), slot, end, condition), each)
 	})

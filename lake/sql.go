@@ -92,7 +92,7 @@ func columnList(t Table) string {
 func (l *Lake) paths(files []*File) []string {
 	paths := make([]string, len(files))
 	for i, f := range files {
-		paths[i] = l.disk.path(f.String())
+		paths[i] = l.place.path(f.Name)
 	}
 	return paths
 }

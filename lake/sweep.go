@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -9,11 +10,12 @@ import (
 const sweepDelay = 30 * time.Second
 
 // sweep removes files that have been covered for a while. What could not be removed stays known.
-func (l *Lake) sweep() error {
-	for _, n := range l.sweepable() {
-		if err := l.disk.remove([]Name{n}); err != nil {
-			return err
-		}
+func (l *Lake) sweep(ctx context.Context) error {
+	due := l.sweepable()
+	if err := l.place.sweep(ctx, due); err != nil {
+		return err
+	}
+	for _, n := range due {
 		l.swept(n)
 	}
 	return nil

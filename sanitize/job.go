@@ -270,7 +270,11 @@ func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake
 	if err != nil {
 		return err
 	}
-	in := Input{Rows: h.From(files), Hour: h.Start, Source: sourceNumber(files[0].Name)}
+	rows, err := h.From(ctx, files)
+	if err != nil {
+		return err
+	}
+	in := Input{Rows: rows, Hour: h.Start, Source: sourceNumber(files[0].Name)}
 	meta := Meta{Allowlist: plan.Digest(), Made: plan.Made(), Inputs: inputsOf(files), Backfill: backfill}
 	if key != nil {
 		in.Hasher = func() Hasher { return key.Hasher() }

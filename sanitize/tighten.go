@@ -129,7 +129,11 @@ func (t *tightening) file(ctx context.Context, h *lake.Hour, n lake.Name) error 
 		return err
 	}
 	meta := parseMeta(metas[files[0].Name])
-	columns, err := t.r.Conn().Columns(ctx, h.From(files))
+	rows, err := h.From(ctx, files)
+	if err != nil {
+		return err
+	}
+	columns, err := t.r.Conn().Columns(ctx, rows)
 	if err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (t *tightening) file(ctx context.Context, h *lake.Hour, n lake.Name) error 
 		return err
 	}
 	if !t.dry {
-		if err := t.rewrite(ctx, h, files, narrowing.Plan, meta); err != nil {
+		if err := t.rewrite(ctx, h, files, rows, narrowing.Plan, meta); err != nil {
 			return err
 		}
 	}
@@ -146,8 +150,8 @@ func (t *tightening) file(ctx context.Context, h *lake.Hour, n lake.Name) error 
 	return nil
 }
 
-func (t *tightening) rewrite(ctx context.Context, h *lake.Hour, files []lake.File, narrow *Plan, meta Meta) error {
-	sql, end, err := narrow.Select(t.r.Conn(), Input{Rows: h.From(files), Hour: h.Start, Source: sourceNumber(files[0].Name)})
+func (t *tightening) rewrite(ctx context.Context, h *lake.Hour, files []lake.File, rows string, narrow *Plan, meta Meta) error {
+	sql, end, err := narrow.Select(t.r.Conn(), Input{Rows: rows, Hour: h.Start, Source: sourceNumber(files[0].Name)})
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,8 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 	}
 	r.checkTLS(cfg)
 	r.checkMetrics(cfg)
+	r.checkLog(cfg)
+	r.checkLake(ctx, cfg)
 	if c.Permissions {
 		r.checkPermissions(cfg)
 	}

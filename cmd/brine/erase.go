@@ -136,7 +136,7 @@ func (c *eraseCmd) eraseHere(g *globals, cfg *config.Config, data *dataDir, stre
 	if err != nil {
 		return receipt, err
 	}
-	own, err := openOwnLake(g.ctx, data, streams) // takes away the files that hold the rows still
+	own, err := openOwnLake(g.ctx, cfg, data, streams) // takes away the files that hold the rows still
 	if err != nil {
 		return receipt, err
 	}

@@ -11,7 +11,6 @@ import (
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
-	"brine/eventlog"
 )
 
 // erasuresFolder is where erasures that are not complete wait, in a data folder.
@@ -19,7 +18,7 @@ const erasuresFolder = "erasures"
 
 // openErasures takes up the erasures that wait in a data folder. Those that found something are recorded when they are
 // complete: not when a person asked at the public door, as the audit tells the second.
-func openErasures(cfg *config.Config, log *eventlog.Log, s *sanitizer, record recorder, logger *slog.Logger) (*erasure.Erasures, error) {
+func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorder, logger *slog.Logger) (*erasure.Erasures, error) {
 	return erasure.Open(erasure.Options{
 		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
 		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Logger: logger,

@@ -97,7 +97,7 @@ func (c *kpiRebuildCmd) work(ctx context.Context, cfg *config.Config, streams ma
 	err = inDataDir(cfg, func() error {
 		return askWork(ctx, cfg.Data, "/kpi/rebuild", c.rebuildWork, progress, &report)
 	}, func(data *dataDir) error {
-		own, err := openOwnLake(ctx, data, streams)
+		own, err := openOwnLake(ctx, cfg, data, streams)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ import (
 	"brine/console"
 	"brine/erasure"
 	"brine/event"
-	"brine/eventlog"
+	"brine/eventlog/cluster"
 	"brine/intake"
 	"brine/kpi"
 	"brine/kpi/facts"
@@ -36,7 +36,8 @@ type house struct {
 	logger  *slog.Logger
 
 	data      *dataDir
-	log       *eventlog.Log
+	log       groupLog
+	cluster   *cluster.Log // the same, where it lies on several nodes; else nil
 	lake      *lake.Lake
 	ready     *readiness
 	sanitizer *sanitizer
@@ -94,11 +95,11 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if h.audit, err = openAudit(h.cfg.Data, h.logger); err != nil {
 		return err
 	}
-	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: o.acceptClock, Logger: h.logger}); err != nil {
+	if err := h.openLog(ctx, o.acceptClock); err != nil {
 		return err
 	}
 	h.onClose(h.log.Close)
-	h.lake, err = lake.Open(ctx, lake.Options{Dir: h.data.lake(), Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.log,
+	h.lake, err = openLake(ctx, h.cfg, lake.Options{Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.lakesLog(),
 		FlushEvery: h.cfg.Flush.Every, FlushBytes: int(h.cfg.Flush.Bytes), Logger: h.logger, Flushed: h.observe.flush})
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	return map[string]func() error{"config": h.configErr, "log": h.clusterErr, "lake": h.lake.Trouble, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.
@@ -198,15 +199,11 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	lakeDone := make(chan error, 1)
-	go func() { lakeDone <- h.lake.Run(inner) }()
+	go func() { lakeDone <- h.whileOwner(inner, h.backgroundWork) }()
 	go h.ready.run(inner)
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.rotator.Run(inner) })
-	jobs.Go(func() { h.sanitizer.run(inner) })
-	jobs.Go(func() { runFacts(inner, h.facts, h.logger) })
 	jobs.Go(func() { h.policy.run(inner) })
-	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
-	jobs.Go(func() { h.erasures.Run(inner) })
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -222,6 +219,17 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	cancel(nil)
 	jobs.Wait()
 	return errors.Join(err, <-lakeDone)
+}
+
+// backgroundWork is what the owner of the lake does, until the context ends.
+func (h *house) backgroundWork(ctx context.Context) error {
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	jobs.Go(func() { h.sanitizer.run(ctx) })
+	jobs.Go(func() { runFacts(ctx, h.facts, h.logger) })
+	jobs.Go(func() { h.purger.run(ctx, h.ready.short) })
+	jobs.Go(func() { h.erasures.Run(ctx) })
+	return h.lake.Run(ctx)
 }
 
 // rates are the sample rates in force, by stream.

@@ -101,7 +101,7 @@ func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[strin
 		return report, err
 	}
 	defer data.Close()
-	l, err := openOwnLake(g.ctx, data, streams)
+	l, err := openOwnLake(g.ctx, cfg, data, streams)
 	if err != nil {
 		return report, err
 	}

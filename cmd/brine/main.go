@@ -41,6 +41,7 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens of scripts."`
 	User     userCmd     `cmd:"" help:"Say who may read, where there is no LDAP."`
 	Audit    auditCmd    `cmd:"" help:"Tell who did what; verify that record."`
+	Cluster  clusterCmd  `cmd:"" help:"Look at the nodes of a replicated log, or change them."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

@@ -26,6 +26,7 @@ func (h *house) openMetrics() {
 	addDoor(r, func() intake.Snapshot { return h.intake.Stats() })
 	r.Add("status", h.putStatus)
 	r.Add("log", h.putLog)
+	r.Add("cluster", h.putCluster)
 	r.Add("disk", h.putDisks)
 	h.observe = observers{append: r.Histogram(metrics.AppendSeconds), flush: r.Histogram(metrics.FlushSeconds)}
 	h.metrics = r
@@ -183,6 +184,28 @@ func (h *house) putLog(_ context.Context, put metrics.Put) error {
 	bytes, err := folderBytes(h.data.log())
 	put(metrics.LogBytes, float64(bytes))
 	return err
+}
+
+// putCluster puts how the nodes of the log stand, where it lies on several. The node that leads has the lease.
+func (h *house) putCluster(_ context.Context, put metrics.Put) error {
+	if h.cluster == nil {
+		return nil
+	}
+	st := h.cluster.Status()
+	for _, n := range st.Nodes {
+		if n.Name != st.Node && n.Addr != "" {
+			put(metrics.LogNodeUp, metrics.Bool(n.Here), n.Name)
+		}
+	}
+	for _, log := range st.Logs {
+		if log.Current {
+			put(metrics.LogReplicas, float64(log.Replicas))
+		}
+	}
+	put(metrics.LogDisagreements, float64(len(st.Disagreements)))
+	put(metrics.LeaseHeld, metrics.Bool(st.Leading))
+	put(metrics.LeaseEpoch, float64(st.Epoch))
+	return nil
 }
 
 // folderBytes is how many bytes the files of a folder have. One that goes meanwhile has none.

@@ -19,12 +19,15 @@ type ownLake struct {
 	lake *lake.Lake
 }
 
-func openOwnLake(ctx context.Context, data *dataDir, streams map[string]*event.Stream) (*ownLake, error) {
+func openOwnLake(ctx context.Context, cfg *config.Config, data *dataDir, streams map[string]*event.Stream) (*ownLake, error) {
+	if cfg.Log.Replicated() {
+		return nil, errors.New("the log lies on several nodes, of which one owns the lake: start brine here, and ask it")
+	}
 	log, err := eventlog.Open(ctx, eventlog.Options{Dir: data.log()})
 	if err != nil {
 		return nil, err
 	}
-	l, err := lake.Open(ctx, lake.Options{Dir: data.lake(), Temp: data.tmp(), Tables: tables(streams), Log: log})
+	l, err := openLake(ctx, cfg, lake.Options{Temp: data.tmp(), Tables: tables(streams), Log: log})
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -42,7 +45,7 @@ func openOwnSanitizer(ctx context.Context, cfg *config.Config, data *dataDir, st
 	if err != nil {
 		return nil, nil, err
 	}
-	own, err := openOwnLake(ctx, data, streams)
+	own, err := openOwnLake(ctx, cfg, data, streams)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -27,7 +27,7 @@ import (
 type purger struct {
 	cfg         *config.Config
 	lake        *lake.Lake
-	log         *eventlog.Log // tells whether the clock can be trusted
+	log         groupLog // tells whether the clock can be trusted
 	tmp         string
 	unsanitized func(context.Context) (func(stream string, hour time.Time) bool, error)
 	logger      *slog.Logger

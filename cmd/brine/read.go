@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"brine/access/audit"
@@ -73,7 +72,7 @@ func (c *readCmd) Run(g *globals) (err error) {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	l, err := lake.Open(g.ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Temp: temp, Tables: all, Logger: newLogger(g.stderr)})
+	l, err := openLake(g.ctx, cfg, lake.Options{Temp: temp, Tables: all, Logger: newLogger(g.stderr)})
 	if err != nil {
 		return err
 	}

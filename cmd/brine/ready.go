@@ -10,14 +10,13 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
-	"brine/eventlog"
 	"brine/lake"
 )
 
 // readiness knows whether events can be stored now. Asking it costs nothing: disks are looked at
 // once a second.
 type readiness struct {
-	log     *eventlog.Log
+	log     groupLog
 	lake    *lake.Lake
 	logger  *slog.Logger
 	minFree int64 // bytes
@@ -26,7 +25,7 @@ type readiness struct {
 	told    string                // the reason that the log holds last, "" for none
 }
 
-func newReadiness(log *eventlog.Log, lake *lake.Lake, logger *slog.Logger, minFree int64, folders ...string) *readiness {
+func newReadiness(log groupLog, lake *lake.Lake, logger *slog.Logger, minFree int64, folders ...string) *readiness {
 	r := &readiness{log: log, lake: lake, logger: logger, minFree: minFree, folders: folders}
 	r.look()
 	return r

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -232,7 +231,7 @@ func sanitizeAtRest(ctx context.Context, cfg *config.Config, w sanitizeWork) (do
 	if err != nil {
 		return done, err
 	}
-	l, err := lake.Open(ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Tables: tables(streams)})
+	l, err := openLake(ctx, cfg, lake.Options{Tables: tables(streams)})
 	if err != nil {
 		return done, err
 	}

@@ -38,6 +38,7 @@ func (h *house) socketHandler() http.Handler {
 	mux.HandleFunc("POST /setup", h.postSetup)
 	mux.HandleFunc("POST /erasures", h.postErasure)
 	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)
+	h.clusterRoutes(mux)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(h.status(r.Context()))
 	})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,6 +17,7 @@ import (
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
+	"brine/eventlog/cluster"
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
@@ -43,6 +43,7 @@ type status struct {
 	Ready      bool             `json:"ready"`   // events can be stored
 	Reason     string           `json:"reason,omitempty"`
 	Config     string           `json:"config,omitempty"`      // what is wrong with its file since it changed: the one before is in force
+	Lake       string           `json:"lake,omitempty"`        // why the object store that holds it cannot be used
 	CompleteTo *time.Time       `json:"complete_to,omitempty"` // what was acknowledged before can be read
 	Waiting    uint64           `json:"waiting"`               // entries of the log that are not in the lake yet
 	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start
@@ -53,6 +54,7 @@ type status struct {
 	Facts      *factsStatus     `json:"facts"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
+	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -83,12 +85,15 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Cluster: h.clusterStatus()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
 	if err := h.configErr(); err != nil {
 		st.Config = err.Error()
+	}
+	if err := h.lake.Trouble(); err != nil {
+		st.Lake = err.Error()
 	}
 	if t := h.lake.CompleteTo(); !t.IsZero() {
 		st.CompleteTo = &t
@@ -102,7 +107,7 @@ func (h *house) status(ctx context.Context) status {
 }
 
 func statusAtRest(ctx context.Context, cfg *config.Config, streams map[string]*event.Stream) (st status, err error) {
-	l, err := lake.Open(ctx, lake.Options{Dir: filepath.Join(cfg.Data, lakeFolder), Tables: tables(streams)})
+	l, err := openLake(ctx, cfg, lake.Options{Tables: tables(streams)})
 	if err != nil {
 		return st, err
 	}
@@ -172,6 +177,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	if s.Config != "" {
 		fmt.Fprintf(g.stdout, "THE CONFIG IS BROKEN, the one before stays in force: %s\n\n", s.Config)
 	}
+	if s.Lake != "" {
+		fmt.Fprintf(g.stdout, "THE LAKE CANNOT BE USED, the log holds what comes: %s\n\n", s.Lake)
+	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DATASET\tSTREAM\tEVENTS\tSIZE\tFILES\tOLDEST\tNEWEST")
 	for _, h := range s.Held {
@@ -198,6 +206,10 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	}
 	err = errors.Join(err, s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
+	if s.Cluster != nil {
+		fmt.Fprintln(g.stdout)
+		printCluster(g, *s.Cluster)
+	}
 	return err
 }
 

@@ -203,7 +203,7 @@ func (m *maker) hour(ctx context.Context, h *lake.Hour, k sourceKey) error {
 	}
 	switch {
 	case s.orphan():
-		return m.drop(h, s)
+		return m.drop(ctx, h, s)
 	case s.sanitized == nil || !m.work.request.All && s.current(m.defs.Digest):
 		return nil
 	}
@@ -219,12 +219,12 @@ func ofLog(files []lake.File, log string) *lake.File {
 }
 
 // drop takes away what was made of a sanitized file that is gone.
-func (m *maker) drop(h *lake.Hour, s *source) error {
+func (m *maker) drop(ctx context.Context, h *lake.Hour, s *source) error {
 	for _, f := range []*lake.File{s.rollup, s.facts} {
 		if f == nil {
 			continue
 		}
-		if err := h.Drop([]lake.File{*f}); err != nil {
+		if err := h.Drop(ctx, []lake.File{*f}); err != nil {
 			return err
 		}
 	}
@@ -237,13 +237,17 @@ func (m *maker) drop(h *lake.Hour, s *source) error {
 // make writes the facts of a sanitized file, and then the roll-up: by it they count.
 func (m *maker) make(ctx context.Context, h *lake.Hour, f lake.File) error {
 	files := []lake.File{f}
-	in, err := m.interactions(ctx, f, h.From(files))
+	rows, err := h.From(ctx, files)
+	if err != nil {
+		return err
+	}
+	in, err := m.interactions(ctx, f, rows)
 	if err != nil {
 		return err
 	}
 	sum := newTally(m.defs)
 	made := meta{digest: m.defs.Digest, input: inputOf(f)}
-	facts, err := m.facts(ctx, h, files, in, sum, made)
+	facts, err := m.facts(ctx, h, files, rows, in, sum, made)
 	if err != nil {
 		return err
 	}
@@ -278,12 +282,12 @@ func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*in
 }
 
 // facts writes the file of facts of the sanitized rows, and adds them up.
-func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, in *interactions, sum *tally, made meta) (f lake.File, err error) {
+func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, rows string, in *interactions, sum *tally, made meta) (f lake.File, err error) {
 	from := m.stream
 	if 0 < m.rows && m.rows <= wholeRows {
 		from = m.whole
 	}
-	name, done, err := from(ctx, in, h.From(files), sum)
+	name, done, err := from(ctx, in, rows, sum)
 	if err != nil {
 		return f, err
 	}

@@ -179,7 +179,7 @@ func TestFactsWithoutTheirSanitizedHourAreDropped(t *testing.T) {
 	}
 	defer r.Close()
 	f := h.lake.List(lake.Sanitized, stream)[0]
-	if err := r.Hour(t.Context(), stream, f.Hour, func(hour *lake.Hour) error { return hour.Drop([]lake.File{f}) }); err != nil {
+	if err := r.Hour(t.Context(), stream, f.Hour, func(hour *lake.Hour) error { return hour.Drop(t.Context(), []lake.File{f}) }); err != nil {
 		t.Fatal(err)
 	}
 	if report := h.build(); report.Dropped != 1 || len(h.files(lake.Facts)) != 2 || len(h.files(lake.Rollups)) != 2 {

@@ -144,22 +144,24 @@ func (l *loading) load(ctx context.Context, of *lake.Lake) (map[kpi.Date]held, e
 // part reads some of the files, on a connection of its own.
 func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (part map[kpi.Date]held, err error) {
 	once := true
-	err = of.Reading(ctx, func(ctx context.Context, conn *duck.Conn) ([]lake.File, error) {
+	err = of.Reading(ctx, func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
 		if !once {
 			return nil, errReplaced
 		}
 		once = false
-		paths := of.Paths(files)
+		paths, err := r.Paths(ctx, files)
+		if err != nil {
+			return files, err
+		}
 		from := fmt.Sprintf("read_parquet(%s, hive_partitioning=false, filename=true)", duck.List(paths))
 		wantedOf := map[string]map[kpi.Date]bool{}
 		for i, path := range paths {
 			wantedOf[path] = l.wanted[files[i].Name]
 		}
-		var err error
 		if l.view.only == (kpi.Filter{}) {
-			part, err = l.rollups(ctx, conn, from, wantedOf)
+			part, err = l.rollups(ctx, r.Conn, from, wantedOf)
 		} else {
-			part, err = l.facts(ctx, conn, from, wantedOf)
+			part, err = l.facts(ctx, r.Conn, from, wantedOf)
 		}
 		return files, err
 	})

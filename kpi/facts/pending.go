@@ -175,11 +175,15 @@ func (s *Source) addUpSanitized(ctx context.Context, look *look, f lake.File, in
 func (s *Source) reading(ctx context.Context, f lake.File, read func(ctx context.Context, conn *duck.Conn, from string) error) error {
 	files := []lake.File{f}
 	once := true
-	return s.o.Lake.Reading(ctx, func(ctx context.Context, conn *duck.Conn) ([]lake.File, error) {
+	return s.o.Lake.Reading(ctx, func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
 		if !once {
 			return nil, errReplaced
 		}
 		once = false
-		return files, read(ctx, conn, s.o.Lake.From(files))
+		rows, err := r.From(ctx, files)
+		if err != nil {
+			return files, err
+		}
+		return files, read(ctx, r.Conn, rows)
 	})
 }

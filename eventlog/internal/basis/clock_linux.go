@@ -1,4 +1,4 @@
-package eventlog
+package basis
 
 import (
 	"time"
@@ -6,13 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-type systemClock struct{}
+// SystemClock is the clock of this machine.
+type SystemClock struct{}
 
-func (systemClock) Wall() time.Time { return time.Now() }
+// Wall is the time of day.
+func (SystemClock) Wall() time.Time { return time.Now() }
 
 // Mono counts on while a laptop or a virtual machine sleeps, which Go's own monotonic
 // reading does not: waking up is no fault of the clock.
-func (systemClock) Mono() time.Duration {
+func (SystemClock) Mono() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		panic("log: CLOCK_BOOTTIME: " + err.Error()) // every Linux since 2.6.39 has it

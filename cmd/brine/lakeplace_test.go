@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"brine/lake/store/s3test"
+)
+
+// All that is done with a lake in a folder is done with one in an object store, and comes to the same.
+func TestLakeInAnObjectStore(t *testing.T) {
+	s := s3test.Start(t)
+	inFolder := lakeStory(t, "")
+	inStore := lakeStory(t, "lake: "+s.Address("brine", "lake")+"\n")
+	if inStore != inFolder {
+		t.Errorf("in an object store\n%s\nin a folder\n%s", inStore, inFolder)
+	}
+	if !strings.Contains(inStore, "raw interaction 0") || !strings.Contains(inStore, "rollups interaction") {
+		t.Errorf("it did not come to pass: %s", inStore)
+	}
+	for _, key := range s.Keys(t) {
+		if strings.HasPrefix(key, "lake/raw/") {
+			t.Errorf("%s is there still", key)
+		}
+	}
+	for _, folder := range []string{"data/lake", "data/cache"} { // nothing stays on the local disk
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Error(folder, left, err)
+		}
+	}
+}
+
+// lakeStory imports, sanitizes, makes facts, reads and purges, and tells what was held meanwhile.
+func lakeStory(t *testing.T, config string) (told string) {
+	t.Helper()
+	inFolder(t, map[string]string{"brine.yaml": config})
+	mustRun(t, "check")
+	history(t, 2)
+	for _, args := range [][]string{{"sanitize"}, {"kpi", "rebuild"}, {"purge", "--yes"}, {"purge", "--yes", "--now", "2100-01-01T00:00:00Z"}} {
+		mustRun(t, args...)
+		var st status
+		if err := json.Unmarshal([]byte(mustRun(t, "status", "--json")), &st); err != nil {
+			t.Fatal(err)
+		}
+		told += fmt.Sprintln(args)
+		for _, h := range st.Held {
+			told += fmt.Sprintln(h.Dataset, h.Stream, h.Rows, h.Oldest, h.Newest)
+		}
+		told += fmt.Sprintln("raw interaction", strings.Count(mustRun(t, "read", "interaction", "--dataset", "raw", "--purpose", "a test"), "\n"))
+		told += fmt.Sprintln("sanitized interaction", strings.Count(mustRun(t, "read", "interaction"), "\n"))
+	}
+	return told
+}
+
+// mustRun runs a command and gives what it printed.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, code := brine(t, args...)
+	if code != exitOK {
+		t.Fatalf("%v: exit code %d\n%s%s", args, code, stdout, stderr)
+	}
+	return stdout
+}
+
+// Check says what is wrong with a bucket.
+func TestCheckOfABucket(t *testing.T) {
+	s := s3test.Start(t)
+	s.CreateBucket(t, "versioned", false)
+	s.Version(t, "versioned")
+	inFolder(t, map[string]string{"brine.yaml": "lake: " + s.Address("versioned", "") + "\n"})
+	stdout, _, code := brine(t, "check")
+	if code != exitFailed || !strings.Contains(stdout, "brine.yaml:1: lake: s3://versioned/ keeps versions") {
+		t.Error(code, stdout)
+	}
+}

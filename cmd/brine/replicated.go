@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"brine/config"
+	"brine/eventlog"
+	"brine/eventlog/cluster"
+	"brine/lake"
+	"brine/lease"
+)
+
+// clusterFolder is this node's part of a log on several nodes, in a data folder.
+const clusterFolder = "cluster"
+
+// groupLog is the log, on one node or on several.
+type groupLog interface {
+	lake.Log
+	Append(ctx context.Context, group []byte) error
+	Err() error
+	Close() error
+}
+
+// clusterOptions are what the config says of a log on several nodes.
+func clusterOptions(cfg *config.Config) cluster.Options {
+	o := cluster.Options{Dir: filepath.Join(cfg.Data, clusterFolder), Cluster: cfg.Log.Cluster, Name: cfg.Log.Self(), Listen: cfg.Log.Listen,
+		Replicas: cfg.Log.Replicas, Cert: cfg.Log.TLS.Cert, Key: cfg.Log.TLS.Key, CA: cfg.Log.TLS.CA}
+	for _, n := range cfg.Log.Members() {
+		o.Nodes = append(o.Nodes, cluster.Node{Name: n.Name, Addr: n.Addr})
+	}
+	return o
+}
+
+// openLog opens the log where the config has it.
+func (h *house) openLog(ctx context.Context, acceptClock bool) (err error) {
+	if !h.cfg.Log.Replicated() {
+		h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: acceptClock, Logger: h.logger})
+		return err
+	}
+	o := clusterOptions(h.cfg)
+	o.AcceptClock, o.Logger = acceptClock, h.logger
+	if h.cluster, err = cluster.Open(ctx, o); err != nil {
+		return err
+	}
+	h.log = h.cluster
+	return nil
+}
+
+// lakesLog is what the lake is opened with: where nodes take turns it is owned later, by whoever leads.
+func (h *house) lakesLog() lake.Log {
+	if h.cluster != nil {
+		return nil
+	}
+	return h.log
+}
+
+// whileOwner does the background work while this process owns it: always, or where nodes take turns, while it has the lease.
+func (h *house) whileOwner(ctx context.Context, work func(context.Context) error) error {
+	if h.cluster == nil {
+		return work(ctx)
+	}
+	go h.takeIn(ctx)
+	lease.Keep(ctx, lease.Options{
+		Bucket: func(ctx context.Context) (jetstream.KeyValue, error) { return h.cluster.KeyValue(ctx, "lease") },
+		Key:    "background-work", Holder: h.cfg.Log.Self(), Now: h.cluster.Mono, Logger: h.logger,
+	}, func(ctx context.Context, term *lease.Term) {
+		if err := h.ownTerm(ctx, term, work); err != nil && ctx.Err() == nil {
+			h.logger.Error("this node cannot do the background work: another may", "reason", err)
+		}
+	})
+	return nil
+}
+
+// ownTerm leads the log, owns the lake and does the work, until the term ends or the log finds another leader.
+func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context.Context) error) error {
+	if err := h.cluster.Lead(ctx, term.Epoch); err != nil {
+		return err
+	}
+	defer h.cluster.Follow()
+	if err := h.lake.Own(ctx, termLog{h.cluster, ctx}, term.Epoch); err != nil {
+		return err
+	}
+	defer h.lake.Disown()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer stop()
+		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && pause(ctx, time.Second) {
+		}
+	}()
+	return work(ctx)
+}
+
+// termLog is the log as the owner flushes it. What it tells to be complete is so: it waits for the log's ends while the term
+// lasts, which is seconds where no majority of the nodes answers.
+type termLog struct {
+	*cluster.Log
+	term context.Context
+}
+
+// Logs waits for an answer.
+func (l termLog) Logs() []eventlog.Info {
+	for {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.term), 2*time.Second)
+		infos, err := l.LogsNow(ctx)
+		cancel()
+		if err == nil || !pause(l.term, 100*time.Millisecond) {
+			return infos
+		}
+	}
+}
+
+// takeIn brings what is left in the log of the single node that this one was into the log of all, and then removes it.
+func (h *house) takeIn(ctx context.Context) {
+	left := filepath.Join(h.data.log(), "jetstream")
+	if _, err := os.Stat(left); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	for told := ""; ; {
+		n, err := h.takeInOnce(ctx)
+		if err == nil {
+			err = os.RemoveAll(left)
+		}
+		if err == nil {
+			h.logger.Info("what was left in the log of a single node is in the log of all nodes", "groups", n)
+			return
+		}
+		if told != err.Error() && ctx.Err() == nil {
+			told = err.Error()
+			h.logger.Warn("the log of a single node is not taken in yet: trying again", "reason", err)
+		}
+		if !pause(ctx, time.Second) {
+			return
+		}
+	}
+}
+
+func (h *house) takeInOnce(ctx context.Context) (int, error) {
+	if err := h.cluster.Err(); err != nil {
+		return 0, err
+	}
+	// It takes no events any more, so its clock does not matter.
+	single, err := eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: true, Logger: h.logger})
+	if err != nil {
+		return 0, err
+	}
+	defer single.Close()
+	n, err := h.cluster.TakeIn(ctx, single)
+	if err != nil {
+		return n, fmt.Errorf("after %d groups: %w", n, err)
+	}
+	return n, nil
+}
+
+// checkLog says why this node could not prove itself to the others.
+func (r *report) checkLog(cfg *config.Config) {
+	if !cfg.Log.Replicated() {
+		return
+	}
+	if err := cluster.CheckTLS(clusterOptions(cfg)); err != nil {
+		r.Mistakes = append(r.Mistakes, cfg.Mistake("log.tls", err.Error(), "see docs/operations.md, A replicated log"))
+	}
+}
+
+// clusterErr says where the configs of the nodes differ.
+func (h *house) clusterErr() error {
+	if h.cluster == nil {
+		return nil
+	}
+	if all := h.cluster.Disagreements(); len(all) > 0 {
+		return errors.New(strings.Join(all, "; "))
+	}
+	return nil
+}
+
+// clusterStatus is how the nodes stand, nil where there is one.
+func (h *house) clusterStatus() *cluster.Status {
+	if h.cluster == nil {
+		return nil
+	}
+	st := h.cluster.Status()
+	return &st
+}
+
+// pause waits, and tells whether there is more to do after it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

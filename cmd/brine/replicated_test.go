@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/config"
+	"brine/event"
+	"brine/lake"
+	"brine/lake/store/s3test"
+	"brine/simulate"
+)
+
+// writeNodeCertificate makes one certificate for all nodes on this machine, which is its own root.
+func writeNodeCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, private.Public(), private)
+	check(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	check(t, err)
+	cert, key = filepath.Join(t.TempDir(), "node.pem"), filepath.Join(t.TempDir(), "node.key")
+	check(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	check(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+	return cert, key
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runningHouse is a house that serves, without doors.
+type runningHouse struct {
+	*house
+	stop func()
+}
+
+func serveHouse(t *testing.T, cfg *config.Config) *runningHouse {
+	t.Helper()
+	registry, err := event.LoadRegistry("")
+	check(t, err)
+	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{})
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.serve(ctx, func() {}) }()
+	stopped := false
+	r := &runningHouse{h, func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		check(t, <-done)
+		check(t, h.Close())
+	}}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// fill appends interactions, and tries again while the log is not available.
+func fill(t *testing.T, h *house, source *simulate.Source, n int) {
+	t.Helper()
+	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
+	var group []byte
+	for i := range n {
+		row, key, _, problem := event.AppendInteraction(nil, source.AppendInteraction(nil, arrival.Now), arrival)
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		group = event.AppendRecord(group, event.Record{Dataset: lake.Raw, Stream: event.Interaction, Key: key, Row: row})
+		if i%100 == 99 || i == n-1 {
+			within(t, 40*time.Second, "append", func() bool { return h.append(t.Context(), group) == nil })
+			group = nil
+		}
+	}
+}
+
+func within(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s", limit, what)
+		}
+	}
+}
+
+// rawRows is how many interactions are held.
+func (h *house) rawRows(t *testing.T) (n int64) {
+	t.Helper()
+	held, _, err := h.lake.Summaries(t.Context())
+	check(t, err)
+	for _, s := range held {
+		if s.Dataset == lake.Raw && s.Stream == event.Interaction {
+			n += s.Rows
+		}
+	}
+	return n
+}
+
+// A single node grows to three, one of which does the background work; when that stops another does, and every event is there once.
+func TestReplicatedHouses(t *testing.T) {
+	s := s3test.Start(t)
+	source := simulate.NewSource(1)
+	cert, key := writeNodeCertificate(t)
+	configOf := func(name string) *config.Config {
+		cfg := config.Default()
+		cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI, cfg.Lake = filepath.Join(t.TempDir(), name), "", "", "", s.Address("brine", "lake")
+		cfg.Flush.Every = 200 * time.Millisecond
+		return cfg
+	}
+	names := []string{"a", "b", "c"}
+	configs := map[string]*config.Config{}
+	var nodes []string
+	for _, name := range names {
+		configs[name] = configOf(name)
+		nodes = append(nodes, name+"="+freeLoopback(t))
+	}
+	const each = 300
+
+	registry, err := event.LoadRegistry("")
+	check(t, err)
+	single, err := openHouse(t.Context(), configs["a"], registry, newLogger(io.Discard), houseOptions{})
+	check(t, err)
+	fill(t, single, source, each) // and is not flushed, as after a crash
+	check(t, single.Close())
+
+	houses := map[string]*runningHouse{}
+	for _, name := range names {
+		cfg := configs[name]
+		cfg.Log = config.Log{Nodes: nodes, Cluster: "test", Name: name, Replicas: 3, TLS: config.LogTLS{Cert: cert, Key: key, CA: cert}}
+		houses[name] = serveHouse(t, cfg)
+	}
+	want := int64(each)
+	everywhere := func() bool {
+		for _, h := range houses {
+			if h.cluster.Leading() {
+				_ = h.lake.Flush(t.Context()) // few events would wait for more; it fails where the leader is none any more
+			}
+		}
+		for _, h := range houses {
+			if h.rawRows(t) != want {
+				return false
+			}
+		}
+		return true
+	}
+	within(t, 90*time.Second, "what the single node held is in the lake", everywhere)
+	if _, err := os.Stat(filepath.Join(configs["a"].Data, "log", "jetstream")); !os.IsNotExist(err) {
+		t.Errorf("the log of the single node is there still: %v", err)
+	}
+	for _, name := range names {
+		fill(t, houses[name].house, source, each)
+		want += each
+	}
+	within(t, 60*time.Second, "what each node took is in the lake", everywhere)
+
+	for name, h := range houses {
+		if h.cluster.Leading() {
+			h.stop()
+			delete(houses, name)
+		}
+	}
+	if len(houses) != 2 {
+		t.Fatalf("%d nodes do not lead, want 2", len(houses))
+	}
+	for _, h := range houses {
+		fill(t, h.house, source, each)
+		want += each
+	}
+	within(t, 60*time.Second, "what was taken without the first owner is in the lake", everywhere)
+}
+
+func freeLoopback(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// The commands of a cluster say where there is none.
+func TestClusterCommandsWithoutOne(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": "", "data/x": ""})
+	_, stderr, code := brine(t, "cluster", "status")
+	if code != exitUsage || !strings.Contains(stderr, "log.nodes has none") {
+		t.Error(code, stderr)
+	}
+}

@@ -1,0 +1,204 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"brine/eventlog"
+	"brine/eventlog/internal/basis"
+)
+
+// ends are the last sequence numbers of logs as they were seen last.
+type ends struct {
+	mu   sync.Mutex
+	last map[string]uint64
+}
+
+// saw notes an end, and gives the furthest one seen.
+func (e *ends) saw(log string, last uint64) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.last == nil {
+		e.last = map[string]uint64{}
+	}
+	e.last[log] = max(e.last[log], last)
+	return e.last[log]
+}
+
+func (e *ends) forget(log string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.last, log)
+}
+
+// Logs is [Log.LogsNow], or what was known before where that is not answered within 2 s.
+func (l *Log) Logs() []eventlog.Info {
+	ctx, cancel := context.WithTimeout(l.ctx, askTimeout)
+	defer cancel()
+	infos, _ := l.LogsNow(ctx)
+	return infos
+}
+
+// LogsNow gives every log there is, in order of creation; the last one is the current one. It asks the cluster how far
+// each has come: what was acknowledged before lies up to there. With an error it gives what was known before.
+func (l *Log) LogsNow(ctx context.Context) ([]eventlog.Info, error) {
+	s, _ := l.latest()
+	errs := make([]error, len(s.Logs))
+	infos := make([]eventlog.Info, 0, len(s.Logs))
+	for _, log := range s.Logs {
+		if log.Stage != making {
+			infos = append(infos, log.info())
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range infos {
+		asking.Go(func() {
+			end, err := l.end(ctx, infos[i].Name)
+			errs[i] = err
+			infos[i].Last = l.ends.saw(infos[i].Name, max(end, infos[i].Last))
+		})
+	}
+	asking.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return infos, fmt.Errorf("%w: ask for the ends of the logs: %w", eventlog.ErrUnavailable, err)
+	}
+	return infos, nil
+}
+
+// info is what the state says of a log; that it ends there is the least there is.
+func (l *logInfo) info() eventlog.Info {
+	day, err := basis.DayOf(l.Name)
+	if err != nil {
+		panic("log: the state has " + err.Error()) // it is made of such names only
+	}
+	return eventlog.Info{Name: l.Name, Day: day, First: l.Trimmed + 1, Last: max(l.Trimmed, l.Marks[len(l.Marks)-1].Seq)}
+}
+
+// end asks a log's leader for its last sequence number.
+func (l *Log) end(ctx context.Context, log string) (uint64, error) {
+	n, err := l.up()
+	if err != nil {
+		return 0, err
+	}
+	info, err := streamInfo(ctx, n, log)
+	return info.State.LastSeq, err
+}
+
+// Read gives the entries of a log in order, from the sequence number from on, up to the end that [Log.Logs] gave last,
+// or until their groups reach maxBytes: at most one group more. What has been trimmed is left out. An entry
+// that no node can read is left out and logged. It gives nothing, and no error, when there is nothing at or after from.
+// The errors are ErrUnknown and ErrUnavailable of eventlog, and those of ctx.
+func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
+	s, _ := l.latest()
+	info := s.log(log)
+	if info == nil || info.Stage == making {
+		return nil, fmt.Errorf("%w: %s", eventlog.ErrUnknown, log)
+	}
+	r := reading{l: l, log: log, next: max(from, info.Trimmed+1), last: l.ends.saw(log, info.info().Last)}
+	for r.next <= r.last && maxBytes > 0 {
+		messages, err := r.some(ctx, maxBytes)
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: read %s from %d: %w", eventlog.ErrUnavailable, log, r.next, err)
+		}
+		for _, m := range messages {
+			maxBytes -= len(m.Data)
+			r.entries = append(r.entries, info.entry(m))
+		}
+	}
+	return r.entries, nil
+}
+
+// entry makes an entry of a message. A mark that is not in the state, of a leader that came to its end before
+// that, begins nothing.
+func (l *logInfo) entry(m basis.Message) eventlog.Entry {
+	return eventlog.Entry{Seq: m.Seq, Hour: l.hourOf(m.Seq), Mark: m.Subject == l.Name+".mark", Group: m.Data}
+}
+
+// reading is a read on its way.
+type reading struct {
+	l          *Log
+	log        string
+	next, last uint64
+	entries    []eventlog.Entry
+}
+
+// How long a replica that answers may lag behind before the log's leader is asked.
+const (
+	lagTries = 20
+	lagPause = 50 * time.Millisecond
+)
+
+// some reads the next messages, without a gap, and moves on. What the replica that answers does not have, the log's
+// leader is asked for.
+func (r *reading) some(ctx context.Context, maxBytes int) ([]basis.Message, error) {
+	for range lagTries {
+		n, err := r.l.up()
+		if err != nil {
+			return nil, err
+		}
+		found, err := basis.Fetch(ctx, n.reader, r.log, r.next, r.last-r.next+1, maxBytes)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return r.unbroken(ctx, n, found)
+		}
+		if !pause(ctx, lagPause) {
+			return nil, ctx.Err()
+		}
+	}
+	n, err := r.l.up()
+	if err != nil {
+		return nil, err
+	}
+	return r.one(ctx, n)
+}
+
+// unbroken gives what was found up to the first gap; where that is at once, what the leader has there.
+func (r *reading) unbroken(ctx context.Context, n *node, found []basis.Message) ([]basis.Message, error) {
+	if found[0].Seq > r.next {
+		return r.one(ctx, n)
+	}
+	for i, m := range found {
+		if m.Seq != r.next || m.Seq > r.last {
+			return found[:i], nil
+		}
+		r.next++
+	}
+	return found, nil
+}
+
+// one asks the log's leader for the next message, and passes over one that it does not have either.
+func (r *reading) one(ctx context.Context, n *node) ([]basis.Message, error) {
+	var answer struct {
+		apiAnswer
+		Message struct {
+			Subject string `json:"subject"`
+			Data    []byte `json:"data"`
+		} `json:"message"`
+	}
+	bounded, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	if err := ask(bounded, n.reader, "$JS.API.STREAM.MSG.GET."+r.log, map[string]uint64{"seq": r.next}, &answer); err != nil {
+		return nil, err
+	}
+	seq := r.next
+	if answer.Error != nil && answer.Error.Code == codeNoMessage {
+		r.next++
+		if s, _ := r.l.latest(); s.log(r.log) == nil || seq > s.log(r.log).Trimmed { // else it was trimmed meanwhile
+			r.l.opts.Logger.Error("an entry of the log can be read on no node and is left out", "log", r.log, "seq", seq)
+		}
+		return nil, nil
+	}
+	if err := answer.err(); err != nil {
+		return nil, err
+	}
+	r.next++
+	return []basis.Message{{Seq: seq, Subject: answer.Message.Subject, Data: answer.Message.Data}}, nil
+}

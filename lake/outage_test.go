@@ -1,0 +1,379 @@
+package lake_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"brine/event"
+	"brine/lake"
+	"brine/lake/store"
+	"brine/lake/store/s3test"
+)
+
+// inStore is a house whose lake lies in an object store.
+func inStore(t *testing.T) *house {
+	t.Helper()
+	h := &house{tb: t, dir: t.TempDir(), clock: &clock{}, point: func(string) {}, store: s3test.Start(t)}
+	h.open()
+	t.Cleanup(h.close)
+	return h
+}
+
+// While the store is gone the log holds what comes, and what is at hand is read; afterwards all is stored once.
+func TestStoreIsGone(t *testing.T) {
+	h := inStore(t)
+	a, b := click(testStart, 1), click(testStart, 2)
+	h.append(a)
+	h.flush()
+	h.store.Fail(s3test.Gone)
+	h.append(b, a)
+	if err := h.lake.Flush(t.Context()); !errors.Is(err, store.ErrUnavailable) || !lake.Unavailable(err) {
+		t.Fatal(err)
+	}
+	if err := h.lake.Err(); err != nil {
+		t.Errorf("events would be refused, which the log can hold: %v", err)
+	}
+	if err := h.lake.Trouble(); err == nil || !strings.Contains(err.Error(), "s3://brine/lake/") {
+		t.Errorf("nobody is told which store is gone: %v", err)
+	}
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), a)
+	h.store.Fail(nil)
+	h.flush()
+	if err := h.lake.Trouble(); err != nil {
+		t.Error(err)
+	}
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), a, b)
+	h.reopen()
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), a, b)
+}
+
+// The store does what it is asked, and its answer is lost, at each request of a flush, one after the other.
+func TestAnswersAreLost(t *testing.T) {
+	for at := 1; ; at++ {
+		h := inStore(t)
+		first, a, b := click(testStart, 0), click(testStart, 1), click(testStart, 2)
+		h.append(first)
+		h.flush()
+		h.append(a)
+		var mu sync.Mutex
+		n := 0
+		lost := map[string]bool{}
+		h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			mu.Lock()
+			key := r.Method + r.URL.String()
+			if !lost[key] {
+				n++
+			}
+			lose := n == at || lost[key] // again and again
+			lost[key] = lose
+			mu.Unlock()
+			if lose {
+				next.ServeHTTP(httptest.NewRecorder(), r)
+				s3test.Gone(w, r, nil)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+		err := h.lake.Flush(t.Context())
+		h.store.Fail(nil)
+		if err == nil && n < at {
+			t.Logf("a flush is %d requests", n)
+			return
+		}
+		h.append(b, a)
+		h.flush()
+		wantRows(t, read(t, h.lake, lake.Raw, "click"), first, a, b)
+		h.reopen()
+		wantRows(t, read(t, h.lake, lake.Raw, "click"), first, a, b)
+	}
+}
+
+// Wrong bytes are never read: not of a file, nor of the journal.
+func TestWrongBytes(t *testing.T) {
+	h := inStore(t)
+	a := click(testStart, 1)
+	h.append(a)
+	h.flush()
+	for _, wrong := range []string{".parquet", "_journal/"} {
+		h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, wrong) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			text := answer.Body.Bytes()
+			if answer.Code == http.StatusOK {
+				text[len(text)/2] ^= 1
+			}
+			for _, key := range []string{"Content-Length", "Content-Type", "ETag", "Last-Modified"} {
+				w.Header().Set(key, answer.Header().Get(key))
+			}
+			w.WriteHeader(answer.Code)
+			w.Write(text)
+		})
+		other, err := h.tryOpen()
+		if err == nil {
+			defer other.Close()
+			table, tableErr := other.Table(lake.Raw, "click")
+			if tableErr != nil {
+				t.Fatal(tableErr)
+			}
+			err = other.Scan(t.Context(), lake.Query{Table: table, To: 1 << 60}, func(*lake.Rows) error { return errors.New("rows of wrong bytes") })
+		}
+		if !errors.Is(err, store.ErrWrong) || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%s: %v", wrong, err)
+		}
+		h.store.Fail(nil)
+		if other != nil {
+			wantRows(t, read(t, other, lake.Raw, "click"), a)
+		}
+	}
+}
+
+// tryOpen opens the lake for one who does not own it.
+func (h *house) tryOpen() (*lake.Lake, error) {
+	return lake.Open(h.tb.Context(), lake.Options{Tables: tables(), Now: h.clock.Wall, Store: h.store.Open(h.tb, "lake"), CacheDir: h.dir + "/cache"})
+}
+
+func (h *house) mustFollow() *lake.Lake {
+	h.tb.Helper()
+	l, err := h.tryOpen()
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	h.tb.Cleanup(l.Close)
+	return l
+}
+
+// A store whose lists show nothing of what was written lately hides nothing from those who read or own the lake.
+func TestListsAreLate(t *testing.T) {
+	h := inStore(t)
+	h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Query().Get("list-type") == "2" {
+			w.Header().Set("Content-Type", "application/xml")
+			io.WriteString(w, `<ListBucketResult><Name>brine</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	reader := h.mustFollow()
+	var all []event.Record
+	for n := range 3 {
+		r := click(h.clock.Wall(), n)
+		all = append(all, r)
+		h.append(r)
+		h.flush()
+		wantRows(t, read(t, reader, lake.Raw, "click"), slices.Clone(all)...)
+		wantRows(t, read(t, h.mustFollow(), lake.Raw, "click"), slices.Clone(all)...)
+		h.reopen()
+	}
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), all...)
+}
+
+// A few events wait in the log while their hour is open, for ten minutes at most.
+func TestFewEventsWait(t *testing.T) {
+	h := inStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	h.append(click(testStart, 1))
+	objects := len(h.store.Keys(t)) + 1 // the entry that the hour has begun
+	run := make(chan error, 1)
+	cancel() // a single round
+	go func() { run <- h.lake.Run(ctx) }()
+	if err := <-run; err != nil {
+		t.Fatal(err)
+	}
+	if now := len(h.store.Keys(t)); now != objects || len(h.files()) > 0 || h.lake.Unflushed() == 0 {
+		t.Errorf("%d objects were written for one event", now-objects)
+	}
+	h.clock.advance(10 * time.Minute)
+	go func() { run <- h.lake.Run(ctx) }()
+	if err := <-run; err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), click(testStart, 1))
+	var many []event.Record
+	for n := range 1000 {
+		many = append(many, click(testStart, n+1))
+	}
+	h.append(many...)
+	go func() { run <- h.lake.Run(ctx) }()
+	if err := <-run; err != nil || h.lake.Unflushed() > 0 {
+		t.Error("a thousand events waited", err)
+	}
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), many...)
+}
+
+// late keeps requests back, as a network or a paused process does, until they are let go.
+type late struct {
+	mu   sync.Mutex
+	kept []*http.Request
+}
+
+// keep is a fault: what it is said of by which is kept back, and nobody gets an answer.
+func (l *late) keep(which func(*http.Request) bool) s3test.Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if !which(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		again := r.Clone(context.Background())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		l.mu.Lock()
+		l.kept = append(l.kept, again)
+		l.mu.Unlock()
+		s3test.Gone(w, r, nil)
+	}
+}
+
+// letGo sends them all.
+func (l *late) letGo(t *testing.T, s *s3test.Server) (sent int) {
+	t.Helper()
+	done := make(chan bool)
+	s.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		for _, kept := range l.kept {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, kept)
+			t.Log(kept.Method, kept.URL.Path, answer.Code)
+			sent++
+		}
+		s.Fail(nil)
+		next.ServeHTTP(w, r)
+		close(done)
+	})
+	s.Keys(t)
+	<-done
+	return sent
+}
+
+// An owner is paused at each kind of its writes, which arrive when another has long been the owner, has taken out a row
+// for good and dropped an hour. Nothing of it comes back, nothing acknowledged is lost, and nothing is there twice.
+func TestAPausedOwnerWritesLate(t *testing.T) {
+	put := func(of string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return r.Method == http.MethodPut && strings.Contains(r.URL.Path, of) }
+	}
+	for name, c := range map[string]struct {
+		which func(*http.Request) bool
+		work  func(*lake.Lake) error
+	}{
+		"FlushFile":    {put("/raw/"), func(l *lake.Lake) error { return l.Flush(context.Background()) }},
+		"FlushEntry":   {put("/_journal/"), func(l *lake.Lake) error { return l.Flush(context.Background()) }},
+		"CompactFile":  {put("/raw/"), func(l *lake.Lake) error { return l.Compact(context.Background()) }},
+		"CompactEntry": {put("/_journal/"), func(l *lake.Lake) error { return l.Compact(context.Background()) }},
+		"RewriteFile":  {put("/raw/"), rewriteHour},
+		"RewriteEntry": {put("/_journal/"), rewriteHour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := inStore(t)
+			gone, erased, kept := click(testStart, 1), click(testStart.Add(time.Hour), 2), click(testStart.Add(time.Hour), 3)
+			h.append(gone)
+			h.flush()
+			h.clock.advance(time.Hour)
+			h.append(erased)
+			h.flush()
+			h.append(kept)
+			h.flush()
+			h.clock.advance(time.Hour)
+			later := click(h.clock.Wall(), 4)
+			if name == "CompactFile" || name == "CompactEntry" {
+				h.twoFiles(t)
+				h.clock.advance(time.Hour)
+				h.append(click(h.clock.Wall(), 40_000))
+				h.flush()
+			}
+			before := read(t, h.lake, lake.Raw, "click")
+			h.append(later)
+
+			paused := &late{}
+			h.store.Fail(paused.keep(c.which))
+			if err := c.work(h.lake); err == nil {
+				t.Fatal("it was not paused")
+			}
+			h.store.Fail(nil)
+			next := h.mustFollow()
+			mustOwn(t, next, h.log, 5)
+			if err := next.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			first := testStart.Truncate(time.Hour)
+			mustHour(t, next, first, func(hour *lake.Hour) error { return hour.Drop(t.Context(), hour.Files(lake.Raw)) })
+			mustHour(t, next, first.Add(time.Hour), func(hour *lake.Hour) error { return rewrite(hour, lake.Raw, "text <> 'click 2'", nil) })
+
+			if paused.letGo(t, h.store) == 0 {
+				t.Fatal("nothing arrives late")
+			}
+			if err := h.lake.Flush(t.Context()); !errors.Is(err, lake.ErrFenced) {
+				t.Errorf("the former owner goes on: %v", err)
+			}
+			want := slices.DeleteFunc(append(slices.Clone(before), string(later.Row)), func(row string) bool {
+				return row == string(gone.Row) || row == string(erased.Row)
+			})
+			slices.Sort(want)
+			mustOwn(t, next, h.log, 6)
+			for who, l := range map[string]*lake.Lake{"the owner": next, "one who comes new": h.mustFollow()} {
+				got := read(t, l, lake.Raw, "click")
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("%s reads %d rows, not %d", who, len(got), len(want))
+				}
+			}
+			for range 2 { // what came late is removed, and not what counts
+				if err := next.SweepStrays(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := read(t, h.mustFollow(), lake.Raw, "click")
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("after the strays went %d rows are read, not %d", len(got), len(want))
+			}
+			for _, key := range h.files() {
+				if strings.Contains(key, "hour="+first.Format("15")) {
+					t.Errorf("%s is in the store, of an hour that was dropped", key)
+				}
+			}
+		})
+	}
+}
+
+// twoFiles makes an hour of two files, as the first is too large to be replaced.
+func (h *house) twoFiles(t *testing.T) {
+	t.Helper()
+	var many []event.Record
+	for n := range 21_000 {
+		many = append(many, click(h.clock.Wall(), 10+n))
+	}
+	h.append(many...)
+	h.flush()
+	h.append(click(h.clock.Wall(), 39_999))
+	h.flush()
+}
+
+func mustHour(t *testing.T, l *lake.Lake, start time.Time, work func(*lake.Hour) error) {
+	t.Helper()
+	if err := withHour(t, l, start, work); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rewriteHour writes the second hour anew, as it is.
+func rewriteHour(l *lake.Lake) error {
+	r, err := l.Rewriter(lake.RewriteMemory)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return r.Hour(context.Background(), "click", testStart.Truncate(time.Hour).Add(time.Hour), func(hour *lake.Hour) error {
+		return rewrite(hour, lake.Raw, "true", nil)
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,7 +19,6 @@ import (
 
 	"brine/config"
 	"brine/event"
-	"brine/eventlog/cluster"
 	"brine/metrics"
 	"brine/simulate"
 )
@@ -281,34 +279,5 @@ func TestMetricsTokenRefused(t *testing.T) {
 		if r.checkMetrics(cfg); len(r.Mistakes) != 1 || !strings.Contains(r.Mistakes[0].What, c.says) {
 			t.Errorf("brine check says %v", r.Mistakes)
 		}
-	}
-}
-
-// A node that is alone of three says which it does not reach, and that it has not the lease.
-func TestMetricsOfANode(t *testing.T) {
-	cert, key := writeNodeCertificate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() }) // the other nodes' address: who listens there is none of them
-	nodes := []cluster.Node{{Name: "a", Addr: "127.0.0.1:1"}, {Name: "b", Addr: l.Addr().String()}, {Name: "c", Addr: "127.0.0.1:2"}}
-	log, err := cluster.Open(t.Context(), cluster.Options{Dir: filepath.Join(t.TempDir(), "log"), Cluster: "test", Name: "a", Nodes: nodes, Listen: "127.0.0.1:0",
-		Cert: cert, Key: key, CA: cert, Logger: newLogger(io.Discard)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.Close() })
-	r := metrics.New("v1")
-	r.Add("cluster", (&house{cluster: log}).putCluster)
-	w := httptest.NewRecorder()
-	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`brine_log_node_up{node="b"} 0`, `brine_log_node_up{node="c"} 0`, "brine_lease_held 0", "brine_log_disagreements 0", `brine_source_ok{source="cluster"} 1`} {
-		if !strings.Contains(w.Body.String(), want+"\n") {
-			t.Errorf("no %s", want)
-		}
-	}
-	if strings.Contains(w.Body.String(), `node="a"`) {
-		t.Error("it tells of itself as of another")
 	}
 }

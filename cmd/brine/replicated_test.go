@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,19 @@ func TestReplicatedHouses(t *testing.T) {
 		return true
 	}
 	within(t, 90*time.Second, "what the single node held is in the lake", everywhere)
+	within(t, 30*time.Second, "one has the lease, and each reaches the others", func() bool {
+		holders := 0
+		for _, h := range houses {
+			all := h.scrape(t)
+			if strings.Contains(all, "brine_lease_held 1\n") {
+				holders++
+			}
+			if reached := regexp.MustCompile(`brine_log_node_up\{node="[abc]"\} 1`).FindAllString(all, -1); len(reached) != 2 || !strings.Contains(all, "brine_log_replicas 3\n") {
+				return false
+			}
+		}
+		return holders == 1
+	})
 	if _, err := os.Stat(filepath.Join(configs["a"].Data, "log", "jetstream")); !os.IsNotExist(err) {
 		t.Errorf("the log of the single node is there still: %v", err)
 	}

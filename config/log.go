@@ -80,6 +80,9 @@ func (c *Config) checkLog(d *decoder) {
 	if c.Lake == "" {
 		d.mistake("log.nodes", "set lake to an object store, like s3://bucket/prefix?region=eu-central-1", "a lake in a folder is one node's, and each node has to reach it")
 	}
+	if !c.Salts.External() {
+		d.mistake("salts.manage", "external, with the same salts on every node", "each node of log.nodes would make salts of its own, and pseudonyms would change with the node that sanitizes")
+	}
 	if c.Log.Listen != "" {
 		checkAddr(d, "log.listen", c.Log.Listen)
 	}

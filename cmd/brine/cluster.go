@@ -13,9 +13,18 @@ import (
 
 // clusterCmd looks at the nodes that the log lies on, and changes which they are.
 type clusterCmd struct {
-	Status clusterStatusCmd `cmd:"" help:"Tell which nodes are there, who leads, and where each log lies."`
+	Status clusterStatusCmd `cmd:"" help:"Tell which nodes there are, and who leads."`
 	Remove clusterRemoveCmd `cmd:"" help:"Take a dead node out for good."`
-	Turn   clusterTurnCmd   `cmd:"" help:"End the current log now, so that all nodes soon delete it."`
+	Turn   clusterTurnCmd   `cmd:"" help:"End the current log now."`
+}
+
+// Help is shown below the flags.
+func (*clusterCmd) Help() string {
+	return `Where the log lies on several nodes (log.nodes): see docs/operations.md, A replicated log.
+
+Examples:
+  brine cluster status --config /etc/brine/brine.yaml
+  brine cluster remove c --config /etc/brine/brine.yaml`
 }
 
 // clusterStatusCmd tells how the cluster stands.

@@ -30,9 +30,20 @@ func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorde
 	})
 }
 
+// errAskLeader is a request to erase at a node that does not: it would wait there, perhaps for ever.
+var errAskLeader = errors.New("another node does the erasing: ask the one that leads (brine cluster status)")
+
+// acceptErasure is [erasure.Erasures.Accept] where the erasing is done.
+func (h *house) acceptErasure(unit string, quiet bool) (number string, err error) {
+	if h.cluster != nil && !h.cluster.Leading() {
+		return "", errAskLeader
+	}
+	return h.erasures.Accept(unit, quiet)
+}
+
 // forget is a request of the public door.
 func (h *house) forget(unit string) error {
-	_, err := h.erasures.Accept(unit, true)
+	_, err := h.acceptErasure(unit, true)
 	return err
 }
 
@@ -43,7 +54,7 @@ func (h *house) postErasure(w http.ResponseWriter, r *http.Request) {
 		writeSocketError(w, erasure.ErrUnit)
 		return
 	}
-	number, err := h.erasures.Accept(string(unit), false)
+	number, err := h.acceptErasure(string(unit), false)
 	if err != nil {
 		writeSocketError(w, err)
 		return

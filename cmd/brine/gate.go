@@ -105,11 +105,11 @@ func (h *house) eraseFor(body []byte) (take func() (number string, receipt any, 
 		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
 	}
 	return func() (number string, receipt any, err error) {
-		number, err = h.erasures.Accept(unit, false)
+		number, err = h.acceptErasure(unit, false)
 		switch {
 		case errors.Is(err, erasure.ErrUnit):
 			return "", nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
-		case errors.Is(err, erasure.ErrFull):
+		case errors.Is(err, erasure.ErrFull), errors.Is(err, errAskLeader):
 			return "", nil, &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
 		case err != nil:
 			return "", nil, err

@@ -74,9 +74,16 @@ func (d *load) end() []string {
 func (d *load) takeGap() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	gap := max(d.gap, time.Since(d.last))
+	gap := d.gap
 	d.gap = 0
 	return gap
+}
+
+// since tells whether something was acknowledged after a moment.
+func (d *load) since(t time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last.After(t)
 }
 
 // at gives the node of a name as it is now, nil while it is down.
@@ -142,7 +149,9 @@ func TestModel(t *testing.T) {
 			return true
 		})
 		for i, d := range loads {
-			gap := d.takeGap()
+			mended := time.Now()
+			eventually(t, maxRefused, s.nodes[i].Name+" takes groups after "+what, func() bool { return d.since(mended) })
+			gap := d.takeGap() // of the node that was harmed it has been over
 			if s.nodes[i].Name != name && gap > maxRefused {
 				t.Errorf("%s refused writes for %s", s.nodes[i].Name, gap)
 			}

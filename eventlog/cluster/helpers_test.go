@@ -301,16 +301,7 @@ func (s *site) setWays(name string, cut bool) {
 	}
 }
 
-// streamLeader is the node that leads a stream.
-func (s *site) streamLeader(stream string) string {
-	for name, l := range s.logs {
-		if n := l.node.Load(); n != nil && n.srv.JetStreamIsStreamLeader("$G", stream) {
-			return name
-		}
-	}
-	return ""
-}
-
+// others are the nodes but for one.
 func (s *site) others(name string) (all []string) {
 	for _, n := range s.nodes {
 		if n.Name != name {

@@ -377,3 +377,48 @@ func rewriteHour(l *lake.Lake) error {
 		return rewrite(hour, lake.Raw, "true", nil)
 	})
 }
+
+// A file is swept under a read of one who does not own the lake: it is read again from its cover. One that the store has
+// lost is told by name.
+func TestSweptUnderAFollower(t *testing.T) {
+	h := inStore(t)
+	a, b := click(testStart, 1), click(testStart, 2)
+	h.append(a)
+	h.flush()
+	reader := h.mustFollow()
+	tries := 0
+	count := func() (n int64, err error) {
+		err = reader.Reading(t.Context(), func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
+			files := reader.List(lake.Raw, "click")
+			if tries++; tries == 1 {
+				h.append(b)
+				h.flush()
+				h.sweep()
+			}
+			from, err := r.From(ctx, files)
+			if err != nil {
+				return files, err
+			}
+			rows, err := r.Query(ctx, "SELECT count(*) FROM "+from)
+			if err != nil {
+				return files, err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				n = rows.Vector(0).Int64(0)
+			}
+			return files, rows.Err()
+		})
+		return n, err
+	}
+	if n, err := count(); err != nil || n != 2 || tries != 2 {
+		t.Errorf("%d rows in %d tries, %v", n, tries, err)
+	}
+	if err := h.store.Open(t, "lake").Delete(t.Context(), h.files()[0]); err != nil {
+		t.Fatal(err)
+	}
+	reader = h.mustFollow()
+	if _, err := count(); !errors.Is(err, store.ErrWrong) || !strings.Contains(err.Error(), ".g2.e1.parquet") || !lake.Unavailable(err) {
+		t.Error(err)
+	}
+}

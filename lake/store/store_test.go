@@ -29,6 +29,21 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+// Credentials that others can read are not used.
+func TestCredentialsOfOthers(t *testing.T) {
+	s := s3test.Start(t)
+	if err := os.Chmod(s.Credentials, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	a, err := store.ParseAddress(s.Address("brine", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), a); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Error(err)
+	}
+}
+
 func TestBucket(t *testing.T) {
 	s := s3test.Start(t)
 	b := s.Open(t, "lake")

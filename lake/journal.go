@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"brine/lake/store"
@@ -144,6 +145,9 @@ type journal struct {
 	pending *entry     // an entry of which it is not known whether it was written; nothing else is until it is
 	text    []byte     // of pending
 	looked  time.Time  // when the end was last seen
+	seen    error      // what the last look came to
+
+	looks atomic.Uint64 // how many were begun by refresh
 
 	mu    sync.Mutex // guards what follows
 	state *state
@@ -286,10 +290,23 @@ func (j *journal) apply(e *entry) {
 	j.state.apply(e)
 }
 
-// refresh takes up what was written since.
+// refresh takes up what was written since. Of those who wait for their turn, one looks for all.
 func (j *journal) refresh(ctx context.Context) error {
+	came := j.looks.Load()
 	j.turn.Lock()
 	defer j.turn.Unlock()
+	if j.looks.Load() > came { // a look began after this one was asked for, and has ended
+		return j.seen
+	}
+	j.looks.Add(1)
+	j.seen = j.look(ctx)
+	if ctx.Err() != nil {
+		j.looks.Store(came) // that of whoever asked, and no answer for others
+	}
+	return j.seen
+}
+
+func (j *journal) look(ctx context.Context) error {
 	_, err := j.settleNow(ctx)
 	if err == nil {
 		err = j.follow(ctx)

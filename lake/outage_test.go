@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -420,5 +422,61 @@ func TestSweptUnderAFollower(t *testing.T) {
 	reader = h.mustFollow()
 	if _, err := count(); !errors.Is(err, store.ErrWrong) || !strings.Contains(err.Error(), ".g2.e1.parquet") || !lake.Unavailable(err) {
 		t.Error(err)
+	}
+}
+
+// The cache holds less than the lake: hour after hour is read through it, and more at once is refused by name.
+func TestCacheIsBounded(t *testing.T) {
+	h := inStore(t)
+	var all []event.Record
+	var largest int64
+	for hour := range 6 {
+		var some []event.Record
+		for n := range 25_000 { // more than is sorted without a thought
+			some = append(some, click(h.clock.Wall(), 100_000*hour+n))
+		}
+		h.append(some...)
+		h.flush()
+		all = append(all, some...)
+		h.clock.advance(time.Hour)
+	}
+	for _, f := range h.lake.List(lake.Raw, "click") {
+		largest = max(largest, f.Size)
+	}
+	dir := h.dir + "/small"
+	l, err := lake.Open(t.Context(), lake.Options{Tables: tables(), Now: h.clock.Wall, Store: h.store.Open(t, "lake"), CacheDir: dir, CacheBytes: 2 * largest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 2 {
+		for _, r := range []int{0, 25_000 * 3, 25_000 * 5} {
+			table, err := l.Table(lake.Raw, "click")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, from := 0, all[r].Key.Time
+			err = l.Scan(t.Context(), lake.Query{Table: table, From: from, To: from + 1}, func(r *lake.Rows) error { n += r.Len(); return nil })
+			if err != nil || n != 25_000 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+		}
+	}
+	var used int64
+	copies, err := filepath.Glob(dir + "/use-*/*.parquet")
+	if err != nil || len(copies) == 0 {
+		t.Fatal(copies, err)
+	}
+	for _, path := range copies {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used += info.Size(); info.ModTime().Minute() != 0 || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", path, info.ModTime(), info.Mode())
+		}
+	}
+	if used > 2*largest {
+		t.Errorf("copies of %d bytes are there, over %d", used, 2*largest)
 	}
 }

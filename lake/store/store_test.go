@@ -189,11 +189,15 @@ func TestCache(t *testing.T) {
 		t.Error(err)
 	}
 	e()
+	if _, err := hold("d/g", 11); !errors.Is(err, store.ErrCacheFull) {
+		t.Error(err)
+	}
 
 	other, err := store.OpenCache(dir, 10) // of another process: the first one's stays
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustHold("d/e", 8)()
 	if _, err := os.Stat(c.Path("d/e")); err != nil {
 		t.Error(err)
 	}

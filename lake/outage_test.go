@@ -480,3 +480,34 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Errorf("copies of %d bytes are there, over %d", used, 2*largest)
 	}
 }
+
+// A rewrite whose file was written and whose answer was lost leaves nothing behind, though the owner stays the same.
+func TestAFailedRewriteLeavesNothing(t *testing.T) {
+	h := inStore(t)
+	a := click(testStart.Add(time.Hour), 1)
+	h.clock.advance(time.Hour)
+	h.append(a)
+	h.flush()
+	h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/raw/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		s3test.Gone(w, r, nil)
+	})
+	if err := rewriteHour(h.lake); !lake.Unavailable(err) {
+		t.Fatal(err)
+	}
+	h.store.Fail(nil)
+	if n := len(h.files()); n != 2 {
+		t.Fatalf("%d files are there: nothing was left that could be swept", n)
+	}
+	checkCleanStore(t, h)
+	wantRows(t, readClicks(t, h.lake), a)
+	if err := rewriteHour(h.lake); err != nil {
+		t.Fatal(err)
+	}
+	checkCleanStore(t, h)
+	wantRows(t, readClicks(t, h.lake), a)
+}

@@ -387,3 +387,10 @@ func (h *house) newestOf(stream string) string {
 	}
 	return h.path("lake/" + files[0].String())
 }
+
+// What is erased is gone from an object store, too, and from the copies of it.
+func TestObjectStore(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){"Erase": TestErase, "ReadsAreWaitedFor": TestReadsAreWaitedFor} {
+		t.Run(name, test)
+	}
+}

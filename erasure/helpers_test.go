@@ -23,6 +23,7 @@ import (
 	"brine/eventlog"
 	"brine/lake"
 	"brine/lake/duck"
+	"brine/lake/store/s3test"
 	"brine/salt"
 	"brine/sanitize"
 )
@@ -51,7 +52,8 @@ type house struct {
 	streams  map[string]*event.Stream
 	said     *bytes.Buffer // what was logged
 	point    func(string)
-	conn     *duck.Conn // of a DuckDB that looks at files
+	store    *s3test.Server // where the lake lies; nil for a folder
+	conn     *duck.Conn     // of a DuckDB that looks at files
 }
 
 // The test's streams, and how a row of each holds an install.
@@ -79,6 +81,9 @@ plain:
 func newHouse(tb testing.TB, list, period string) *house {
 	tb.Helper()
 	h := &house{tb: tb, dir: tb.TempDir(), list: list, period: period, clock: &clock{}, point: func(string) {}}
+	if strings.HasPrefix(tb.Name(), "TestObjectStore/") {
+		h.store = s3test.StartIn(tb, h.path("s3"))
+	}
 	h.open()
 	tb.Cleanup(h.close)
 	return h
@@ -100,7 +105,11 @@ func (h *house) open() {
 	if h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.path("log"), Clock: h.clock, Logger: logger}); err != nil {
 		h.tb.Fatal(err)
 	}
-	h.lake, err = lake.Open(ctx, lake.Options{Dir: h.path("lake"), Tables: tables, Log: h.log, Now: h.clock.Wall, Logger: logger, Point: func(p string) { h.point(p) }})
+	o := lake.Options{Dir: h.path("lake"), Tables: tables, Log: h.log, Now: h.clock.Wall, Logger: logger, Point: func(p string) { h.point(p) }}
+	if h.store != nil {
+		o.Store, o.CacheDir = h.store.Open(h.tb, "lake"), h.path("cache")
+	}
+	h.lake, err = lake.Open(ctx, o)
 	if err != nil {
 		h.tb.Fatal(err)
 	}

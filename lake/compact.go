@@ -93,6 +93,11 @@ func (l *Lake) compact(ctx context.Context, conn *duck.Conn, t Table, group []*F
 	if err := l.measure(ctx, conn, whole, group); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			l.place.leave(whole.Name)
+		}
+	}()
 	if err := l.place.stage(ctx, whole); err != nil {
 		return err
 	}

@@ -176,7 +176,7 @@ func (h *Hour) From(ctx context.Context, files []File) (string, error) {
 // Rewrite makes the file, aside, and puts it in the place of what its table had of the same
 // source. What was made of a sanitized file that it takes the place of goes before: nothing that is taken
 // out of the one stays in the other. It is [ErrReplaced] when an input was replaced meanwhile: the hour is then as it was.
-func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
+func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (_ File, err error) {
 	l := h.r.lake
 	made := &File{Name: h.rewritten(w)}
 	aside := l.disk.aside(made.Name)
@@ -184,7 +184,6 @@ func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
 	if err := h.r.conn.Exec(ctx, copyWith(w, aside)); err != nil {
 		return File{}, fmt.Errorf("rewrite %s: %w", made.Folder(), err)
 	}
-	var err error
 	if made.Size, err = parquetSize(aside); err != nil {
 		return File{}, err
 	}
@@ -192,6 +191,11 @@ func (h *Hour) Rewrite(ctx context.Context, w Rewrite) (File, error) {
 		return File{}, err
 	}
 	made.meta = w.Meta
+	defer func() {
+		if err != nil {
+			l.place.leave(made.Name)
+		}
+	}()
 	if err := l.place.stage(ctx, made); err != nil {
 		return File{}, err
 	}
@@ -241,7 +245,9 @@ func (l *Lake) replace(ctx context.Context, inputs []Name, made *File) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if !l.newest(inputs) {
-		return errors.Join(ErrReplaced, l.place.discard(ctx, made.Name))
+		err := errors.Join(ErrReplaced, l.place.discard(ctx, made.Name))
+		l.place.leave(made.Name)
+		return err
 	}
 	if err := l.place.commit(ctx, change{files: []*File{made}}); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"brine/lake/store"
@@ -144,10 +145,14 @@ type journal struct {
 	pending *entry     // an entry of which it is not known whether it was written; nothing else is until it is
 	text    []byte     // of pending
 	looked  time.Time  // when the end was last seen
+	seen    error      // what the last look came to
+
+	looks atomic.Uint64 // how many were begun by refresh
 
 	mu    sync.Mutex // guards what follows
 	state *state
-	owner string // this process as the owner; "" where it is not
+	doubt map[Name]bool // the files of pending
+	owner string        // this process as the owner; "" where it is not
 }
 
 // ErrFenced is work of an owner in whose place another came.
@@ -160,7 +165,7 @@ func snapshotKey(number uint64) string { return fmt.Sprintf("%s%020d", snapshots
 func (j *journal) own(ctx context.Context, lease uint64, judge func(*state) error) (epoch uint64, err error) {
 	j.turn.Lock()
 	defer j.turn.Unlock()
-	j.pending = nil
+	j.setPending(nil, nil)
 	if err := j.follow(ctx); err != nil {
 		return 0, err
 	}
@@ -208,15 +213,10 @@ func (j *journal) append(ctx context.Context, e *entry) error {
 	if _, err := j.settleNow(ctx); err != nil {
 		return err
 	}
-	j.mu.Lock()
-	owner, s := j.owner, j.state
-	j.mu.Unlock()
-	if owner == "" {
-		return ErrNotOwner
+	if err := j.owned(); err != nil {
+		return err
 	}
-	if owner != s.Owner {
-		return ErrFenced
-	}
+	s := j.state
 	e.Lake, e.Owner, e.Epoch = s.Lake, s.Owner, s.Epoch
 	if err := j.write(ctx, e); err != nil {
 		return err
@@ -229,6 +229,19 @@ func (j *journal) append(ctx context.Context, e *entry) error {
 	return nil
 }
 
+// owned is nil where this process owns the lake, as far as is known.
+func (j *journal) owned() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch j.owner {
+	case "":
+		return ErrNotOwner
+	case j.state.Owner:
+		return nil
+	}
+	return ErrFenced
+}
+
 // write puts an entry under the next number; turn is held.
 func (j *journal) write(ctx context.Context, e *entry) error {
 	e.Number = j.state.Number + 1
@@ -236,7 +249,7 @@ func (j *journal) write(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	j.pending, j.text = e, text
+	j.setPending(e, text)
 	_, err = j.settleNow(ctx)
 	return err
 }
@@ -259,7 +272,7 @@ func (j *journal) settleNow(ctx context.Context) (written bool, err error) {
 	if errors.Is(err, store.ErrExists) {
 		var there []byte
 		if there, err = j.bucket.Get(ctx, key); err == nil && !bytes.Equal(there, j.text) {
-			j.pending = nil
+			j.setPending(nil, nil)
 			return false, j.lost(ctx)
 		}
 	}
@@ -267,8 +280,21 @@ func (j *journal) settleNow(ctx context.Context) (written bool, err error) {
 		return false, err
 	}
 	j.apply(j.pending)
-	j.pending, j.looked = nil, j.now()
+	j.setPending(nil, nil)
+	j.looked = j.now()
 	return true, nil
+}
+
+func (j *journal) setPending(e *entry, text []byte) {
+	j.pending, j.text = e, text
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.doubt = map[Name]bool{}
+	if e != nil {
+		for _, f := range e.Add {
+			j.doubt[f.Name] = true
+		}
+	}
 }
 
 // lost takes up what others wrote, to whom the number went.
@@ -286,10 +312,23 @@ func (j *journal) apply(e *entry) {
 	j.state.apply(e)
 }
 
-// refresh takes up what was written since.
+// refresh takes up what was written since. Of those who wait for their turn, one looks for all.
 func (j *journal) refresh(ctx context.Context) error {
+	came := j.looks.Load()
 	j.turn.Lock()
 	defer j.turn.Unlock()
+	if j.looks.Load() > came { // a look began after this one was asked for, and has ended
+		return j.seen
+	}
+	j.looks.Add(1)
+	j.seen = j.look(ctx)
+	if ctx.Err() != nil {
+		j.looks.Store(came) // that of whoever asked, and no answer for others
+	}
+	return j.seen
+}
+
+func (j *journal) look(ctx context.Context) error {
 	_, err := j.settleNow(ctx)
 	if err == nil {
 		err = j.follow(ctx)

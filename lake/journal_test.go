@@ -82,6 +82,9 @@ func TestAPausedOwnerComesBack(t *testing.T) {
 		if err := one.Flush(t.Context()); !errors.Is(err, lake.ErrFenced) {
 			t.Errorf("the paused owner writes: %v", err)
 		}
+		if one.Err() != nil || !errors.Is(one.Trouble(), lake.ErrFenced) {
+			t.Errorf("its door should be open and its trouble told: %v, %v", one.Err(), one.Trouble())
+		}
 	}
 	mustFlush(t, other)
 	wantRows(t, readClicks(t, one), a, b, c)

@@ -3,7 +3,9 @@
 //
 // Events come in from the log ([Lake.Flush]) or from an import ([Lake.Import]), are stored once,
 // lie ordered by (event time, id), are compacted when their hour is closed, and go out by ranges
-// of event time ([Lake.Scan]). It imports event and eventlog, and runs DuckDB through lake/duck.
+// of event time ([Lake.Scan]). One process at a time owns a lake and writes it ([Lake.Own]). In an object store
+// (lake/store) a journal takes the place of the marks: journal.go says why. It imports event and eventlog, and runs
+// DuckDB through lake/duck.
 package lake
 
 import (
@@ -286,25 +288,28 @@ func (l *Lake) Appended(bytes int) {
 }
 
 // Err is why events cannot be moved from the log into the lake, nil when they can. An object store that is gone for a
-// while is no reason to refuse events, as the log holds them: see [Lake.Trouble].
+// while is no reason to refuse events, as the log holds them, nor is another owner: see [Lake.Trouble].
 func (l *Lake) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if errors.Is(l.fault, store.ErrUnavailable) {
+	if heldByLog(l.fault) {
 		return nil
 	}
 	return l.fault
 }
 
-// Trouble is why the object store cannot be used, nil when it can.
+// Trouble is why the lake in an object store cannot be written or followed, nil when it can.
 func (l *Lake) Trouble() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if errors.Is(l.fault, store.ErrUnavailable) || errors.Is(l.fault, store.ErrWrong) {
+	if heldByLog(l.fault) {
 		return l.fault
 	}
 	return l.trouble
 }
+
+// heldByLog says whether a flush failed for a reason that events may wait for in the log.
+func heldByLog(err error) bool { return Unavailable(err) || errors.Is(err, ErrNotOwner) }
 
 // CompleteTo is the time up to which every event that was acknowledged can be read.
 func (l *Lake) CompleteTo() time.Time {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -376,4 +378,136 @@ func rewriteHour(l *lake.Lake) error {
 	return r.Hour(context.Background(), "click", testStart.Truncate(time.Hour).Add(time.Hour), func(hour *lake.Hour) error {
 		return rewrite(hour, lake.Raw, "true", nil)
 	})
+}
+
+// A file is swept under a read of one who does not own the lake: it is read again from its cover. One that the store has
+// lost is told by name.
+func TestSweptUnderAFollower(t *testing.T) {
+	h := inStore(t)
+	a, b := click(testStart, 1), click(testStart, 2)
+	h.append(a)
+	h.flush()
+	reader := h.mustFollow()
+	tries := 0
+	count := func() (n int64, err error) {
+		err = reader.Reading(t.Context(), func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
+			files := reader.List(lake.Raw, "click")
+			if tries++; tries == 1 {
+				h.append(b)
+				h.flush()
+				h.sweep()
+			}
+			from, err := r.From(ctx, files)
+			if err != nil {
+				return files, err
+			}
+			rows, err := r.Query(ctx, "SELECT count(*) FROM "+from)
+			if err != nil {
+				return files, err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				n = rows.Vector(0).Int64(0)
+			}
+			return files, rows.Err()
+		})
+		return n, err
+	}
+	if n, err := count(); err != nil || n != 2 || tries != 2 {
+		t.Errorf("%d rows in %d tries, %v", n, tries, err)
+	}
+	if err := h.store.Open(t, "lake").Delete(t.Context(), h.files()[0]); err != nil {
+		t.Fatal(err)
+	}
+	reader = h.mustFollow()
+	if _, err := count(); !errors.Is(err, store.ErrWrong) || !strings.Contains(err.Error(), ".g2.e1.parquet") || !lake.Unavailable(err) {
+		t.Error(err)
+	}
+}
+
+// The cache holds less than the lake: hour after hour is read through it, and more at once is refused by name.
+func TestCacheIsBounded(t *testing.T) {
+	h := inStore(t)
+	var all []event.Record
+	var largest int64
+	for hour := range 6 {
+		var some []event.Record
+		for n := range 25_000 { // more than is sorted without a thought
+			some = append(some, click(h.clock.Wall(), 100_000*hour+n))
+		}
+		h.append(some...)
+		h.flush()
+		all = append(all, some...)
+		h.clock.advance(time.Hour)
+	}
+	for _, f := range h.lake.List(lake.Raw, "click") {
+		largest = max(largest, f.Size)
+	}
+	dir := h.dir + "/small"
+	l, err := lake.Open(t.Context(), lake.Options{Tables: tables(), Now: h.clock.Wall, Store: h.store.Open(t, "lake"), CacheDir: dir, CacheBytes: 2 * largest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 2 {
+		for _, r := range []int{0, 25_000 * 3, 25_000 * 5} {
+			table, err := l.Table(lake.Raw, "click")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, from := 0, all[r].Key.Time
+			err = l.Scan(t.Context(), lake.Query{Table: table, From: from, To: from + 1}, func(r *lake.Rows) error { n += r.Len(); return nil })
+			if err != nil || n != 25_000 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+		}
+	}
+	var used int64
+	copies, err := filepath.Glob(dir + "/use-*/*.parquet")
+	if err != nil || len(copies) == 0 {
+		t.Fatal(copies, err)
+	}
+	for _, path := range copies {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used += info.Size(); info.ModTime().Minute() != 0 || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", path, info.ModTime(), info.Mode())
+		}
+	}
+	if used > 2*largest {
+		t.Errorf("copies of %d bytes are there, over %d", used, 2*largest)
+	}
+}
+
+// A rewrite whose file was written and whose answer was lost leaves nothing behind, though the owner stays the same.
+func TestAFailedRewriteLeavesNothing(t *testing.T) {
+	h := inStore(t)
+	a := click(testStart.Add(time.Hour), 1)
+	h.clock.advance(time.Hour)
+	h.append(a)
+	h.flush()
+	h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/raw/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		s3test.Gone(w, r, nil)
+	})
+	if err := rewriteHour(h.lake); !lake.Unavailable(err) {
+		t.Fatal(err)
+	}
+	h.store.Fail(nil)
+	if n := len(h.files()); n != 2 {
+		t.Fatalf("%d files are there: nothing was left that could be swept", n)
+	}
+	checkCleanStore(t, h)
+	wantRows(t, readClicks(t, h.lake), a)
+	if err := rewriteHour(h.lake); err != nil {
+		t.Fatal(err)
+	}
+	checkCleanStore(t, h)
+	wantRows(t, readClicks(t, h.lake), a)
 }

@@ -20,6 +20,7 @@ type place interface {
 	takeBack(ctx context.Context, b *batch) (committed bool, err error)  // settles what became of a commit that failed
 	drop(ctx context.Context, covered, files []Name) error               // takes files away for good, those that are covered first
 	discard(ctx context.Context, n Name) error                           // takes away what was staged in vain
+	leave(n Name)                                                        // of what was staged and failed: it is a stray, unless it turns out to be committed
 	forget(marks []mark) error                                           // takes away marks that others replaced
 	sweep(ctx context.Context, names []Name) error                       // takes covered files away
 	hold(ctx context.Context, files []*File) (release func(), err error) // makes sure that files can be read until release
@@ -41,6 +42,7 @@ type change struct {
 type folder struct{ *disk }
 
 func (d folder) disown()             {}
+func (d folder) leave(Name)          {}
 func (d folder) current() *catalogue { return nil }
 func (d folder) close() error        { return nil }
 

@@ -10,6 +10,7 @@ import (
 
 	"brine/event"
 	"brine/lake/duck"
+	"brine/lake/store"
 )
 
 // Query is a range of one stream. Rows come ordered by (time, id).
@@ -84,11 +85,18 @@ func (s *scan) run(ctx context.Context) error {
 func (l *Lake) again(ctx context.Context, conn *duck.Conn, read func() ([]*File, error)) error {
 	for range sweptAtMost {
 		files, err := read()
-		if err == nil || l.place.present(files) && !l.examine(ctx, conn, err, files) {
+		if err == nil {
+			return nil
+		}
+		lost := errors.Is(err, store.ErrNotExist) // by the store, unless the owner took it out meanwhile
+		if !lost && l.place.present(files) && !l.examine(ctx, conn, err, files) {
 			return err
 		}
 		if err := l.refresh(ctx); err != nil {
 			return err
+		}
+		if lost && l.place.present(files) {
+			return fmt.Errorf("%w: it has lost a file of the lake: %w", store.ErrWrong, err)
 		}
 	}
 	return errors.New("files were swept under this read again and again: try a smaller range")

@@ -105,6 +105,9 @@ func (r *remote) current() *catalogue {
 
 // stage writes a file into the store, where it is nothing yet. What lies there under its name was never committed.
 func (r *remote) stage(ctx context.Context, f *File) (err error) {
+	if err := r.journal.owned(); err != nil {
+		return err
+	}
 	aside := r.aside.aside(f.Name)
 	if f.sum, err = store.SumOf(aside); err != nil {
 		return err
@@ -151,6 +154,8 @@ func (r *remote) discard(ctx context.Context, n Name) error {
 	r.unstage(n)
 	return nil
 }
+
+func (r *remote) leave(n Name) { r.unstage(n) }
 
 func (r *remote) unstage(names ...Name) {
 	r.mu.Lock()
@@ -233,6 +238,9 @@ func (r *remote) sweep(ctx context.Context, names []Name) error {
 	if len(names) == 0 {
 		return nil
 	}
+	if err := r.journal.owned(); err != nil {
+		return err
+	}
 	if err := r.delete(ctx, names); err != nil {
 		return err
 	}
@@ -259,6 +267,9 @@ func (r *remote) delete(ctx context.Context, names []Name) error {
 
 // sweepStrays removes files that are in no entry: an owner wrote them and never committed them, or late.
 func (r *remote) sweepStrays(ctx context.Context) error {
+	if err := r.journal.owned(); err != nil {
+		return err
+	}
 	var strays []Name
 	for o, err := range r.bucket.List(ctx, "") {
 		if err != nil {
@@ -284,7 +295,7 @@ func (r *remote) stray(n Name) bool {
 	}
 	r.journal.mu.Lock()
 	defer r.journal.mu.Unlock()
-	return r.journal.state.find(n) == nil && r.journal.owner != "" && r.journal.owner == r.journal.state.Owner
+	return r.journal.state.find(n) == nil && !r.journal.doubt[n]
 }
 
 // fetchesAtOnce is how many files one read fetches side by side.

@@ -17,8 +17,14 @@ import (
 
 func mustOpenHouse(t *testing.T) *house {
 	t.Helper()
+	return mustOpenHouseWith(t, func(*config.Config) {})
+}
+
+func mustOpenHouseWith(t *testing.T, set func(*config.Config)) *house {
+	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI = t.TempDir(), "", "", ""
+	set(cfg)
 	registry, err := event.LoadRegistry("")
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"brine/config"
+	"brine/event"
+	"brine/lake"
 	"brine/lake/store/s3test"
 )
 
@@ -74,5 +79,55 @@ func TestCheckOfABucket(t *testing.T) {
 	stdout, _, code := brine(t, "check")
 	if code != exitFailed || !strings.Contains(stdout, "brine.yaml:1: lake: s3://versioned/ keeps versions") {
 		t.Error(code, stdout)
+	}
+}
+
+// While the object store is gone events are taken, and heartbeat and status say what is the matter.
+func TestServeWithoutItsStore(t *testing.T) {
+	s := s3test.Start(t)
+	h := mustOpenHouseWith(t, func(cfg *config.Config) {
+		cfg.Lake, cfg.Flush.Every = s.Address("brine", "lake"), 10*time.Millisecond
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- h.serve(ctx, func() {}) }()
+	trouble := func(some bool) func() bool {
+		return func() bool { return (h.checks()["lake"]() != nil) == some && (h.status(ctx).Lake != "") == some }
+	}
+	eventually(t, "the lake is well", trouble(false))
+	s.Fail(s3test.Gone)
+	key := event.Key{Time: event.FloorMillis(time.Now().UnixMilli())}
+	group := event.AppendRecord(nil, event.Record{Dataset: lake.Quarantine, Stream: "lines", Key: key, Row: []byte(`{"line":"x"}`)})
+	if err := h.append(ctx, group); err != nil {
+		t.Fatal(err)
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- h.lake.Flush(ctx) }()
+	if err := <-flushed; !lake.Unavailable(err) {
+		t.Errorf("a flush without a store: %v", err)
+	}
+	eventually(t, "the trouble is told", trouble(true))
+	if err := h.ready.Err(); err != nil {
+		t.Errorf("events are refused that the log can hold: %v", err)
+	}
+	s.Fail(nil)
+	if err := h.lake.Flush(ctx); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it is well again", trouble(false))
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not so that %s", what)
+		}
 	}
 }

@@ -41,6 +41,9 @@ func (r *report) checkPermissions(cfg *config.Config) {
 	for _, path := range append(secretFiles(reflect.ValueOf(*cfg)), cfg.CSRFKeyPath()) {
 		p.private(path)
 	}
+	if a, _, err := cfg.LakeAddress(); err == nil && a.CredentialsFile != "" {
+		p.private(a.CredentialsFile)
+	}
 	for _, path := range []string{cfg.Path(), cfg.Allowlist, cfg.KPI, cfg.Schemas} {
 		p.unwritable(path)
 	}

@@ -2,7 +2,7 @@
 // folder, from which DuckDB reads them.
 //
 // Whole files and small texts come in under keys like raw/click/date=2026-11-21/hour=13/x-1-9.g1.e4.parquet, are never
-// changed, and go out with their SHA-256 verified. It imports nothing of the house.
+// changed, and go out with their SHA-256 verified. It imports access/private of the house.
 package store
 
 import (
@@ -28,6 +28,8 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
+
+	"brine/access/private"
 )
 
 // What a store says no with. Whatever else goes wrong, as a store that is gone, is [ErrUnavailable].
@@ -114,8 +116,12 @@ func Open(ctx context.Context, a Address) (*Bucket, error) {
 		options = append(options, config.WithRegion(a.Region))
 	}
 	if a.CredentialsFile != "" {
-		if _, err := os.Stat(a.CredentialsFile); err != nil {
+		info, err := os.Stat(a.CredentialsFile)
+		if err != nil {
 			return nil, fmt.Errorf("the credentials of the object store: %w", err)
+		}
+		if mode := info.Mode().Perm(); private.Exposed(a.CredentialsFile, mode) {
+			return nil, fmt.Errorf("the credentials of the object store: the mode of %s is %04o, so that others can read it: chmod 600", a.CredentialsFile, mode)
 		}
 		options = append(options, config.WithSharedCredentialsFiles([]string{a.CredentialsFile}), config.WithSharedConfigFiles(nil))
 	}

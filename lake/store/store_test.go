@@ -29,6 +29,21 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+// Credentials that others can read are not used.
+func TestCredentialsOfOthers(t *testing.T) {
+	s := s3test.Start(t)
+	if err := os.Chmod(s.Credentials, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	a, err := store.ParseAddress(s.Address("brine", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), a); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Error(err)
+	}
+}
+
 func TestBucket(t *testing.T) {
 	s := s3test.Start(t)
 	b := s.Open(t, "lake")
@@ -174,11 +189,15 @@ func TestCache(t *testing.T) {
 		t.Error(err)
 	}
 	e()
+	if _, err := hold("d/g", 11); !errors.Is(err, store.ErrCacheFull) {
+		t.Error(err)
+	}
 
 	other, err := store.OpenCache(dir, 10) // of another process: the first one's stays
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustHold("d/e", 8)()
 	if _, err := os.Stat(c.Path("d/e")); err != nil {
 		t.Error(err)
 	}

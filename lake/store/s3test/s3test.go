@@ -47,9 +47,17 @@ type Server struct {
 // Start runs a server until the test ends.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	dir := tb.TempDir()
+	return StartIn(tb, tb.TempDir())
+}
+
+// StartIn is Start for a test that looks at what the server keeps: all of it is in the folder dir.
+func StartIn(tb testing.TB, dir string) *Server {
+	tb.Helper()
 	s := &Server{Credentials: filepath.Join(dir, "credentials")}
 	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		tb.Fatal(err)
+	}
 	if err := os.WriteFile(s.Credentials, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -67,7 +75,7 @@ func Start(tb testing.TB) *Server {
 func run(tb testing.TB, dir string) string {
 	tb.Helper()
 	for _, folder := range []string{"objects", "attributes", "versions"} {
-		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -82,6 +82,7 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 		return report{}, err
 	}
 	r.checkTLS(cfg)
+	r.checkForward(cfg)
 	if c.Permissions {
 		r.checkPermissions(cfg)
 	}

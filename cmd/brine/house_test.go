@@ -23,7 +23,7 @@ func mustOpenHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{demo: true})
+	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles, demo: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
+	"brine/forward"
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
@@ -53,6 +54,7 @@ type status struct {
 	Facts      *factsStatus     `json:"facts"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
+	Stores     []forward.Status `json:"stores,omitempty"` // of a collector, which has nothing of the above but the door
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -81,9 +83,11 @@ func (c *statusCmd) Run(g *globals) error {
 }
 
 func (h *house) status(ctx context.Context) status {
-	door := h.intake.Stats()
+	if !h.role.stores {
+		return h.collectorStatus()
+	}
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -171,6 +175,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	fmt.Fprintf(g.stdout, "%s\n\n", state)
 	if s.Config != "" {
 		fmt.Fprintf(g.stdout, "THE CONFIG IS BROKEN, the one before stays in force: %s\n\n", s.Config)
+	}
+	if s.Stores != nil {
+		return s.printStores(g.stdout)
 	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "DATASET\tSTREAM\tEVENTS\tSIZE\tFILES\tOLDEST\tNEWEST")

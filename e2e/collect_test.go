@@ -154,3 +154,36 @@ func TestCollectorFailsOver(t *testing.T) {
 		t.Errorf("brine status: %d %s", code, stdout)
 	}
 }
+
+// A collector gets in by a certificate that store.tls.client_ca vouches for; one that has expired is told by name.
+func TestCollectorByCertificate(t *testing.T) {
+	t.Parallel()
+	good, expired := doortest.NewPair(t, time.Hour), doortest.NewPair(t, -time.Hour)
+	store, server, addr := newBrine(t), doortest.NewPair(t, time.Hour), freeAddr(t)
+	server.Files(t, store.dir)
+	store.role = "store"
+	if err := os.WriteFile(filepath.Join(store.dir, "clients.pem"), append(good.Cert, expired.Cert...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store.configure(fmt.Sprintf(`store: {addr: "%s", tls: {cert: door.pem, key: door.key, client_ca: clients.pem}}`, addr))
+	store.launch()
+	with := func(pair *doortest.Pair) *brine {
+		c := newBrine(t)
+		c.role = "collect"
+		pair.Files(t, c.dir)
+		if err := os.WriteFile(filepath.Join(c.dir, "ca.pem"), server.Cert, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.configure(fmt.Sprintf(`forward: {to: ["https://%s"], ca: ca.pem, tls: {cert: door.pem, key: door.key}}`, addr))
+		return c
+	}
+	c := with(good)
+	c.start()
+	c.session().mustStore(t, blob(newID()))
+	late := with(expired)
+	late.launch()
+	late.eventually(20*time.Second, "the log tells of the certificate", func() bool { return strings.Contains(late.output(), "expired certificate") })
+	if late.ready() {
+		t.Error("a collector that no store lets in says it can store")
+	}
+}

@@ -25,9 +25,9 @@ import (
 // cli is the command line: one field a command.
 type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Show the main job on this machine."`
-	Serve     serveCmd     `cmd:"" help:"Take events in and give them out: all roles in one process."`
-	Collect   collectCmd   `cmd:"" help:"Take events in and send them to stores: the public door alone."`
-	Store     storeCmd     `cmd:"" help:"Store what collectors send, and give it out: all but the public door."`
+	Serve     serveCmd     `cmd:"" help:"Take events in and give them out: all in one process."`
+	Collect   collectCmd   `cmd:"" help:"Take events in and send them to stores."`
+	Store     storeCmd     `cmd:"" help:"Store what collectors send, and give it out."`
 	Check     checkCmd     `cmd:"" help:"Check the config and all that it names."`
 	Status    statusCmd    `cmd:"" help:"Tell how things stand."`
 	Read      readCmd      `cmd:"" help:"Print events of a range of time."`

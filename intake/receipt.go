@@ -123,7 +123,13 @@ func (d *Receipt) putGroup(w http.ResponseWriter, r *http.Request) {
 		d.say(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	if d.Ready() != nil || d.Append(context.WithoutCancel(r.Context()), id, body) != nil {
+	err := d.Ready()
+	if err == nil {
+		if err = d.Append(context.WithoutCancel(r.Context()), id, body); err != nil {
+			d.Logger.Error("a collector's group could not be stored; it sends it again", "err", err)
+		}
+	}
+	if err != nil {
 		d.later(w, "the group could not be stored: see the store's log, or brine status there")
 		return
 	}

@@ -43,6 +43,8 @@ func (c *Config) check(d *decoder) {
 	c.checkRetention(d)
 	c.checkSchemas(d)
 	c.checkDoors(d)
+	c.checkStore(d)
+	c.checkForward(d)
 	c.checkRateLimit(d)
 	c.checkOrigins(d)
 	c.checkConsent(d)
@@ -196,6 +198,12 @@ func checkAddr(d *decoder, path, s string) (addr, bool) {
 		return addr{}, false
 	}
 	return addr{host, port}, true
+}
+
+// splitAddr reads an address that checkAddr has judged.
+func splitAddr(s string) (addr, bool) {
+	host, port, err := net.SplitHostPort(s)
+	return addr{host, port}, err == nil
 }
 
 // meets is whether two addresses cannot both be listened on. Port 0 is a free port each time.

@@ -24,6 +24,8 @@ type Config struct {
 	Data      string             `yaml:"data"`       // folder of everything Brine stores; default ./data
 	Public    Public             `yaml:"public"`     // the door that browsers and apps send to
 	Private   Private            `yaml:"private"`    // the door that readers read from
+	Store     Store              `yaml:"store"`      // the receipt door, that collectors send to
+	Forward   Forward            `yaml:"forward"`    // where a collector sends to
 	LDAP      LDAP               `yaml:"ldap"`       // the directory that says who may read
 	Policy    Policy             `yaml:"policy"`     // who answers for the collection, as the policy page says it
 	Consent   Consent            `yaml:"consent"`    // whether a person is asked before or may say no after; default opt-out
@@ -152,6 +154,7 @@ func Default() *Config {
 			RateLimit: RateLimit{PerSecond: 50, Burst: 200}, MaxConnections: 10_000,
 		},
 		Private:   Private{Addr: "127.0.0.1:8081", MaxConnections: 500, MinCell: 10},
+		Store:     Store{Addr: "127.0.0.1:8082"},
 		LDAP:      defaultLDAP(),
 		Consent:   ConsentOptOut,
 		OptOut:    OptOut{DNT: true},
@@ -209,7 +212,9 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Log.TLS.Cert, &c.Log.TLS.Key, &c.Log.TLS.CA, &c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile} {
+		&c.Log.TLS.Cert, &c.Log.TLS.Key, &c.Log.TLS.CA, &c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile,
+		&c.Store.TLS.Cert, &c.Store.TLS.Key, &c.Store.TLS.ClientCA, &c.Store.CollectorsFile,
+		&c.Forward.TokenFile, &c.Forward.CA, &c.Forward.TLS.Cert, &c.Forward.TLS.Key} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -89,6 +89,7 @@ kpi: list.yaml
 			MaxConnections: 20,
 		},
 		Private: Private{Addr: "0.0.0.0:9000", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}, TLS: TLS{path, path}, MaxConnections: 10, MinCell: 25},
+		Store:   Store{Addr: "127.0.0.1:8082"},
 		LDAP: LDAP{
 			URLs: []string{"ldaps://ldap.example.org"}, CAFile: filepath.Join(folder, "list.yaml"),
 			BindDN: "cn=brine,dc=example,dc=org", BindPasswordFile: filepath.Join(folder, "list.yaml"),

@@ -72,7 +72,7 @@ func withRace() bool {
 	return false
 }
 
-// brine is a `brine serve` with a config and a data folder of its own.
+// brine is a `brine serve`, or another role, with a config and a data folder of its own.
 type brine struct {
 	tb      testing.TB
 	dir     string // holds brine.yaml, data and output.txt
@@ -80,6 +80,7 @@ type brine struct {
 	config  string // the config file
 	public  string // http://host:port of the public door
 	private string // the same of the private door
+	role    string // serve, collect or store
 	bearer  string // a token with all roles, "" until one is asked for
 
 	cmd    *exec.Cmd
@@ -99,7 +100,7 @@ func startBrine(tb testing.TB, configYAML ...string) *brine {
 func newBrine(tb testing.TB, configYAML ...string) *brine {
 	tb.Helper()
 	dir := tb.TempDir()
-	b := &brine{tb: tb, dir: dir, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "brine.yaml")}
+	b := &brine{tb: tb, dir: dir, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "brine.yaml"), role: "serve"}
 	public, private := freeAddr(tb), freeAddr(tb)
 	b.public, b.private = "http://"+public, "http://"+private
 	b.configure(append([]string{fmt.Sprintf(testConfig, public, private)}, configYAML...)...)
@@ -208,7 +209,7 @@ func (b *brine) launch() {
 		b.tb.Fatal(err)
 	}
 	defer out.Close()
-	cmd := exec.Command(binary, "serve", "--config", b.config)
+	cmd := exec.Command(binary, b.role, "--config", b.config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, out, out
 	if err := cmd.Start(); err != nil {
 		b.tb.Fatal(err)
@@ -335,6 +336,16 @@ func (b *brine) eventually(within time.Duration, what string, ok func() bool) {
 			b.tb.Fatalf("not within %s: %s", within, what)
 		}
 	}
+}
+
+// hasSocket is whether commands can ask the process. A killed one leaves the file of its socket.
+func (b *brine) hasSocket() bool {
+	conn, err := net.Dial("unix", filepath.Join(b.data, "brine.sock"))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // ready asks __heartbeat__ whether events can be stored.

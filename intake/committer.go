@@ -26,7 +26,7 @@ var (
 	errClosed    = errors.New("the door is closed")
 )
 
-// A committer makes records durable in groups. There is no timer: while one group is being
+// A committer makes records durable in groups. There is no timer: while as many groups as may are being
 // written the next gathers, so groups grow with the load and a lone event waits for nothing.
 type committer struct {
 	append func(ctx context.Context, group []byte) error
@@ -37,9 +37,10 @@ type committer struct {
 	gathering *group
 	spare     []byte // the buffer of the group written last, to gather the next but one in
 	closed    bool
+	failing   bool // the last group written was not stored
 
 	wake    chan struct{} // holds one item when something is gathered, or the committer is closed
-	stopped chan struct{} // closed when the last group is written
+	writers sync.WaitGroup
 }
 
 // A group is what one call of append makes durable, and what its waiters wait for.
@@ -53,16 +54,18 @@ func newGroup(buf []byte) *group {
 	return &group{records: buf[:0], done: make(chan struct{})}
 }
 
-func newCommitter(append func(context.Context, []byte) error, log *slog.Logger, stats *Stats) *committer {
+// newCommitter has so many groups being written at once.
+func newCommitter(append func(context.Context, []byte) error, atOnce int, log *slog.Logger, stats *Stats) *committer {
 	c := &committer{
 		append:    append,
 		log:       log,
 		stats:     stats,
 		gathering: newGroup(nil),
 		wake:      make(chan struct{}, 1),
-		stopped:   make(chan struct{}),
 	}
-	go c.run()
+	for range atOnce {
+		c.writers.Go(c.run)
+	}
 	return c
 }
 
@@ -105,8 +108,6 @@ func (c *committer) signal() {
 
 // run writes one group after the other until the committer is closed and nothing is left.
 func (c *committer) run() {
-	defer close(c.stopped)
-	failing := false
 	for range c.wake {
 		for range yields {
 			runtime.Gosched()
@@ -114,11 +115,12 @@ func (c *committer) run() {
 		g, closed := c.swap()
 		if len(g.records) > 0 {
 			g.err = c.write(g.records)
-			failing = c.note(g, failing)
+			c.note(g)
 			close(g.done)
 			c.release(g)
 		}
 		if closed {
+			c.signal() // the next writer ends too
 			return
 		}
 	}
@@ -150,8 +152,12 @@ func (c *committer) write(records []byte) (err error) {
 }
 
 // note counts a group and logs when writing begins to fail and when it works again, not each group.
-func (c *committer) note(g *group, wasFailing bool) (failing bool) {
-	failing = g.err != nil
+func (c *committer) note(g *group) {
+	failing := g.err != nil
+	c.mu.Lock()
+	wasFailing := c.failing
+	c.failing = failing
+	c.mu.Unlock()
 	if failing {
 		c.stats.groupsFailed.Add(1)
 	} else {
@@ -164,7 +170,6 @@ func (c *committer) note(g *group, wasFailing bool) (failing bool) {
 	case wasFailing && !failing:
 		c.log.Info("events are stored again")
 	}
-	return failing
 }
 
 // close refuses further records and returns when what was gathered is written.
@@ -173,5 +178,5 @@ func (c *committer) close() {
 	c.closed = true
 	c.signal()
 	c.mu.Unlock()
-	<-c.stopped
+	c.writers.Wait()
 }

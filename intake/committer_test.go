@@ -29,7 +29,7 @@ func (l *slowLog) append(_ context.Context, group []byte) error {
 
 func openCommitter(append func(context.Context, []byte) error) (*committer, *Stats) {
 	stats := &Stats{}
-	return newCommitter(append, slog.New(slog.DiscardHandler), stats), stats
+	return newCommitter(append, 1, slog.New(slog.DiscardHandler), stats), stats
 }
 
 func TestCommitGathersWhileWriting(t *testing.T) {

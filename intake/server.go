@@ -28,8 +28,11 @@ const knownAgents = 1024
 // Server is the public door. Its fields are set before Open and not changed after.
 type Server struct {
 	// Append makes a group of records durable before it returns nil, or gives up within seconds; it must not keep the slice. It is called
-	// by one goroutine at a time, with at most MaxGroup bytes. Required.
+	// by AtOnce goroutines at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
+
+	// AtOnce is how many groups are being appended at a time: more than one where they travel. Default: 1.
+	AtOnce int
 
 	// Forget makes a request to erase an install durable before it returns nil. The install id goes nowhere else. Default:
 	// none can be taken.
@@ -122,7 +125,7 @@ func (s *Server) Open() error {
 	s.libraryID = etag(s.Library)
 	s.routes = s.makeRoutes()
 	s.stats.open(slices.Concat([]string{event.Interaction}, slices.Collect(maps.Keys(s.Streams)))...)
-	s.committer = newCommitter(s.Append, s.Logger, &s.stats)
+	s.committer = newCommitter(s.Append, max(1, s.AtOnce), s.Logger, &s.stats)
 	return nil
 }
 

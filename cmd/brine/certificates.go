@@ -11,11 +11,18 @@ import (
 // certificates are those of the doors that have one, by the door's name.
 type certificates map[string]*door.Certificate
 
-// openCertificates reads those that the config names. What is wrong with any comes at once, as [config.Mistakes].
-func openCertificates(cfg *config.Config) (certificates, error) {
+// openCertificates reads those that the config names for the doors of a role. What is wrong with any comes at once, as [config.Mistakes].
+func openCertificates(cfg *config.Config, r role) (certificates, error) {
 	all := certificates{}
 	var mistakes config.Mistakes
-	for name, t := range map[string]config.TLS{"public": cfg.Public.TLS, "private": cfg.Private.TLS} {
+	pairs := map[string]config.TLS{}
+	if r.collects {
+		pairs["public"] = cfg.Public.TLS
+	}
+	if r.stores {
+		pairs["private"], pairs["store"] = cfg.Private.TLS, cfg.Store.TLS.Pair()
+	}
+	for name, t := range pairs {
 		if !t.On() {
 			continue
 		}
@@ -41,7 +48,7 @@ func tlsMistake(cfg *config.Config, name string, f *door.Fault) config.Mistake {
 
 // checkTLS finds what is wrong with the doors' certificates, and warns of those that expire soon.
 func (r *report) checkTLS(cfg *config.Config) {
-	all, err := openCertificates(cfg)
+	all, err := openCertificates(cfg, allRoles)
 	var mistakes config.Mistakes
 	if errors.As(err, &mistakes) {
 		r.Mistakes = append(r.Mistakes, mistakes...)

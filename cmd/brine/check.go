@@ -85,6 +85,7 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 	r.checkMetrics(cfg)
 	r.checkLog(cfg)
 	r.checkLake(ctx, cfg)
+	r.checkForward(cfg)
 	if c.Permissions {
 		r.checkPermissions(cfg)
 	}

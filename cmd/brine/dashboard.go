@@ -51,7 +51,10 @@ func (h *house) doorsNow(ctx context.Context) board.Doors {
 	for _, stream := range h.sanitizer.status(ctx).Streams {
 		d.Hours += stream.Waiting
 	}
-	refused := h.intake.Stats().Refused
+	var refused map[string]uint64
+	if door := h.doorStats(); door != nil {
+		refused = door.Refused
+	}
 	for _, reason := range slices.Sorted(maps.Keys(refused)) {
 		d.Refused = append(d.Refused, board.Refused{Reason: reason, Count: int64(refused[reason])})
 	}

@@ -49,6 +49,11 @@ func mustExist(dataDir string) error {
 // openDataDir takes the folder for this process alone, makes what is missing in it, and empties
 // its tmp. A folder that is there keeps its mode; all that is made is 0700 and 0600.
 func openDataDir(path string) (*dataDir, error) {
+	return openFolders(path, logFolder, lakeFolder, tmpFolder)
+}
+
+// openFolders is [openDataDir] where these folders are all that is in it. tmp is one of them.
+func openFolders(path string, folders ...string) (*dataDir, error) {
 	if err := makeFolder(path); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -58,7 +63,7 @@ func openDataDir(path string) (*dataDir, error) {
 		cancel()
 		return nil, err
 	}
-	if err := d.makeFolders(); err != nil {
+	if err := d.makeFolders(folders); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -84,8 +89,9 @@ func (d *dataDir) takeLock() error {
 	return hourTimes(name)
 }
 
-func (d *dataDir) makeFolders() error {
-	for _, path := range []string{d.log(), d.lake(), d.tmp()} {
+func (d *dataDir) makeFolders(names []string) error {
+	for _, name := range names {
+		path := filepath.Join(d.path, name)
 		if err := makeFolder(path); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (c *demoCmd) Run(g *globals) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{demo: true})
+	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{role: allRoles, demo: true})
 	if err != nil {
 		return err
 	}

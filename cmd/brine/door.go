@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +22,7 @@ type entrance struct {
 	name     string
 	addr     string
 	tls      *door.Certificate // nil: it speaks none
+	clients  *x509.CertPool    // who vouches for clients; nil: none is asked for a certificate
 	most     int               // connections at once
 	proxies  door.Proxies      // which may have all of them
 	listener net.Listener
@@ -44,13 +47,9 @@ func (d *entrance) counted() *entrance {
 // openDoors listens everywhere before anything is served or made. The doors are closed with the house.
 func (h *house) openDoors() (err error) {
 	h.onClose(h.closeListeners)
-	doors := []*entrance{h.publicDoor(), h.privateDoor()}
-	if h.cfg.Metrics.Addr != "" {
-		d, err := metricsDoor(h.cfg, h.metrics.Handler())
-		if err != nil {
-			return err
-		}
-		doors = append(doors, d)
+	doors, err := h.roleDoors()
+	if err != nil {
+		return err
 	}
 	for _, d := range doors {
 		if err := d.listen(); err != nil {
@@ -64,6 +63,41 @@ func (h *house) openDoors() (err error) {
 	}
 	h.doors = append(h.doors, d)
 	return nil
+}
+
+// roleDoors are the doors of the role but for the socket.
+func (h *house) roleDoors() (doors []*entrance, err error) {
+	if h.intake != nil {
+		doors = append(doors, h.publicDoor())
+	}
+	if h.receipt != nil {
+		d, err := h.receiptDoor()
+		if err != nil {
+			return nil, err
+		}
+		doors = append(doors, d)
+	}
+	if h.console != nil {
+		doors = append(doors, h.privateDoor())
+	}
+	if h.cfg.Metrics.Addr != "" {
+		d, err := metricsDoor(h.cfg, h.metrics.Handler())
+		if err != nil {
+			return nil, err
+		}
+		doors = append(doors, d)
+	}
+	return doors, nil
+}
+
+// doorAddrs are the doors' names and addresses, for the log.
+func (h *house) doorAddrs() (all []any) {
+	for _, d := range h.doors {
+		if d.addr != "" {
+			all = append(all, d.name, d.addr)
+		}
+	}
+	return all
 }
 
 // publicPatience is how long a client of the public door may take to receive an answer.
@@ -94,6 +128,9 @@ func (d *entrance) listen() error {
 	d.listener = d.bound(l)
 	if d.tls != nil {
 		d.server.TLSConfig = d.tls.TLS()
+		if d.clients != nil {
+			d.server.TLSConfig.ClientCAs, d.server.TLSConfig.ClientAuth = d.clients, tls.VerifyClientCertIfGiven
+		}
 	}
 	return nil
 }

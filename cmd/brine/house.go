@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
@@ -20,6 +22,7 @@ import (
 	"brine/erasure"
 	"brine/event"
 	"brine/eventlog/cluster"
+	"brine/forward"
 	"brine/intake"
 	"brine/kpi"
 	"brine/kpi/facts"
@@ -28,9 +31,23 @@ import (
 	"brine/salt"
 )
 
+// role says which rooms a process has.
+type role struct {
+	collects bool // the public door. Without stores its groups go to other processes, by the forwarder
+	stores   bool // the log, the lake, all work on them, the private door and the receipt door
+}
+
+// The roles of a process.
+var (
+	allRoles  = role{collects: true, stores: true}
+	collector = role{collects: true}
+	storer    = role{stores: true}
+)
+
 // house is all rooms of one process, wired: browser → intake → log → lake → console. Its rooms
-// start in this order and stop in the reverse one.
+// start in this order and stop in the reverse one. A room that its role lacks is nil.
 type house struct {
+	role    role
 	cfg     *config.Config
 	streams map[string]*event.Stream
 	logger  *slog.Logger
@@ -50,6 +67,8 @@ type house struct {
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
 	intake    *intake.Server
+	forward   *forward.Pool   // of a collector
+	receipt   *intake.Receipt // where collectors are configured
 	audit     *audit.Log
 	gate      *gate.Gate
 	console   *console.Server
@@ -64,15 +83,16 @@ type house struct {
 	broken       atomic.Pointer[error] // what is wrong with the config file since it changed
 }
 
-// houseOptions are what serve and demo differ in.
+// houseOptions are what serve, demo, collect and store differ in.
 type houseOptions struct {
+	role        role
 	acceptClock bool
 	demo        bool
 }
 
 // openHouse takes the data folder and opens every room. Nothing is served yet.
 func openHouse(ctx context.Context, cfg *config.Config, registry *event.Registry, logger *slog.Logger, o houseOptions) (*house, error) {
-	h := &house{cfg: cfg, logger: logger, demo: o.demo}
+	h := &house{role: o.role, cfg: cfg, logger: logger, demo: o.demo}
 	err := h.open(ctx, registry, o)
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -84,10 +104,34 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	if h.streams, err = openStreams(h.cfg, registry); err != nil {
 		return err
 	}
-	if h.certificates, err = openCertificates(h.cfg); err != nil {
+	if h.certificates, err = openCertificates(h.cfg, o.role); err != nil {
 		return err
 	}
 	h.openMetrics()
+	if h.periods, err = h.cfg.Salts.Periods(); err != nil {
+		return err
+	}
+	if !o.role.stores {
+		return h.openCollector(ctx)
+	}
+	if err := h.openStore(ctx, o); err != nil {
+		return err
+	}
+	if o.role.collects {
+		if err := h.openIntake(); err != nil {
+			return err
+		}
+	}
+	if h.cfg.Store.On() || !o.role.collects {
+		if err := h.openReceipt(); err != nil {
+			return err
+		}
+	}
+	return h.openConsole(func(cell access.Cell) any { return h.status(ctx).by(cell) })
+}
+
+// openStore opens what is behind the doors: the log, the lake, and all work on them.
+func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	if h.data, err = openDataDir(h.cfg.Data); err != nil {
 		return err
 	}
@@ -115,13 +159,8 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
-	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
-		return err
-	}
-	if err := h.openIntake(); err != nil {
-		return err
-	}
-	return h.openConsole(func(cell access.Cell) any { return h.status(ctx).by(cell) })
+	h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger)
+	return err
 }
 
 func (h *house) openIntake() error {
@@ -138,13 +177,17 @@ func (h *house) openIntake() error {
 		return err
 	}
 	h.intake = &intake.Server{
-		Append: h.append, Forget: h.forget, Ready: h.ready.Err, Checks: h.checks(), Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
+		Append: h.append, Forget: h.forget, Checks: h.checks(), Sampling: sampling, Epoch: h.epoch, CSRFKey: key,
 		Streams: appStreams(h.streams), CollectUntil: collectUntil(h.cfg),
 		Origins: h.cfg.Public.Origins, TrustedProxies: h.cfg.Public.TrustedProxies, DNT: h.cfg.OptOut.DNT,
 		Consent: string(h.cfg.Consent), Privacy: pages,
 		RateLimit: h.cfg.Public.RateLimit.PerSecond, RateBurst: h.cfg.Public.RateLimit.Burst,
 		Version: version, Library: client.Library(), LibraryMap: client.SourceMap(), Logger: h.logger,
 	}
+	if h.forward != nil {
+		h.intake.Append, h.intake.AtOnce, h.intake.Forget = h.forward.Append, groupsOnTheWay, h.forward.Forget
+	}
+	h.intake.Ready = h.storable
 	if h.demo {
 		h.intake.Demo = http.StripPrefix("/demo", demoPage())
 	}
@@ -155,9 +198,21 @@ func (h *house) openIntake() error {
 	return nil
 }
 
+// storable is nil when events can be stored, else why not.
+func (h *house) storable() error {
+	if h.forward != nil {
+		return h.forward.Err()
+	}
+	return h.ready.Err()
+}
+
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "log": h.clusterErr, "lake": h.lake.Trouble, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.certificates.Err}
+	if h.role.stores {
+		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
+	}
+	return all
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.
@@ -170,8 +225,19 @@ func (h *house) configErr() error {
 
 // append makes a group durable, and tells the lake that there is more to flush.
 func (h *house) append(ctx context.Context, group []byte) error {
+	return h.appendAs(ctx, uuid.New(), group)
+}
+
+// appendAs does so with a group that has an id: one that is sent twice is recognized by a log on several nodes, and its events
+// by the lake in any case.
+func (h *house) appendAs(ctx context.Context, id uuid.UUID, group []byte) (err error) {
 	began := time.Now()
-	if err := h.log.Append(ctx, group); err != nil {
+	if h.cluster != nil {
+		err = h.cluster.AppendID(ctx, id.String(), group)
+	} else {
+		err = h.log.Append(ctx, group)
+	}
+	if err != nil {
 		return err
 	}
 	h.observe.append(time.Since(began))
@@ -194,16 +260,13 @@ func (h *house) Close() error {
 // serve works until the context ends; then it closes the doors, flushes what they took, and
 // returns. The doors are open before it, and answer from the moment that opened is called.
 func (h *house) serve(ctx context.Context, opened func()) (err error) {
-	if err := recordStart(ctx, h.audit, h.cfg.Digests()); err != nil { // before anything is done, let alone answered
-		h.logger.Error("the start is not in the audit", "err", err)
+	if h.audit != nil {
+		if err := recordStart(ctx, h.audit, h.cfg.Digests()); err != nil { // before anything is done, let alone answered
+			h.logger.Error("the start is not in the audit", "err", err)
+		}
 	}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	lakeDone := make(chan error, 1)
-	go func() { lakeDone <- h.whileOwner(inner, h.backgroundWork) }()
-	go h.ready.run(inner)
-	var jobs sync.WaitGroup
-	jobs.Go(func() { h.rotator.Run(inner) })
-	jobs.Go(func() { h.policy.run(inner) })
+	stopped := h.work(inner)
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
@@ -217,8 +280,26 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		err = errors.Join(err, d.close())
 	}
 	cancel(nil)
-	jobs.Wait()
-	return errors.Join(err, <-lakeDone)
+	return errors.Join(err, stopped())
+}
+
+// work starts what the role does in the background. What it gives waits until all of it has ended, after its context.
+func (h *house) work(ctx context.Context) (stopped func() error) {
+	var jobs sync.WaitGroup
+	lakeDone := make(chan error, 1)
+	if h.role.collects {
+		jobs.Go(func() { h.policy.run(ctx) })
+	}
+	if h.forward != nil {
+		jobs.Go(func() { h.forward.Run(ctx) })
+	}
+	if !h.role.stores {
+		return func() error { jobs.Wait(); return nil }
+	}
+	go func() { lakeDone <- h.whileOwner(ctx, h.backgroundWork) }()
+	go h.ready.run(ctx)
+	jobs.Go(func() { h.rotator.Run(ctx) })
+	return func() error { jobs.Wait(); return <-lakeDone }
 }
 
 // backgroundWork is what the owner of the lake does, until the context ends.

@@ -29,7 +29,7 @@ func mustOpenHouseWith(t *testing.T, set func(*config.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{demo: true})
+	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles, demo: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,25 +24,28 @@ import (
 
 // cli is the command line: one field a command.
 type cli struct {
-	Demo     demoCmd     `cmd:"" help:"Show the main job on this machine."`
-	Serve    serveCmd    `cmd:"" help:"Take events in and give them out: all roles in one process."`
-	Check    checkCmd    `cmd:"" help:"Check the config and all that it names."`
-	Status   statusCmd   `cmd:"" help:"Tell how things stand."`
-	Read     readCmd     `cmd:"" help:"Print events of a range of time."`
-	Import   importCmd   `cmd:"" help:"File events of the past from standard input."`
-	Simulate simulateCmd `cmd:"" help:"Make events of synthetic users."`
-	Salt     saltCmd     `cmd:"" help:"Look at, rotate or destroy salts."`
-	Sanitize sanitizeCmd `cmd:"" help:"Copy closed hours through the allowlist."`
-	KPI      kpiCmd      `cmd:"" name:"kpi" help:"Print a KPI."`
-	Change   changeCmd   `cmd:"" help:"Say what was changed in a dialog, to see whether it helped."`
-	Policy   policyCmd   `cmd:"" help:"Print the data collection policy."`
-	Purge    purgeCmd    `cmd:"" help:"Drop what is older, or more, than is to be kept."`
-	Erase    eraseCmd    `cmd:"" help:"Erase one install."`
-	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens of scripts."`
-	User     userCmd     `cmd:"" help:"Say who may read, where there is no LDAP."`
-	Audit    auditCmd    `cmd:"" help:"Tell who did what; verify that record."`
-	Cluster  clusterCmd  `cmd:"" help:"Look at the nodes of a replicated log, or change them."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo      demoCmd      `cmd:"" help:"Show the main job on this machine."`
+	Serve     serveCmd     `cmd:"" help:"Take events in and give them out: all in one process."`
+	Collect   collectCmd   `cmd:"" help:"Take events in and send them to stores."`
+	Store     storeCmd     `cmd:"" help:"Store what collectors send, and give it out."`
+	Check     checkCmd     `cmd:"" help:"Check the config and all that it names."`
+	Status    statusCmd    `cmd:"" help:"Tell how things stand."`
+	Read      readCmd      `cmd:"" help:"Print events of a range of time."`
+	Import    importCmd    `cmd:"" help:"File events of the past from standard input."`
+	Simulate  simulateCmd  `cmd:"" help:"Make events of synthetic users."`
+	Salt      saltCmd      `cmd:"" help:"Look at, rotate or destroy salts."`
+	Sanitize  sanitizeCmd  `cmd:"" help:"Copy closed hours through the allowlist."`
+	KPI       kpiCmd       `cmd:"" name:"kpi" help:"Print a KPI."`
+	Change    changeCmd    `cmd:"" help:"Say what was changed in a dialog, to see whether it helped."`
+	Policy    policyCmd    `cmd:"" help:"Print the data collection policy."`
+	Purge     purgeCmd     `cmd:"" help:"Drop what is older, or more, than is to be kept."`
+	Erase     eraseCmd     `cmd:"" help:"Erase one install."`
+	Token     tokenCmd     `cmd:"" help:"Make, list or revoke tokens of scripts."`
+	Collector collectorCmd `cmd:"" help:"Say which collectors may send to this store."`
+	User      userCmd      `cmd:"" help:"Say who may read, where there is no LDAP."`
+	Audit     auditCmd     `cmd:"" help:"Tell who did what; verify that record."`
+	Cluster   clusterCmd   `cmd:"" help:"Look at the nodes of a replicated log, or change them."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // globals is what every command gets. Its context ends with the first SIGINT or SIGTERM; a second

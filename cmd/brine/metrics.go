@@ -22,14 +22,20 @@ import (
 
 // openMetrics makes what the house exports, of the figures of brine status and the heartbeat. The rooms are looked at by a scrape, so they may open later.
 func (h *house) openMetrics() {
-	r := newMetrics(func() error { return h.ready.Err() }, h.checks, h.certificates)
-	addDoor(r, func() intake.Snapshot { return h.intake.Stats() })
+	r := newMetrics(h.storable, h.checks, h.certificates)
+	h.metrics = r
+	if h.role.collects {
+		addDoor(r, func() intake.Snapshot { return h.intake.Stats() })
+	}
+	if !h.role.stores {
+		r.Add("forward", h.putForward)
+		return
+	}
 	r.Add("status", h.putStatus)
 	r.Add("log", h.putLog)
 	r.Add("cluster", h.putCluster)
 	r.Add("disk", h.putDisks)
 	h.observe = observers{append: r.Histogram(metrics.AppendSeconds), flush: r.Histogram(metrics.FlushSeconds)}
-	h.metrics = r
 }
 
 // observers are told how long things took.
@@ -205,6 +211,16 @@ func (h *house) putCluster(_ context.Context, put metrics.Put) error {
 	put(metrics.LogDisagreements, float64(len(st.Disagreements)))
 	put(metrics.LeaseHeld, metrics.Bool(st.Leading))
 	put(metrics.LeaseEpoch, float64(st.Epoch))
+	return nil
+}
+
+// putForward puts how the stores of a collector stand.
+func (h *house) putForward(_ context.Context, put metrics.Put) error {
+	for _, store := range h.forward.Stores() {
+		put(metrics.ForwardUp, metrics.Bool(store.Error == ""), store.Host)
+		put(metrics.ForwardGroups, float64(store.Stored), store.Host, "stored")
+		put(metrics.ForwardGroups, float64(store.Failed), store.Host, "failed")
+	}
 	return nil
 }
 

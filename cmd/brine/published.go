@@ -153,9 +153,11 @@ func (h *house) openPolicy() (func(http.ResponseWriter, *http.Request, intake.Vi
 		return nil, err
 	}
 	made := policyOf(h.cfg, h.streams)
-	for _, s := range h.salts.Status().Salts { // one that an earlier config made may last longer
-		made.Salts.LongestHours = max(made.Salts.LongestHours, int(s.End.Sub(s.Start)/time.Hour))
-		made.Salts.GraceHours = max(made.Salts.GraceHours, int(s.Deletion.Sub(s.End)/time.Hour))
+	if h.salts != nil { // a collector has none
+		for _, s := range h.salts.Status().Salts { // one that an earlier config made may last longer
+			made.Salts.LongestHours = max(made.Salts.LongestHours, int(s.End.Sub(s.Start)/time.Hour))
+			made.Salts.GraceHours = max(made.Salts.GraceHours, int(s.Deletion.Sub(s.End)/time.Hour))
+		}
 	}
 	h.policy = &publishedPolicy{history: history, logger: h.logger, change: make(chan struct{}, 1), current: func() *policy.Policy {
 		plans, _ := h.sanitizer.inForce() // nil where the allowlist was never right

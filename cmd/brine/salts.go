@@ -25,11 +25,8 @@ func openSalts(cfg *config.Config, now func() time.Time) (*salt.Folder, error) {
 	})
 }
 
-// openSalts wires the salts into the house: their periods name the sampling epoch, and a rotator keeps them.
+// openSalts wires the salts into the house: a rotator keeps them.
 func (h *house) openSalts() (err error) {
-	if h.periods, err = h.cfg.Salts.Periods(); err != nil {
-		return err
-	}
 	if h.salts, err = openSalts(h.cfg, time.Now); err != nil {
 		return err
 	}

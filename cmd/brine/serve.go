@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"brine/config"
+	"brine/event"
 )
 
 // serveCmd is all roles in one process.
@@ -34,10 +35,15 @@ func (c *serveCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	return serveAs(g, cfg, registry, houseOptions{role: allRoles, acceptClock: c.AcceptClock})
+}
+
+// serveAs runs a process of this role until the context ends.
+func serveAs(g *globals, cfg *config.Config, registry *event.Registry, o houseOptions) error {
 	began := time.Now()
 	spareThread()
 	logger := newLogger(g.stderr)
-	h, err := openHouse(g.ctx, cfg, registry, logger, houseOptions{acceptClock: c.AcceptClock})
+	h, err := openHouse(g.ctx, cfg, registry, logger, o)
 	if err != nil {
 		return err
 	}
@@ -49,8 +55,10 @@ func (c *serveCmd) Run(g *globals) error {
 		return closeWith(h, err)
 	}
 	err = h.serve(g.ctx, func() {
-		logger.Info("ready", "public", cfg.Public.Addr, "private", cfg.Private.Addr, "after", time.Since(began).Round(time.Millisecond))
-		h.tellSetup(g)
+		logger.Info("ready", append(h.doorAddrs(), "after", time.Since(began).Round(time.Millisecond))...)
+		if h.role.stores {
+			h.tellSetup(g)
+		}
 	})
 	stopWatch()
 	logger.Info("stopped")
@@ -94,16 +102,25 @@ func (h *house) watchConfig() (stop func(), err error) {
 		if len(waits) > 0 {
 			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(waits, ", "))
 		}
-		err := h.intake.Sampling.Set(rates(next), time.Now())
-		h.sanitizer.take(next)
-		h.kpis.take(next)
-		h.policy.changed()
-		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(err, h.sanitizer.Err(), h.kpis.Err())))
-		if err != nil {
-			h.logger.Error("the new sample rates are not in force", "err", err)
-			return
+		var rateErr, kpiErr error
+		if h.role.collects {
+			rateErr = h.intake.Sampling.Set(rates(next), time.Now())
 		}
-		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+		h.sanitizer.take(next)
+		if h.role.stores {
+			h.kpis.take(next)
+			kpiErr = h.kpis.Err()
+		}
+		if h.role.collects {
+			h.policy.changed()
+		}
+		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(rateErr, h.sanitizer.Err(), kpiErr)))
+		switch {
+		case rateErr != nil:
+			h.logger.Error("the new sample rates are not in force", "err", rateErr)
+		case h.role.collects:
+			h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+		}
 	}, func(err error) {
 		h.broken.Store(&err)
 		h.renewCertificates()

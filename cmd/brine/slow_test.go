@@ -300,7 +300,7 @@ func TestCheckTLS(t *testing.T) {
 			t.Errorf("exit code %d, without %q:\n%s%s", code, says, out, errs)
 		}
 	}
-	if _, err := openCertificates(mustConfig(t, "brine.yaml")); err == nil || !strings.Contains(err.Error(), "private.tls.key") {
+	if _, err := openCertificates(mustConfig(t, "brine.yaml"), allRoles); err == nil || !strings.Contains(err.Error(), "private.tls.key") {
 		t.Errorf("it would be served: %v", err)
 	}
 }

@@ -15,6 +15,15 @@ import (
 
 func (h *house) socketHandler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(h.status(r.Context()))
+	})
+	if !h.role.stores {
+		mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+			writeSocketError(w, errors.New("a collector has this data folder, and it holds no event: give the command the config of the store"))
+		})
+		return mux
+	}
 	mux.HandleFunc("POST /import/{stream}", func(w http.ResponseWriter, r *http.Request) {
 		s, ok := h.streams[r.PathValue("stream")]
 		if !ok {
@@ -39,9 +48,6 @@ func (h *house) socketHandler() http.Handler {
 	mux.HandleFunc("POST /erasures", h.postErasure)
 	mux.HandleFunc("GET /erasures/{receipt}", h.getErasure)
 	h.clusterRoutes(mux)
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(h.status(r.Context()))
-	})
 	return mux
 }
 

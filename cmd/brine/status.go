@@ -18,6 +18,7 @@ import (
 	"brine/erasure"
 	"brine/event"
 	"brine/eventlog/cluster"
+	"brine/forward"
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
@@ -55,6 +56,7 @@ type status struct {
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
+	Stores     []forward.Status `json:"stores,omitempty"` // of a collector, which has nothing of the above but the door
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -83,9 +85,11 @@ func (c *statusCmd) Run(g *globals) error {
 }
 
 func (h *house) status(ctx context.Context) status {
-	door := h.intake.Stats()
+	if !h.role.stores {
+		return h.collectorStatus()
+	}
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Cluster: h.clusterStatus()}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Cluster: h.clusterStatus()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -176,6 +180,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	fmt.Fprintf(g.stdout, "%s\n\n", state)
 	if s.Config != "" {
 		fmt.Fprintf(g.stdout, "THE CONFIG IS BROKEN, the one before stays in force: %s\n\n", s.Config)
+	}
+	if s.Stores != nil {
+		return s.printStores(g.stdout)
 	}
 	if s.Lake != "" {
 		fmt.Fprintf(g.stdout, "THE LAKE CANNOT BE USED, the log holds what comes: %s\n\n", s.Lake)

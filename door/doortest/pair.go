@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Pair is a certificate of localhost that signed itself, and its key, both in PEM.
+// Pair is a certificate of localhost, for server or client, that signed itself, and its key, both in PEM.
 type Pair struct{ Cert, Key []byte }
 
 // NewPair makes one that is good for so long from now; less than nothing makes one that has expired.
@@ -38,7 +38,7 @@ func NewPair(tb testing.TB, life time.Duration) *Pair {
 	of := &x509.Certificate{
 		SerialNumber: number, Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(life),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, of, of, key.Public(), key)

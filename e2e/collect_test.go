@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/door/doortest"
+)
+
+// roles are a store, and what collectors of it need.
+type roles struct {
+	store *brine
+	pair  *doortest.Pair
+	addr  string // of the receipt door
+}
+
+// startStore starts a `brine store` with a certificate that its collectors trust.
+func startStore(t *testing.T) *roles {
+	t.Helper()
+	r := &roles{store: newBrine(t), pair: doortest.NewPair(t, time.Hour), addr: freeAddr(t)}
+	r.pair.Files(t, r.store.dir)
+	r.store.role = "store"
+	r.store.configure(fmt.Sprintf(`store: {addr: "%s", tls: {cert: door.pem, key: door.key}, collectors_file: collectors}`, r.addr))
+	return r
+}
+
+// collector makes a `brine collect` that has a token of each of these stores' one file.
+func (r *roles) collector(t *testing.T, name string, to ...string) *brine {
+	t.Helper()
+	c := newBrine(t)
+	c.role = "collect"
+	token, stderr, code := runBrine(t, nil, "collector", "add", name, "--config", r.store.config)
+	if code != 0 {
+		t.Fatalf("brine collector add: %d %s", code, stderr)
+	}
+	for file, content := range map[string]string{"token": token, "ca.pem": string(r.pair.Cert)} {
+		if err := os.WriteFile(filepath.Join(c.dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.configure(fmt.Sprintf(`forward: {to: ["https://%s"], token_file: token, ca: ca.pem}`, strings.Join(append([]string{r.addr}, to...), `","https://`)))
+	return c
+}
+
+// A store that is killed under the load of two collectors has every acknowledged event once, and a collector's token reads nothing.
+func TestStoreKilledUnderCollectors(t *testing.T) {
+	t.Parallel()
+	r := startStore(t)
+	collectors := []*brine{r.collector(t, "web1"), r.collector(t, "web2")}
+	r.store.launch()
+	for _, c := range collectors {
+		c.start()
+	}
+	said := newLedger("interaction")
+	for range 3 {
+		var stops []func()
+		for _, c := range collectors {
+			stops = append(stops, c.send(2, said))
+		}
+		<-time.After(300*time.Millisecond + rand.N(500*time.Millisecond))
+		r.store.kill()
+		<-time.After(rand.N(500 * time.Millisecond))
+		r.store.launch()
+		for _, c := range collectors {
+			c.eventually(30*time.Second, "the collector has a store again", c.ready)
+		}
+		for _, stop := range stops {
+			stop()
+		}
+	}
+	if len(said.acked) < 3 {
+		t.Fatalf("only %d events were acknowledged: this was no load", len(said.acked))
+	}
+	r.store.kill()
+	r.store.launch()
+	collectors[0].eventually(30*time.Second, "the store is well", func() bool { return r.store.hasSocket() && collectors[0].ready() })
+	said.check(t, r.store)
+	readsNothing(t, r, collectors[0])
+	for _, c := range collectors {
+		for _, name := range []string{"log", "lake", "salts", "salt", "audit", "salts.ndjson"} {
+			if _, err := os.Stat(filepath.Join(c.data, name)); err == nil {
+				t.Errorf("a collector has made %s", name)
+			}
+		}
+	}
+}
+
+// readsNothing asks all that a store has by a collector's token.
+func readsNothing(t *testing.T, r *roles, c *brine) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(c.dir, "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := doortest.Client(r.pair)
+	for _, url := range []string{
+		r.store.private + "/wsapi/interaction_data", r.store.private + "/wsapi/interaction_data/count", r.store.private + "/v1/data/interaction",
+		"https://" + r.addr + "/wsapi/interaction_data", "https://" + r.addr + "/v1/data/interaction", "https://" + r.addr + "/v1/groups/" + newID(),
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("X-Purpose", "a theft")
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode < 400 || res.StatusCode >= 500 {
+			t.Errorf("GET %s with a collector's token: answered %d", url, res.StatusCode)
+		}
+	}
+}
+
+// A collector goes on with the other store when one is killed, and fails its heartbeat when both are.
+func TestCollectorFailsOver(t *testing.T) {
+	t.Parallel()
+	a, b := startStore(t), startStore(t)
+	a.pair.Files(t, b.store.dir)
+	c := a.collector(t, "web1", b.addr)
+	file, err := os.ReadFile(filepath.Join(a.store.dir, "collectors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.store.dir, "collectors"), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.store.launch()
+	b.store.launch()
+	c.start()
+	s := c.session()
+	for range 3 {
+		s.mustStore(t, blob(newID()))
+	}
+	a.store.kill()
+	for range 3 {
+		s.mustStore(t, blob(newID()))
+	}
+	b.store.kill()
+	c.eventually(10*time.Second, "the heartbeat fails", func() bool { return !c.ready() })
+	if r, err := s.send(blob(newID())); err != nil || r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+		t.Errorf("with no store: %v, answered %d, want 503 with Retry-After", err, r.status)
+	}
+	stdout, _, code := runBrine(t, nil, "status", "--config", c.config, "--data", c.data)
+	if code != 1 || !strings.Contains(stdout, a.addr) || !strings.Contains(stdout, "refused") {
+		t.Errorf("brine status: %d %s", code, stdout)
+	}
+}
+
+// A collector gets in by a certificate that store.tls.client_ca vouches for; one that has expired is told by name.
+func TestCollectorByCertificate(t *testing.T) {
+	t.Parallel()
+	good, expired := doortest.NewPair(t, time.Hour), doortest.NewPair(t, -time.Hour)
+	store, server, addr := newBrine(t), doortest.NewPair(t, time.Hour), freeAddr(t)
+	server.Files(t, store.dir)
+	store.role = "store"
+	if err := os.WriteFile(filepath.Join(store.dir, "clients.pem"), append(good.Cert, expired.Cert...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store.configure(fmt.Sprintf(`store: {addr: "%s", tls: {cert: door.pem, key: door.key, client_ca: clients.pem}}`, addr))
+	store.launch()
+	with := func(pair *doortest.Pair) *brine {
+		c := newBrine(t)
+		c.role = "collect"
+		pair.Files(t, c.dir)
+		if err := os.WriteFile(filepath.Join(c.dir, "ca.pem"), server.Cert, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.configure(fmt.Sprintf(`forward: {to: ["https://%s"], ca: ca.pem, tls: {cert: door.pem, key: door.key}}`, addr))
+		return c
+	}
+	c := with(good)
+	c.start()
+	c.session().mustStore(t, blob(newID()))
+	late := with(expired)
+	late.launch()
+	late.eventually(20*time.Second, "the log tells of the certificate", func() bool { return strings.Contains(late.output(), "expired certificate") })
+	if late.ready() {
+		t.Error("a collector that no store lets in says it can store")
+	}
+}

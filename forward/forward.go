@@ -1,0 +1,343 @@
+// Package forward is the way from a collector to the stores: a pool of receipt doors, of which the nearest that is well gets
+// each group, and the others when it fails.
+//
+// It imports nothing of the house. Groups of records come in by [Pool.Append], which returns nil only when a store has said
+// stored; a group that is sent again has the same id. No error says more than which store failed, and why.
+package forward
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Options say which stores there are. To is required.
+type Options struct {
+	To        []string      // receipt doors, like https://store1.example.org:8082
+	TokenFile string        // holds the collector's token, and is read for each request; default none
+	TLS       *tls.Config   // who vouches for stores, and the collector's certificate; default: the system's
+	Timeout   time.Duration // that a group may take, with all its tries; default 10 s
+	Attempt   time.Duration // that one try may take; default 3 s
+	Every     time.Duration // between two probes of a store; default 1 s
+	Logger    *slog.Logger  // default: slog.Default()
+}
+
+// Pool is the stores. Its methods may be called from several goroutines.
+type Pool struct {
+	opts   Options
+	client *http.Client
+	pack   *zstd.Encoder
+	stores []*store
+}
+
+// store is one receipt door.
+type store struct {
+	url  string // without a slash at the end
+	host string
+
+	mu   sync.Mutex
+	err  error         // of the last probe or group; nil when it is well
+	trip time.Duration // round trip of the last probe
+
+	stored, failed uint64 // puts that it answered with success, and the others
+}
+
+// Status is how a store stands.
+type Status struct {
+	Host  string        `json:"host"`
+	Trip  time.Duration `json:"round_trip_ns"` // of its probe
+	Error string        `json:"error,omitempty"`
+
+	Stored uint64 `json:"stored"` // groups and requests to erase that it took since the start
+	Failed uint64 `json:"failed"` // and tries that failed
+}
+
+// errNotAsked is a store's error before the first probe.
+var errNotAsked = errors.New("not asked yet")
+
+// Open makes the pool, and asks each store once.
+func Open(ctx context.Context, o Options) (*Pool, error) {
+	if len(o.To) == 0 {
+		return nil, errors.New("a collector needs a store to send to: set forward.to in the config, like [https://store1.example.org:8082]")
+	}
+	o.Timeout, o.Attempt = cmp.Or(o.Timeout, 10*time.Second), cmp.Or(o.Attempt, 3*time.Second)
+	o.Every, o.Logger = cmp.Or(o.Every, time.Second), cmp.Or(o.Logger, slog.Default())
+	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool{opts: o, pack: pack, client: &http.Client{
+		Transport:     &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token goes nowhere else
+	}}
+	for _, to := range o.To {
+		u, err := url.Parse(to)
+		if err != nil {
+			return nil, fmt.Errorf("forward.to: %q is no address of a store", to)
+		}
+		p.stores = append(p.stores, &store{url: strings.TrimSuffix(to, "/"), host: u.Host, err: errNotAsked})
+	}
+	p.probeAll(ctx)
+	return p, nil
+}
+
+// Run probes the stores until the context ends.
+func (p *Pool) Run(ctx context.Context) {
+	tick := time.NewTicker(p.opts.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.probeAll(ctx)
+		}
+	}
+}
+
+// Close ends the connections that are idle.
+func (p *Pool) Close() error {
+	p.client.CloseIdleConnections()
+	return nil
+}
+
+// Append makes a group durable at a store. It gives up after Timeout.
+func (p *Pool) Append(ctx context.Context, group []byte) error {
+	return p.put(ctx, "/v1/groups/"+uuid.NewString(), "application/x-brine-group", p.pack.EncodeAll(group, nil))
+}
+
+// Forget makes a request to erase an install durable at a store.
+func (p *Pool) Forget(unit string) error {
+	return p.put(context.Background(), "/v1/forgets/"+uuid.NewString(), "text/plain; charset=utf-8", p.pack.EncodeAll([]byte(unit), nil))
+}
+
+// Err is nil when some store is well, else it says of each what it lacks.
+func (p *Pool) Err() error {
+	var errs []error
+	for _, s := range p.stores {
+		err := s.Err()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
+	}
+	return fmt.Errorf("no store can be reached: %w", oneLine(errs))
+}
+
+// Stores tells how each stands.
+func (p *Pool) Stores() (all []Status) {
+	for _, s := range p.stores {
+		s.mu.Lock()
+		st := Status{Host: s.host, Trip: s.trip, Stored: s.stored, Failed: s.failed}
+		if s.err != nil {
+			st.Error = s.err.Error()
+		}
+		s.mu.Unlock()
+		all = append(all, st)
+	}
+	return all
+}
+
+// pause is between two rounds over all stores.
+const pause = 200 * time.Millisecond
+
+// put tries one store after the other, the nearest that is well first, until one has it or the time is over.
+func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	defer cancel()
+	for {
+		var errs []error
+		for _, s := range p.inOrder() {
+			err := p.ask(ctx, s, http.MethodPut, path, kind, body)
+			s.count(err)
+			if err == nil {
+				p.note(s, nil)
+				return nil
+			}
+			if ctx.Err() == nil { // else the time is to blame, not the store
+				p.noteFailed(s, err)
+			}
+			errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no store has taken it: %w", oneLine(errs))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// count counts a try.
+func (s *store) count(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.stored++
+	} else {
+		s.failed++
+	}
+}
+
+// inOrder are the stores that are well, the nearest first, then the others.
+func (p *Pool) inOrder() []*store {
+	type ranked struct {
+		*store
+		well bool
+		trip time.Duration
+	}
+	var all []ranked
+	for _, s := range p.stores {
+		s.mu.Lock()
+		all = append(all, ranked{s, s.err == nil, s.trip})
+		s.mu.Unlock()
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int {
+		switch {
+		case a.well && !b.well:
+			return -1
+		case b.well && !a.well:
+			return 1
+		}
+		return cmp.Compare(a.trip, b.trip)
+	})
+	stores := make([]*store, len(all))
+	for i, r := range all {
+		stores[i] = r.store
+	}
+	return stores
+}
+
+func (p *Pool) probeAll(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range p.stores {
+		all.Go(func() { p.probe(ctx, s) })
+	}
+	all.Wait()
+}
+
+func (p *Pool) probe(ctx context.Context, s *store) {
+	began := time.Now()
+	err := p.ask(ctx, s, http.MethodGet, "/__heartbeat__", "", nil)
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	s.trip = time.Since(began)
+	s.mu.Unlock()
+	p.note(s, err)
+}
+
+// refusal is a store's answer that is no success.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("it answered %d: %s", r.status, r.reason) }
+
+// noteFailed marks a store that failed. One that refused a single group is well for others.
+func (p *Pool) noteFailed(s *store, err error) {
+	var r *refusal
+	if errors.As(err, &r) && r.status >= 400 && r.status < 500 && r.status != http.StatusUnauthorized {
+		p.opts.Logger.Error("a store refused a group", "store", s.host, "err", err)
+		return
+	}
+	p.note(s, err)
+}
+
+// note writes a change into the log, once.
+func (p *Pool) note(s *store, err error) {
+	s.mu.Lock()
+	before := s.err
+	s.err = err
+	s.mu.Unlock()
+	switch {
+	case err == nil && before != nil:
+		p.opts.Logger.Info("a store is well", "store", s.host)
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		p.opts.Logger.Warn("a store takes nothing now", "store", s.host, "err", err)
+	}
+}
+
+// Err is why the store is not well.
+func (s *store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// ask sends one request. Only an answer of 200 is a success.
+func (p *Pool) ask(ctx context.Context, s *store, method, path, kind string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Attempt)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if err := p.identify(req); err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", kind)
+		req.Header.Set("Content-Encoding", "zstd")
+	}
+	res, err := p.client.Do(req)
+	if err != nil {
+		return plain(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	switch {
+	case res.StatusCode != http.StatusOK:
+		return &refusal{res.StatusCode, strings.TrimSpace(string(answer))}
+	case err != nil:
+		return plain(err)
+	}
+	return nil
+}
+
+// identify adds the token, as the file holds it now.
+func (p *Pool) identify(req *http.Request) error {
+	if p.opts.TokenFile == "" {
+		return nil
+	}
+	token, err := os.ReadFile(p.opts.TokenFile)
+	if err != nil {
+		return fmt.Errorf("read the token (forward.token_file): %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	return nil
+}
+
+// plain takes the path, which holds a group's id, out of an error.
+func plain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// oneLine joins errors for one line of a log.
+func oneLine(errs []error) error {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return errors.New(strings.Join(texts, "; "))
+}

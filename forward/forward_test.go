@@ -1,0 +1,161 @@
+package forward_test
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"brine/door/doortest"
+	"brine/forward"
+)
+
+// aStore is a store of the test: it fails as it is told.
+type aStore struct {
+	*httptest.Server
+	mu     sync.Mutex
+	status int
+	lost   bool // its answers to groups are lost, once
+	paths  []string
+	protos []string
+}
+
+func newStore(t *testing.T, pair *doortest.Pair) *aStore {
+	t.Helper()
+	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &aStore{status: http.StatusOK}
+	s.Server = httptest.NewUnstartedServer(s)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *aStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.status
+	if r.Header.Get("Authorization") != "Bearer secret" {
+		status = http.StatusUnauthorized
+	}
+	if r.Method == http.MethodPut {
+		s.paths, s.protos = append(s.paths, r.URL.Path), append(s.protos, r.Proto)
+		if s.lost {
+			s.lost = false
+			panic(http.ErrAbortHandler)
+		}
+	}
+	w.WriteHeader(status)
+}
+
+func (s *aStore) fail(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = status
+}
+
+func (s *aStore) groups() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.paths...)
+}
+
+func open(t *testing.T, token string, pair *doortest.Pair, to ...string) *forward.Pool {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := forward.Open(t.Context(), forward.Options{To: to, TokenFile: file, TLS: &tls.Config{RootCAs: pair.Pool()},
+		Timeout: 2 * time.Second, Attempt: time.Second, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// A group goes to another store when one fails, over HTTP/2, and with the same id.
+func TestFailsOver(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	a, b := newStore(t, pair), newStore(t, pair)
+	p := open(t, "secret", pair, a.URL, b.URL)
+	if err := p.Append(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	first, other := a, b
+	if len(b.groups()) > 0 {
+		first, other = b, a
+	}
+	first.fail(http.StatusServiceUnavailable)
+	if err := p.Append(t.Context(), []byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	tried, taken := first.groups(), other.groups()
+	if len(tried) != 2 || len(taken) != 1 || tried[1] != taken[0] {
+		t.Errorf("the stores got %v and %v, want the second group at both with one id", tried, taken)
+	}
+	if other.protos[0] != "HTTP/2.0" {
+		t.Errorf("sent over %s, want HTTP/2", other.protos[0])
+	}
+	if err := p.Append(t.Context(), []byte("z")); err != nil || len(first.groups()) != 2 {
+		t.Errorf("%v; the store that failed was asked first again", err)
+	}
+	if err := p.Err(); err != nil {
+		t.Errorf("one store is well, and still: %v", err)
+	}
+}
+
+// A group whose answer was lost is sent again with the same id.
+func TestSendsAgain(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	s := newStore(t, pair)
+	p := open(t, "secret", pair, s.URL)
+	s.mu.Lock()
+	s.lost = true
+	s.mu.Unlock()
+	if err := p.Append(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.groups(); len(got) != 2 || got[0] != got[1] {
+		t.Errorf("sent as %v, want twice with one id", got)
+	}
+}
+
+// Each thing that keeps a store from taking groups is told by name, without the group's path, and within the time.
+func TestTellsWhy(t *testing.T) {
+	t.Parallel() // it waits
+	pair, expired, other := doortest.NewPair(t, time.Hour), doortest.NewPair(t, -time.Hour), doortest.NewPair(t, time.Hour)
+	down := newStore(t, pair)
+	down.Close()
+	for want, p := range map[string]*forward.Pool{
+		"answered 401":         open(t, "wrong", pair, newStore(t, pair).URL),
+		"expired":              open(t, "secret", expired, newStore(t, expired).URL),
+		"unknown authority":    open(t, "secret", other, newStore(t, pair).URL),
+		"connection refused":   open(t, "secret", pair, down.URL),
+		"lookup store.invalid": open(t, "secret", pair, "https://store.invalid:8082"),
+	} {
+		began := time.Now()
+		err := p.Append(context.Background(), []byte("x"))
+		if err == nil || p.Err() == nil || !strings.Contains(p.Err().Error(), want) {
+			t.Errorf("want %q, got %v and %v", want, err, p.Err())
+		} else if strings.Contains(err.Error()+p.Err().Error(), "/v1/") {
+			t.Errorf("the error has the group's path: %v", err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: gave up after %s, want 2 s", want, took)
+		}
+	}
+}

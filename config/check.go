@@ -49,6 +49,7 @@ func (c *Config) check(d *decoder) {
 	c.checkSampling(d)
 	c.checkSalts(d)
 	c.checkLDAP(d)
+	c.checkOutlets(d)
 	c.checkFlush(d)
 }
 

@@ -35,6 +35,8 @@ type Config struct {
 	Retention Retention          `yaml:"retention"` // how much is kept
 	Flush     Flush              `yaml:"flush"`     // when the log goes to the lake
 
+	Outlets Outlets `yaml:"outlets"` // databases of others with a copy
+
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
 	KPI          string `yaml:"kpi"`            // what is measured; default ./kpi.yaml where there is one, else "", which is what ships with Brine
@@ -150,6 +152,7 @@ func Default() *Config {
 		Sampling:  map[string]float64{},
 		Salts:     defaultSalts(),
 		Retention: defaultRetention(),
+		Outlets:   defaultOutlets(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Allowlist: defaultAllowlist,
 		KPI:       defaultKPI,
@@ -197,7 +200,8 @@ func (c *Config) complete(d *decoder) {
 	}
 	folder := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
-		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile} {
+		&c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile,
+		&c.Outlets.CouchDB.PasswordFile, &c.Outlets.CouchDB.CAFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

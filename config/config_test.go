@@ -63,6 +63,7 @@ sampling: {interaction: 0.25}
 salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: external}
 retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, audit: {max_age: 48h}, guard: 0.5, min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
+outlets: {couchdb: {url: "https://couch.example.org/brine", user: brine, password_file: ./list.yaml, ca_file: list.yaml, dataset: raw, streams: [other]}}
 allowlist: list.yaml
 allow_keep_all: true
 kpi: list.yaml
@@ -104,7 +105,9 @@ kpi: list.yaml
 		Retention: Retention{
 			Raw: RawLimit{100 * day, 5e9, true}, RawBeyond90Days: true, Sanitized: Limit{730 * day, 1e9}, Rejected: Limit{36 * time.Hour, 1e6},
 			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
-		Flush:     Flush{Every: 90 * time.Second, Bytes: 64 << 20},
+		Flush: Flush{Every: 90 * time.Second, Bytes: 64 << 20},
+		Outlets: Outlets{CouchDB: CouchDB{URL: "https://couch.example.org/brine", User: "brine", PasswordFile: filepath.Join(folder, "list.yaml"), CAFile: filepath.Join(folder, "list.yaml"),
+			Dataset: "raw", Streams: []string{"other"}}},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		KPI:     filepath.Join(folder, "list.yaml"),
 		path:    path,

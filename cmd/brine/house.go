@@ -47,6 +47,7 @@ type house struct {
 	salts     *salt.Folder
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
+	outlets   outlets
 	intake    *intake.Server
 	audit     *audit.Log
 	gate      *gate.Gate
@@ -110,7 +111,10 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
-	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
+	if h.outlets, err = openOutlets(h.cfg, h.lake, h.logger); err != nil {
+		return err
+	}
+	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.outlets.copies, h.logger); err != nil {
 		return err
 	}
 	if err := h.openIntake(); err != nil {
@@ -152,7 +156,9 @@ func (h *house) openIntake() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	return map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	checks := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "kpi": h.kpis.Err, "salts": h.rotator.Err, "tls": h.certificates.Err, "audit": h.audit.Err}
+	maps.Copy(checks, h.outlets.checks())
+	return checks
 }
 
 // configErr is what is wrong with the config file, nil when it could be read as it stands.
@@ -201,6 +207,7 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	jobs.Go(func() { h.policy.run(inner) })
 	jobs.Go(func() { h.purger.run(inner, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(inner) })
+	h.outlets.run(inner, &jobs)
 	failed := make(chan error, len(h.doors))
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()

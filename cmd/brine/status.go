@@ -21,6 +21,7 @@ import (
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
+	"brine/outlet"
 )
 
 // statusCmd tells how things stand.
@@ -53,6 +54,7 @@ type status struct {
 	Facts      *factsStatus     `json:"facts"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
+	Outlets    []outlet.Status  `json:"outlets,omitempty"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -83,7 +85,7 @@ func (c *statusCmd) Run(g *globals) error {
 func (h *house) status(ctx context.Context) status {
 	door := h.intake.Stats()
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures}
+	st := status{Serving: true, Ready: true, Door: &door, Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Outlets: h.outlets.status()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -196,6 +198,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	if s.Erasures.Error != "" {
 		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
 	}
+	printOutlets(g.stdout, s.Outlets)
 	err = errors.Join(err, s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
 	return err

@@ -73,7 +73,7 @@ const (
 	whyUnreadable   = "files that cannot be read or that were left out; brine status lists them"
 	whyNotRedone    = "the rows were made of erased raw events and could not be made anew: "
 	whyExports      = "what was read, exported or copied to other places before"
-	whyBackups      = "backups: an erasure has to be repeated after one is restored"
+	whyBackups      = "backups that were made before: restore one with a newer --since, or erase again after it"
 )
 
 // always is out of reach whatever the lake holds.

@@ -93,7 +93,7 @@ func (d *dataDir) makeFolders() error {
 			return err
 		}
 	}
-	return emptyFolder(d.tmp())
+	return errors.Join(emptyFolder(d.tmp()), os.RemoveAll(filepath.Join(d.path, snapshotFolder)))
 }
 
 // makeFolder makes a folder and those above it that are missing, and syncs the one above each:

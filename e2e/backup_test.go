@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"brine/backup"
 	"brine/lake"
 )
 
@@ -155,5 +158,44 @@ func (b *brine) checkExpired(first, second string) {
 		if err != nil || time.Since(n.Hour) > 24*time.Hour {
 			b.tb.Errorf("%s came back: %v", rel, err)
 		}
+	}
+}
+
+// A backup that is killed leaves none, whether or not a brine serves; the next one is whole, and nothing of either stays in the data folder.
+func TestBackupKilled(t *testing.T) {
+	t.Parallel()
+	b := newBrine(t)
+	b.importClosed()
+	to := filepath.Join(b.dir, "backup")
+	for round := range 6 {
+		if round == 3 {
+			b.start()
+		}
+		killed := exec.Command(binary, "backup", "--raw", "--to", to, "--config", b.config)
+		if err := killed.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(50*time.Millisecond + rand.N(400*time.Millisecond)) // any moment will do
+		killed.Process.Kill()
+		if err := killed.Wait(); err == nil { // it was done before
+			if err := os.RemoveAll(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := os.Stat(to); err == nil {
+			if _, err := backup.Verify(t.Context(), to, func(int, int) {}); err != nil {
+				t.Fatalf("a backup that was killed is there: %v", err)
+			}
+			if err := os.RemoveAll(to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b.mustRun("backup", "--raw", "--to", to)
+	if _, err := backup.Verify(t.Context(), to, func(int, int) {}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.data, "snapshot")); err == nil {
+		t.Error("what was backed up is still held")
 	}
 }

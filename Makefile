@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-NPM := client console/board/charts
+NPM := client console/board/charts outlet/couchdb
 FUZZTIME ?= 30s
 ARGS ?=
 
@@ -78,7 +78,8 @@ test-needs:
 	$(call need,nginx /usr/sbin/nginx,nginx-light)
 	$(call need,slapd /usr/sbin/slapd,slapd)
 
-# TypeScript checks types, Terser makes what go generate writes short, Plot draws the charts and axe-core looks at the pages;
+# TypeScript checks types, Terser makes what go generate writes short, Plot draws the charts, axe-core looks at the pages and
+# PouchDB Server is the CouchDB of a test;
 # make build does without npm.
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund

@@ -52,6 +52,7 @@ func (c *Config) check(d *decoder) {
 	c.checkSampling(d)
 	c.checkSalts(d)
 	c.checkLDAP(d)
+	c.checkOutlets(d)
 	c.checkFlush(d)
 	c.checkLog(d)
 	c.checkLake(d)

@@ -41,6 +41,8 @@ type Config struct {
 	LakeCache Bytes              `yaml:"lake_cache"` // of copies on the local disk, of a lake in an object store; default 1GB
 	Metrics   Metrics            `yaml:"metrics"`    // where Prometheus asks, beside the private door
 
+	Outlets Outlets `yaml:"outlets"` // databases of others with a copy
+
 	Allowlist    string `yaml:"allowlist"`      // what is kept for years; default ./allowlist.yaml where there is one, else ""
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
 	KPI          string `yaml:"kpi"`            // what is measured; default ./kpi.yaml where there is one, else "", which is what ships with Brine
@@ -163,6 +165,7 @@ func Default() *Config {
 		Sampling:  map[string]float64{},
 		Salts:     defaultSalts(),
 		Retention: defaultRetention(),
+		Outlets:   defaultOutlets(),
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Log:       Log{Replicas: defaultReplicas},
 		LakeCache: 1e9,
@@ -214,7 +217,8 @@ func (c *Config) complete(d *decoder) {
 	for _, p := range []*string{&c.Data, &c.Schemas, &c.Public.CSRFKeyFile, &c.Public.TLS.Cert, &c.Public.TLS.Key, &c.Private.TLS.Cert, &c.Private.TLS.Key,
 		&c.Log.TLS.Cert, &c.Log.TLS.Key, &c.Log.TLS.CA, &c.Salts.Dir, &c.Allowlist, &c.KPI, &c.LDAP.CAFile, &c.LDAP.BindPasswordFile, &c.Metrics.TokenFile,
 		&c.Store.TLS.Cert, &c.Store.TLS.Key, &c.Store.TLS.ClientCA, &c.Store.CollectorsFile,
-		&c.Forward.TokenFile, &c.Forward.CA, &c.Forward.TLS.Cert, &c.Forward.TLS.Key} {
+		&c.Forward.TokenFile, &c.Forward.CA, &c.Forward.TLS.Cert, &c.Forward.TLS.Key,
+		&c.Outlets.CouchDB.PasswordFile, &c.Outlets.CouchDB.CAFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

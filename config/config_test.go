@@ -67,6 +67,7 @@ metrics: {addr: "0.0.0.0:9001", token_file: metrics.token}
 log: {nodes: ["a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"], cluster: prod, name: a, listen: "0.0.0.0:6222", replicas: 3, tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}
 lake: s3://bucket/lake?region=eu-1&credentials_file=list.yaml
 lake_cache: 2GB
+outlets: {couchdb: {url: "https://couch.example.org/brine", user: brine, password_file: ./list.yaml, ca_file: list.yaml, dataset: raw, streams: [other]}}
 allowlist: list.yaml
 allow_keep_all: true
 kpi: list.yaml
@@ -115,6 +116,8 @@ kpi: list.yaml
 		Lake:      "s3://bucket/lake?region=eu-1&credentials_file=list.yaml",
 		LakeCache: 2e9,
 		Metrics:   Metrics{Addr: "0.0.0.0:9001", TokenFile: filepath.Join(folder, "metrics.token")},
+		Outlets: Outlets{CouchDB: CouchDB{URL: "https://couch.example.org/brine", User: "brine", PasswordFile: filepath.Join(folder, "list.yaml"), CAFile: filepath.Join(folder, "list.yaml"),
+			Dataset: "raw", Streams: []string{"other"}}},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,
 		KPI:     filepath.Join(folder, "list.yaml"),
 		path:    path,

@@ -363,14 +363,17 @@ func readsAreRecorded(t *testing.T, v *visit, _ string) {
 	}
 }
 
-// noOtherStore wants no key of the config that would send data elsewhere.
-func noOtherStore(t *testing.T, _ *visit, _ string) {
+// noOtherStore wants nothing to go elsewhere that the page does not tell of: this brine has no outlet, and a config with one says so.
+func noOtherStore(t *testing.T, v *visit, _ string) {
+	if out, _, code := v.command(nil, "status"); code != 0 || strings.Contains(out, "outlet") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
 	config := filepath.Join(t.TempDir(), "brine.yaml")
-	if err := os.WriteFile(config, []byte("outlets: {couchdb: {url: http://127.0.0.1}}\nforward: {to: []}"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(`outlets: {couchdb: {url: "http://127.0.0.1:5984/brine", dataset: raw}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stdout, _, code := runBrine(t, nil, "check", "--config", config)
-	if code != 1 || strings.Count(stdout, "unknown key") != 2 {
+	stdout, _, code := runBrine(t, nil, "policy", "--config", config)
+	if code != 0 || !strings.Contains(stdout, "CouchDB receives this too: Records as they were sent") || strings.Contains(stdout, "Nowhere") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 }

@@ -45,6 +45,7 @@ type Options struct {
 	Redo     func(ctx context.Context, stream string, hour time.Time) error // sanitizes an hour anew from its raw events; default: it cannot be done
 	Now      func() time.Time                                               // default time.Now
 	Complete func(Receipt)                                                  // told of each receipt that is complete, once or, after a crash, again; default: nobody is
+	Copies   func(removed time.Time) []Copy                                 // how the copies of others stand, of what was removed by then; default: there are none
 	Logger   *slog.Logger                                                   // default: nothing is logged
 	Point    func(string)                                                   // called at each named step, so that tests can end the process there; default: nothing
 	Plain    bool                                                           // files without compression, for tests that search their bytes
@@ -267,6 +268,9 @@ func (e *Erasures) complete() error {
 func (e *Erasures) finish(r *request) error {
 	receipt := r.Receipt
 	receipt.complete(e.o.Now())
+	if e.o.Copies != nil {
+		receipt.Outlets = e.o.Copies(r.removed)
+	}
 	if !r.Quiet || len(receipt.Removed) > 0 {
 		if err := writeReceipt(e.o.Dir, e.o.Receipts, receipt, e.o.Now()); err != nil {
 			return fmt.Errorf("write the receipt of an erasure: %w", err)

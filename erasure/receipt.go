@@ -30,7 +30,21 @@ type Receipt struct {
 	Completed  string       `json:"completed,omitempty"`
 	Removed    []Removal    `json:"removed"`
 	OutOfReach []OutOfReach `json:"out_of_reach"`
+	Outlets    []Copy       `json:"outlets,omitempty"` // the databases of others with a copy, when it was complete
 }
+
+// Copy says how a copy in a database of others stood when a request was complete.
+type Copy struct {
+	Outlet string `json:"outlet"` // its name
+	State  string `json:"state"`
+}
+
+// The states of a copy.
+const (
+	CopyFollowed = "removed there"
+	CopyDeleted  = "deleted there; it cannot purge, so that old revisions go with its own compaction and copies of it are its operator's matter"
+	CopyBehind   = "not removed there yet: it goes as soon as the outlet can be reached; brine status tells when it is behind"
+)
 
 // Removal is what was removed of a stream of a dataset. After a kill during a pass it may count too few.
 type Removal struct {
@@ -59,7 +73,7 @@ const (
 	whyUnreadable   = "files that cannot be read or that were left out; brine status lists them"
 	whyNotRedone    = "the rows were made of erased raw events and could not be made anew: "
 	whyExports      = "what was read, exported or copied to other places before"
-	whyBackups      = "backups: an erasure has to be repeated after one is restored"
+	whyBackups      = "backups that were made before: restore one with a newer --since, or erase again after it"
 )
 
 // always is out of reach whatever the lake holds.

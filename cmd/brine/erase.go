@@ -152,7 +152,7 @@ func (c *eraseCmd) eraseIn(g *globals, cfg *config.Config, data *dataDir, stream
 	if s.record, err = recorderOf(cfg); err != nil {
 		return receipt, err
 	}
-	all, err := openErasures(cfg, own.log, s, s.record, s.logger)
+	all, err := openErasures(cfg, own.log, s, s.record, nil, s.logger)
 	if err != nil {
 		return receipt, err
 	}
@@ -178,6 +178,9 @@ func printReceipt(out io.Writer, r erasure.Receipt) error {
 	}
 	if len(r.Removed) == 0 && r.State != erasure.Accepted {
 		fmt.Fprintln(w, "nothing was found")
+	}
+	for _, c := range r.Outlets {
+		fmt.Fprintf(w, "outlet\t%s: %s\n", c.Outlet, c.State)
 	}
 	for _, o := range r.OutOfReach {
 		where := strings.TrimSpace(o.Dataset + " " + o.Stream)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"brine/config"
 	"brine/erasure"
@@ -18,10 +19,10 @@ const erasuresFolder = "erasures"
 
 // openErasures takes up the erasures that wait in a data folder. Those that found something are recorded when they are
 // complete: not when a person asked at the public door, as the audit tells the second.
-func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorder, logger *slog.Logger) (*erasure.Erasures, error) {
+func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorder, copies func(time.Time) []erasure.Copy, logger *slog.Logger) (*erasure.Erasures, error) {
 	return erasure.Open(erasure.Options{
 		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
-		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Logger: logger,
+		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Copies: copies, Logger: logger,
 		Complete: func(r erasure.Receipt) {
 			if err := record.erased("", r); err != nil {
 				logger.Error("an erasure is not in the audit", "err", err)

@@ -66,6 +66,7 @@ type house struct {
 	salts     *salt.Folder
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
+	outlets   outlets
 	intake    *intake.Server
 	forward   *forward.Pool   // of a collector
 	receipt   *intake.Receipt // where collectors are configured
@@ -159,7 +160,10 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
-	h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger)
+	if h.outlets, err = openOutlets(h.cfg, h.lake, h.logger); err != nil {
+		return err
+	}
+	h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.outlets.copies, h.logger)
 	return err
 }
 
@@ -211,6 +215,7 @@ func (h *house) checks() map[string]func() error {
 	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.certificates.Err}
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
+		maps.Copy(all, h.outlets.checks())
 	}
 	return all
 }
@@ -310,6 +315,7 @@ func (h *house) backgroundWork(ctx context.Context) error {
 	jobs.Go(func() { runFacts(ctx, h.facts, h.logger) })
 	jobs.Go(func() { h.purger.run(ctx, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(ctx) })
+	h.outlets.run(ctx, &jobs)
 	return h.lake.Run(ctx)
 }
 

@@ -40,6 +40,8 @@ type cli struct {
 	Policy    policyCmd    `cmd:"" help:"Print the data collection policy."`
 	Purge     purgeCmd     `cmd:"" help:"Drop what is older, or more, than is to be kept."`
 	Erase     eraseCmd     `cmd:"" help:"Erase one install."`
+	Backup    backupCmd    `cmd:"" help:"Write what is held for years to a folder."`
+	Restore   restoreCmd   `cmd:"" help:"Make a data folder of a backup."`
 	Token     tokenCmd     `cmd:"" help:"Make, list or revoke tokens of scripts."`
 	Collector collectorCmd `cmd:"" help:"Say which collectors may send to this store."`
 	User      userCmd      `cmd:"" help:"Say who may read, where there is no LDAP."`

@@ -27,7 +27,7 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 		Kept:    policyKept(retention(cfg)),
 		Salts:   policySalts(cfg.Salts),
 		Readers: policyReaders(cfg),
-		Stores:  []policy.Store{},
+		Stores:  policyStores(cfg),
 		Forget:  anyUnit(streams),
 	}
 	if guard := cfg.Retention.Guard; guard < 1 {
@@ -42,6 +42,14 @@ func policyOf(cfg *config.Config, streams map[string]*event.Stream) *policy.Poli
 		}
 	}
 	return p
+}
+
+// policyStores are the outlets.
+func policyStores(cfg *config.Config) []policy.Store {
+	if cfg.Outlets.CouchDB.URL == "" {
+		return []policy.Store{}
+	}
+	return []policy.Store{{Name: "CouchDB", Dataset: cfg.Outlets.CouchDB.Dataset}}
 }
 
 // policyReaders are the groups of the directory that have each role. Without a directory there are none, and people have roles by themselves.

@@ -69,7 +69,7 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 	if w.DryRun {
 		return done, err
 	}
-	err = errors.Join(err, removeOldSpill(p.tmp), p.record(w.Who, done.Dropped))
+	err = errors.Join(err, removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data), p.record(w.Who, done.Dropped))
 	if len(done.Dropped) > 0 {
 		var receiptErr error
 		done.Receipt, receiptErr = appendReceipt(p.cfg.Data, "purge", time.Now(), done.Dropped)

@@ -43,6 +43,7 @@ func (h *house) socketHandler() http.Handler {
 	mux.HandleFunc("POST /sanitize", h.serveSanitize)
 	mux.HandleFunc("POST /kpi/rebuild", h.serveRebuild)
 	mux.HandleFunc("POST /purge", h.servePurge)
+	mux.HandleFunc("POST /snapshot", h.serveSnapshot)
 	mux.HandleFunc("POST /kpi", h.serveKPI)
 	mux.HandleFunc("POST /setup", h.postSetup)
 	mux.HandleFunc("POST /erasures", h.postErasure)

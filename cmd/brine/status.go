@@ -22,6 +22,7 @@ import (
 	"brine/intake"
 	"brine/kpi/facts"
 	"brine/lake"
+	"brine/outlet"
 )
 
 // statusCmd tells how things stand.
@@ -56,7 +57,8 @@ type status struct {
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
-	Stores     []forward.Status `json:"stores,omitempty"` // of a collector, which has nothing of the above but the door
+	Stores     []forward.Status `json:"stores,omitempty"`  // of a collector, which has nothing of the above but the door
+	Outlets    []outlet.Status  `json:"outlets,omitempty"`
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -89,7 +91,7 @@ func (h *house) status(ctx context.Context) status {
 		return h.collectorStatus()
 	}
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Cluster: h.clusterStatus()}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Outlets: h.outlets.status(), Cluster: h.clusterStatus()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -211,6 +213,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	if s.Erasures.Error != "" {
 		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
 	}
+	printOutlets(g.stdout, s.Outlets)
 	err = errors.Join(err, s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
 	if s.Cluster != nil {

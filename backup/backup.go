@@ -1,0 +1,226 @@
+// Package backup writes and reads backups: folders that plain tools can read, with a manifest that names every file.
+//
+// A backup is whole by itself, or goes on from a base: then its manifest names what was held when it was written, and its folder holds
+// only the files that the base lacks. So the newer one says of each file of the base whether it may come back: what was purged, erased or
+// tightened between the two is in files that the newer manifest does not name.
+//
+// It imports nothing of the house. A folder of files comes in and a backup goes out, or the other way.
+package backup
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Manifest says what a backup holds.
+type Manifest struct {
+	Format  int               `json:"format"`         // 1
+	ID      string            `json:"id"`             // random
+	Base    string            `json:"base,omitempty"` // ID of the backup that it goes on from
+	Day     string            `json:"day"`            // on which it was written, like 2026-11-21 (UTC)
+	Version string            `json:"version"`        // of Brine
+	Raw     bool              `json:"raw"`            // raw and quarantined events are in it
+	RawAge  time.Duration     `json:"raw_max_age"`    // ns: raw hours that are as old are never restored; 0: no end
+	Pending int               `json:"pending"`        // erasures that were not complete, so that events of theirs may have come in after the last pass
+	Config  map[string]string `json:"config"`         // digests of the config's keys
+	Files   []File            `json:"files"`          // by path
+}
+
+// File is one file that was held.
+type File struct {
+	Path   string `json:"path"` // below the data folder, with slashes
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	In     string `json:"in"` // ID of the backup whose folder holds it
+}
+
+// The files of a backup's folder beside those that it holds.
+const (
+	manifestFile = "manifest.json"
+	sumsFile     = "SHA256SUMS" // of all others, for sha256sum -c
+)
+
+// Progress is told how many files of how many are done.
+type Progress func(done, of int)
+
+// Write makes a backup of a folder at a path where nothing is. m gives what it says of itself; base is nil for a whole one.
+// It appears whole or not at all.
+func Write(ctx context.Context, from, to string, m Manifest, base *Manifest, progress Progress) (Manifest, error) {
+	if _, err := os.Lstat(to); err == nil {
+		return m, fmt.Errorf("%s is there already: name a folder that is not", to)
+	}
+	aside := asideOf(to)
+	if err := os.RemoveAll(aside); err != nil { // of a backup that was cut off
+		return m, err
+	}
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		return m, fmt.Errorf("make the backup: %w", err)
+	}
+	m.Format, m.ID = 1, newID()
+	if base != nil {
+		m.Base = base.ID
+	}
+	err := fill(ctx, from, aside, &m, base, progress)
+	if err == nil {
+		err = os.Rename(aside, to)
+	}
+	if err != nil {
+		return m, errors.Join(fmt.Errorf("write the backup: %w", err), os.RemoveAll(aside))
+	}
+	return m, syncFolder(filepath.Dir(to))
+}
+
+func newID() string {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return hex.EncodeToString(id)
+}
+
+// asideOf is where a folder is written before it is there.
+func asideOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".partial")
+}
+
+func fill(ctx context.Context, from, to string, m *Manifest, base *Manifest, progress Progress) error {
+	paths, err := filesIn(from)
+	if err != nil {
+		return err
+	}
+	held := map[string]File{}
+	if base != nil {
+		for _, f := range base.Files {
+			held[f.Path] = f
+		}
+	}
+	m.Files = []File{}
+	for i, path := range paths {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		progress(i, len(paths))
+		f := File{Path: path, In: m.ID}
+		if was, ok := held[path]; ok {
+			if f.Size, f.SHA256, err = sum(filepath.Join(from, path)); err != nil {
+				return err
+			}
+			if f.Size == was.Size && f.SHA256 == was.SHA256 {
+				m.Files = append(m.Files, was)
+				continue
+			}
+		}
+		if f.Size, f.SHA256, err = copyFile(filepath.Join(from, path), filepath.Join(to, path)); err != nil {
+			return err
+		}
+		m.Files = append(m.Files, f)
+	}
+	progress(len(paths), len(paths))
+	return writeLists(to, *m)
+}
+
+// writeLists writes the manifest and the sums, and makes all folders durable.
+func writeLists(to string, m Manifest) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	var sums strings.Builder
+	for _, f := range m.Files {
+		if f.In == m.ID {
+			fmt.Fprintf(&sums, "%s  %s\n", f.SHA256, f.Path)
+		}
+	}
+	digest := sha256.Sum256(append(text, '\n'))
+	fmt.Fprintf(&sums, "%x  %s\n", digest, manifestFile)
+	if err := errors.Join(writeFile(filepath.Join(to, manifestFile), append(text, '\n')), writeFile(filepath.Join(to, sumsFile), []byte(sums.String()))); err != nil {
+		return err
+	}
+	return filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncFolder(path)
+	})
+}
+
+func writeFile(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// filesIn are the paths of all files below a folder, with slashes, sorted. What is no plain file is an error.
+func filesIn(root string) (paths []string, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err == nil && !d.Type().IsRegular() {
+			err = fmt.Errorf("%s is not a plain file", path)
+		}
+		paths = append(paths, filepath.ToSlash(rel))
+		return err
+	})
+	slices.Sort(paths)
+	return paths, err
+}
+
+func sum(path string) (size int64, digest string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	size, err = io.Copy(hash, f)
+	return size, hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// copyFile copies a file, 0600 in folders of 0700, durably, with the hour of its time.
+func copyFile(from, to string) (size int64, digest string, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return 0, "", err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return 0, "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return 0, "", err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, "", err
+	}
+	hash := sha256.New()
+	size, err = io.Copy(io.MultiWriter(out, hash), in)
+	hour := info.ModTime().Truncate(time.Hour)
+	err = errors.Join(err, out.Sync(), out.Close(), os.Chtimes(to, hour, hour))
+	return size, hex.EncodeToString(hash.Sum(nil)), err
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}

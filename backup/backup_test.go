@@ -1,0 +1,184 @@
+package backup_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"brine/backup"
+)
+
+func quiet(int, int) {}
+
+func never(string) bool { return false }
+
+// tree makes a folder of files, by path.
+func tree(tb testing.TB, files map[string]string) (root string) {
+	tb.Helper()
+	root = tb.TempDir()
+	for path, content := range files {
+		put(tb, filepath.Join(root, path), content)
+	}
+	return root
+}
+
+func put(tb testing.TB, path, content string) {
+	tb.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func write(tb testing.TB, from string, base *backup.Manifest) (to string, m backup.Manifest) {
+	tb.Helper()
+	to = filepath.Join(tb.TempDir(), "b")
+	m, err := backup.Write(tb.Context(), from, to, backup.Manifest{Day: "2026-11-21"}, base, quiet)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return to, m
+}
+
+// content is all files below a folder.
+func content(tb testing.TB, root string) map[string]string {
+	tb.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(root, path)
+		all[rel] = string(text)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+func restore(tb testing.TB, s backup.Sources, expired func(string) bool) (map[string]string, backup.Restored, error) {
+	tb.Helper()
+	m, first, err := s.Check(tb.Context(), quiet)
+	if err != nil {
+		return nil, backup.Restored{}, err
+	}
+	to := filepath.Join(tb.TempDir(), "data")
+	done, err := s.Restore(tb.Context(), to, m, first, expired, quiet)
+	if err != nil {
+		return nil, done, err
+	}
+	return content(tb, to), done, nil
+}
+
+// What the second backup no longer names, or has otherwise, does not come back from the first.
+func TestRemovedSince(t *testing.T) {
+	from := tree(t, map[string]string{"lake/kept": "1", "lake/purged": "2", "lake/erased": "ada bob", "lake/samename": "wide", "old": "x"})
+	first, m := write(t, from, nil)
+	if err := errors.Join(os.Remove(filepath.Join(from, "lake/purged")), os.Remove(filepath.Join(from, "lake/erased"))); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(from, "lake/erased2"), "bob")
+	put(t, filepath.Join(from, "lake/samename"), "slim")
+	second, _ := write(t, from, &m)
+	if files := content(t, second); len(files) != 4 { // two files, the manifest, the sums
+		t.Errorf("the second backup holds %v", files)
+	}
+	got, done, err := restore(t, backup.Sources{From: first, Since: second}, func(path string) bool { return path == "old" })
+	if err != nil || len(got) != 3 || got["lake/kept"] != "1" || got["lake/erased2"] != "bob" || got["lake/samename"] != "slim" {
+		t.Errorf("restored %v, %v", got, err)
+	}
+	if done != (backup.Restored{Files: 3, Removed: 3, Expired: 1}) {
+		t.Errorf("it says %+v", done)
+	}
+	if _, _, err := restore(t, backup.Sources{From: second}, never); err == nil {
+		t.Error("what goes on from another backup was restored alone")
+	}
+	other, _ := write(t, from, nil)
+	if _, _, err := restore(t, backup.Sources{From: other, Since: second}, never); err == nil {
+		t.Error("backups that do not belong together were restored")
+	}
+}
+
+// Whatever is wrong with a backup is told by name, before anything is written.
+func TestDamage(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(folder string) error
+		names string
+	}{
+		"Damaged": {func(f string) error { return os.WriteFile(filepath.Join(f, "lake/a"), []byte("b"), 0o600) }, "lake/a is damaged"},
+		"Missing": {func(f string) error { return os.Remove(filepath.Join(f, "lake/a")) }, "lake/a is missing"},
+		"Extra":   {func(f string) error { return os.WriteFile(filepath.Join(f, "lake/c"), nil, 0o600) }, "lake/c is not in the manifest"},
+		"Link":    {func(f string) error { return os.Symlink("/etc/passwd", filepath.Join(f, "lake/l")) }, "lake/l"},
+		"NoList":  {func(f string) error { return os.Remove(filepath.Join(f, "manifest.json")) }, "manifest.json"},
+		"NoSums":  {func(f string) error { return os.Remove(filepath.Join(f, "SHA256SUMS")) }, "SHA256SUMS"},
+		"OtherAge": {func(f string) error {
+			return replace(filepath.Join(f, "manifest.json"), `"raw_max_age": 0`, `"raw_max_age": 9`)
+		}, "manifest.json is damaged"},
+		"Outside": {func(f string) error { return replace(filepath.Join(f, "manifest.json"), "lake/a", "../a") }, "outside"},
+		"Newer":   {func(f string) error { return replace(filepath.Join(f, "manifest.json"), `"format": 1`, `"format": 2`) }, "format 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder, _ := write(t, tree(t, map[string]string{"lake/a": "a"}), nil)
+			if err := c.spoil(folder); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := restore(t, backup.Sources{From: folder}, never); err == nil || !strings.Contains(err.Error(), c.names) {
+				t.Errorf("it says %v", err)
+			}
+		})
+	}
+}
+
+func replace(path, old, new string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), old) {
+		return errors.New("there is no " + old)
+	}
+	return os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o600)
+}
+
+// A backup that is cut off leaves none, and the next one is not in its way.
+func TestCut(t *testing.T) {
+	from := tree(t, map[string]string{"a": "1", "b": "2", "c": "3"})
+	ctx, cancel := context.WithCancel(t.Context())
+	to := filepath.Join(t.TempDir(), "b")
+	_, err := backup.Write(ctx, from, to, backup.Manifest{}, nil, func(done, _ int) {
+		if done == 1 {
+			cancel()
+		}
+	})
+	if entries, _ := os.ReadDir(filepath.Dir(to)); err == nil || len(entries) != 0 {
+		t.Fatalf("cut off: %v, and there is %v", err, entries)
+	}
+	put(t, filepath.Join(filepath.Dir(to), ".b.partial", "left"), "by a kill")
+	if _, err := backup.Write(t.Context(), from, to, backup.Manifest{}, nil, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Verify(t.Context(), to, quiet); err != nil {
+		t.Error(err)
+	}
+	if _, err := backup.Write(t.Context(), from, to, backup.Manifest{}, nil, quiet); err == nil {
+		t.Error("a backup was written over another")
+	}
+	for _, path := range []string{to, filepath.Join(to, "a"), filepath.Join(to, "manifest.json")} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	m, first, err := backup.Sources{From: to}.Check(t.Context(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (backup.Sources{From: to}).Restore(t.Context(), from, m, first, never, quiet); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("into a folder that is not empty: %v", err)
+	}
+}

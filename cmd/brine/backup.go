@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"brine/access/audit"
+	"brine/backup"
+	"brine/config"
+	"brine/erasure"
+	"brine/event"
+	"brine/lake"
+)
+
+// backupCmd writes a backup.
+type backupCmd struct {
+	dataFlag
+	To   string `required:"" placeholder:"FOLDER" help:"Where it goes: a folder that is not there yet." type:"path"`
+	Base string `placeholder:"FOLDER" help:"A whole backup to go on from: only what it lacks is written, and what was removed since is known to restore." type:"path"`
+	Raw  bool   `help:"Raw events too. They expire with the raw window, also in the backup."`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (*backupCmd) Help() string {
+	return `Writes what is held for years to a folder: sanitized and rejected events, the audit, receipts, the history of the policy, changes, and the
+records of salts; with --raw raw events too. Never salts, tokens, passwords or keys. Facts are not in it: they are made anew. A brine that serves
+goes on meanwhile. Every file is in manifest.json and SHA256SUMS.
+
+With --base it is small and says what was removed since that backup: make one after each erasure and each day, and keep it apart. brine restore
+asks for it.
+
+Examples:
+  brine backup --to /backup/2026-11-21
+  brine backup --to /backup/2026-11-22 --base /backup/2026-11-21`
+}
+
+// backedUp is what a backup holds.
+type backedUp struct {
+	Folder  string `json:"folder"`
+	ID      string `json:"id"`
+	Base    string `json:"base,omitempty"`
+	Files   int    `json:"files"`   // that it names
+	Written int    `json:"written"` // of these, into its folder
+	Bytes   int64  `json:"bytes"`   // of these
+	Pending int    `json:"pending"` // erasures that are not complete
+}
+
+// Run writes a backup, of what the brine that serves holds at one moment.
+func (c *backupCmd) Run(g *globals) error {
+	cfg, streams, err := c.loadExisting()
+	if err != nil {
+		return err
+	}
+	var base *backup.Manifest
+	if c.Base != "" {
+		m, err := backup.Read(c.Base)
+		if err != nil {
+			return err
+		}
+		if m.Base != "" || m.Raw != c.Raw {
+			return fmt.Errorf("%s cannot be gone on from: --base needs a whole backup, with --raw like this one", c.Base)
+		}
+		base = &m
+	}
+	if err := recordCommand(cfg, audit.Command, "brine backup", "to "+c.To); err != nil {
+		return err
+	}
+	shot, err := c.snapshot(g, cfg, streams)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(filepath.Join(cfg.Data, snapshotFolder))
+	bar := showCount(g, "writing")
+	m, err := backup.Write(g.ctx, filepath.Join(cfg.Data, snapshotFolder), c.To, backup.Manifest{Day: time.Now().UTC().Format(time.DateOnly), Version: version,
+		Raw: c.Raw, RawAge: cfg.Retention.Raw.MaxAge, Pending: shot.Pending, Config: cfg.Digests()}, base, bar.show)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	return c.tell(g.stdout, m)
+}
+
+func (c *backupCmd) tell(out io.Writer, m backup.Manifest) error {
+	done := backedUp{Folder: c.To, ID: m.ID, Base: m.Base, Files: len(m.Files), Pending: m.Pending}
+	for _, f := range m.Files {
+		if f.In == m.ID {
+			done.Written++
+			done.Bytes += f.Size
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(out).Encode(done)
+	}
+	fmt.Fprintf(out, "%s: %d files, %d of them written, %d bytes\n", done.Folder, done.Files, done.Written, done.Bytes)
+	if done.Pending > 0 {
+		fmt.Fprintf(out, "%d erasures are not complete: make the next backup when they are, with --base, so that what came in meanwhile goes too\n", done.Pending)
+	}
+	return nil
+}
+
+// snapshotFolder holds what is being backed up, in a data folder: links to what the lake held at one moment, and copies of small files.
+const snapshotFolder = "snapshot"
+
+// snapshotWork is what is asked for through the socket.
+type snapshotWork struct {
+	Raw bool `json:"raw"`
+}
+
+// snapshotTaken is what was found.
+type snapshotTaken struct {
+	Pending int `json:"pending"` // erasures that are not complete
+}
+
+func (c *backupCmd) snapshot(g *globals, cfg *config.Config, streams map[string]*event.Stream) (shot snapshotTaken, err error) {
+	work := snapshotWork{Raw: c.Raw}
+	err = inDataDir(cfg, func() error {
+		return askWork(g.ctx, cfg.Data, "/snapshot", work, func(int, int) {}, &shot)
+	}, func(data *dataDir) error {
+		own, s, err := openOwnSanitizer(g.ctx, cfg, data, streams)
+		if err != nil {
+			return err
+		}
+		erasures, err := openErasures(cfg, own.log, s, func(audit.Record) error { return nil }, nil, s.logger)
+		if err == nil {
+			shot, err = takeSnapshot(g.ctx, cfg, own.lake, erasures, work)
+		}
+		return errors.Join(err, own.close())
+	})
+	return shot, err
+}
+
+func (h *house) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	serveWork(w, r, func(ctx context.Context, work snapshotWork, _ func(done, of int)) (snapshotTaken, error) {
+		return takeSnapshot(ctx, h.cfg, h.lake, h.erasures, work)
+	})
+}
+
+// oneSnapshot lets one be taken at a time.
+var oneSnapshot sync.Mutex
+
+// removeOldSnapshot takes away what a killed backup left, a day after it began: it holds on to what may be erased meanwhile.
+func removeOldSnapshot(dataDir string) error {
+	folder := filepath.Join(dataDir, snapshotFolder)
+	info, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && time.Since(info.ModTime()) > spillLife {
+		err = os.RemoveAll(folder)
+	}
+	return err
+}
+
+// inBackup are the small files and folders of a data folder that go into a backup. The heads of the audit go before its lines: it takes on
+// lines that they do not know.
+var inBackup = []string{filepath.Join(auditFolder, "head"), auditFolder, receiptsFolder, policyFolder, "changes.json", saltRecords, "sampling.json"}
+
+// takeSnapshot files what the log holds and takes out what is to be erased, and then holds on to what there is.
+func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasures *erasure.Erasures, work snapshotWork) (shot snapshotTaken, err error) {
+	oneSnapshot.Lock()
+	defer oneSnapshot.Unlock()
+	folder := filepath.Join(cfg.Data, snapshotFolder)
+	if err := os.RemoveAll(folder); err != nil {
+		return shot, err
+	}
+	if err := errors.Join(l.Flush(ctx), erasures.Step(ctx)); err != nil {
+		return shot, err
+	}
+	st := erasures.Status()
+	if st.Accepted > 0 || st.Error != "" {
+		return shot, errors.New("erasures are not done yet, and what they take out must not be in a backup: see brine status")
+	}
+	shot.Pending = st.Removed
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return shot, err
+	}
+	datasets := map[string]bool{lake.Sanitized: true, lake.Rejected: true, lake.Raw: work.Raw, lake.Quarantine: work.Raw}
+	err = l.Link(filepath.Join(folder, lakeFolder), func(n lake.Name) bool { return datasets[n.Dataset] })
+	for _, name := range inBackup {
+		err = errors.Join(err, copyTree(filepath.Join(cfg.Data, name), filepath.Join(folder, name)))
+	}
+	return shot, err
+}
+
+// copyTree copies a file or a folder where there is one. What is there already stays.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o700)
+		}
+		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(target); err == nil {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.WriteFile(target, content, 0o600), os.Chtimes(target, info.ModTime(), info.ModTime()))
+	})
+}

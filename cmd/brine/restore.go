@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"brine/access/audit"
+	"brine/backup"
+	"brine/config"
+	"brine/lake"
+)
+
+// restoreCmd makes a data folder of a backup.
+type restoreCmd struct {
+	dataFlag
+	From            string `required:"" placeholder:"FOLDER" help:"A whole backup." type:"path"`
+	Since           string `placeholder:"FOLDER" help:"The newest backup that was made with --base of it: it says what may come back." type:"path"`
+	WithoutRemovals bool   `help:"Restore without --since: what was purged, erased or tightened after the backup comes back."`
+	JSON            bool   `help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (*restoreCmd) Help() string {
+	return `Makes the data folder of a backup. It must be empty or not there, so no brine serves from it. Everything is verified before anything is
+written, and the folder appears whole or not at all. Events that retention: no longer permits, and raw events whose window is over, do not come back.
+
+What was purged, erased or tightened since the backup must not come back either. A backup made later with --base knows: give the newest with --since.
+Without one, restore refuses. --without-removals says that nothing was removed since, or that all of it is done again before the doors open.
+
+Examples:
+  brine restore --from /backup/2026-11-21 --since /backup/2026-11-22 --data /var/lib/brine
+  brine restore --from /backup/2026-11-21 --without-removals`
+}
+
+// whyRemovals is why a restore that may bring back what was removed is refused.
+const whyRemovals = "nothing says what was purged, erased or tightened after this backup, and it would come back: give the newest backup that was made " +
+	"with --base of it as --since; or say --without-removals, and erase, purge and tighten again before brine serves"
+
+// Run restores.
+func (c *restoreCmd) Run(g *globals) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	if (c.Since == "") != c.WithoutRemovals {
+		if c.Since != "" {
+			return errors.New("--since and --without-removals exclude each other")
+		}
+		return errors.New(whyRemovals)
+	}
+	sources := backup.Sources{From: c.From, Since: c.Since}
+	bar := showCount(g, "verifying")
+	m, first, err := sources.Check(g.ctx, bar.show)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	bar = showCount(g, "restoring")
+	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), bar.show)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if err := recordCommand(cfg, audit.Command, "brine restore", fmt.Sprintf("backup %s of %s; without removals: %t", m.ID, m.Day, c.WithoutRemovals)); err != nil {
+		return fmt.Errorf("%s is restored, but that is not in the audit: %w", cfg.Data, err)
+	}
+	if c.JSON {
+		return json.NewEncoder(g.stdout).Encode(done)
+	}
+	fmt.Fprintf(g.stdout, "%s: %d files restored as of %s; %d were replaced or removed since the first backup, %d are too old\n", cfg.Data, done.Files, m.Day, done.Removed, done.Expired)
+	if m.Pending > 0 {
+		fmt.Fprintf(g.stdout, "%d erasures were not complete then: have those installs erased again\n", m.Pending)
+	}
+	return nil
+}
+
+// expiredBy says which files of the lake are too old: by the retention in force or, of raw events, by that of the backup.
+func expiredBy(cfg *config.Config, m backup.Manifest, now time.Time) func(path string) bool {
+	limits := retention(cfg).Limits
+	return func(path string) bool {
+		rel, inLake := strings.CutPrefix(path, lakeFolder+"/")
+		n, err := lake.ParseName(rel)
+		if !inLake || err != nil {
+			return false
+		}
+		old := func(age time.Duration) bool { return age > 0 && !n.Hour.Add(age).After(now) }
+		isRaw := n.Dataset == lake.Raw || n.Dataset == lake.Quarantine
+		return old(limits[n.Dataset].MaxAge) || isRaw && old(m.RawAge)
+	}
+}

@@ -1,0 +1,206 @@
+package couchdb_test
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"brine/lake"
+	"brine/outlet"
+	"brine/outlet/couchdb"
+)
+
+// faulty is a fake peer that behaves badly where it is told to, and else keeps documents as far as these tests need.
+type faulty struct {
+	mu     sync.Mutex
+	docs   map[string]map[string]any
+	fault  func(w http.ResponseWriter, r *http.Request, body []byte) bool
+	purged int
+	auth   string
+}
+
+func (p *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	body := unpacked(r)
+	p.auth = r.Header.Get("Authorization")
+	w.Header().Set("Content-Type", "application/json")
+	if p.fault != nil && p.fault(w, r, body) {
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/db")
+	switch {
+	case path == "/_bulk_docs":
+		p.bulk(w, body)
+	case path == "/_all_docs":
+		p.allDocs(w, r, body)
+	case path == "/_purge":
+		var revs map[string][]string
+		json.Unmarshal(body, &revs)
+		for id := range revs {
+			delete(p.docs, id)
+			p.purged++
+		}
+		json.NewEncoder(w).Encode(map[string]any{"purge_seq": 1, "purged": revs})
+	case path == "" || path == "/_compact" || path == "/_view_cleanup":
+		io.WriteString(w, `{"ok":true}`)
+	default:
+		w.Header().Set("ETag", `"1-a"`)
+		io.WriteString(w, `{"_id":"x","_rev":"1-a","instance":"one"}`)
+	}
+}
+
+// unpacked is the body of a request, which may be packed.
+func unpacked(r *http.Request) []byte {
+	in := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		if unzipped, err := gzip.NewReader(in); err == nil {
+			in = unzipped
+		}
+	}
+	body, _ := io.ReadAll(in)
+	return body
+}
+
+func (p *faulty) bulk(w http.ResponseWriter, body []byte) {
+	var sent struct{ Docs []map[string]any }
+	json.Unmarshal(body, &sent)
+	answer := []map[string]any{}
+	for _, doc := range sent.Docs {
+		id := doc["_id"].(string)
+		if p.docs[id] != nil && doc["_rev"] == nil {
+			answer = append(answer, map[string]any{"id": id, "error": "conflict", "reason": "Document update conflict."})
+			continue
+		}
+		doc["_rev"] = "1-a"
+		p.docs[id] = doc
+		answer = append(answer, map[string]any{"ok": true, "id": id, "rev": "1-a"})
+	}
+	w.WriteHeader(http.StatusCreated)
+	json.NewEncoder(w).Encode(answer)
+}
+
+func (p *faulty) allDocs(w http.ResponseWriter, r *http.Request, body []byte) {
+	var asked struct{ Keys []string }
+	json.Unmarshal(body, &asked)
+	if asked.Keys == nil {
+		json.Unmarshal([]byte(r.URL.Query().Get("keys")), &asked.Keys)
+	}
+	if asked.Keys == nil && r.URL.Query().Get("startkey") != "" {
+		var from, to string
+		json.Unmarshal([]byte(r.URL.Query().Get("startkey")), &from)
+		json.Unmarshal([]byte(r.URL.Query().Get("endkey")), &to)
+		for id := range p.docs {
+			if id > from && id < to {
+				asked.Keys = append(asked.Keys, id)
+			}
+		}
+	}
+	rows := []map[string]any{}
+	for _, id := range asked.Keys {
+		if doc := p.docs[id]; doc != nil {
+			rows = append(rows, map[string]any{"id": id, "key": id, "value": map[string]string{"rev": "1-a"}, "doc": doc})
+		}
+	}
+	json.NewEncoder(w).Encode(map[string]any{"total_rows": len(rows), "offset": 0, "rows": rows})
+}
+
+func (h *house) faultyPeer() (*faulty, *outlet.Follower) {
+	h.tb.Helper()
+	p := &faulty{docs: map[string]map[string]any{}}
+	server := httptest.NewServer(p)
+	h.tb.Cleanup(server.Close)
+	h.must(os.WriteFile(h.path("password"), []byte("pass-word-9\n"), 0o600))
+	db, err := couchdb.New(couchdb.Options{URL: server.URL + "/db", User: "brine", PasswordFile: h.path("password")})
+	h.must(err)
+	return p, &outlet.Follower{Name: "couchdb", Dataset: lake.Raw, Streams: []string{"app"}, Lake: h.lake, Peer: db, Path: h.path("outlets/couchdb.json")}
+}
+
+// Whatever a peer answers, it is told without a document or the password, and the next step makes it good.
+func TestFaultsOfThePeer(t *testing.T) {
+	h := openHouse(t)
+	for range 40 {
+		h.event("secret-install", "secret-screen")
+	}
+	h.nextHour()
+	answer := func(status int, text string) func(http.ResponseWriter, *http.Request, []byte) bool {
+		return func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "/_bulk_docs") {
+				return false
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, text)
+			return true
+		}
+	}
+	for name, fault := range map[string]func(http.ResponseWriter, *http.Request, []byte) bool{
+		"Unavailable":  answer(503, `{"error":"unavailable","reason":"secret-screen"}`),
+		"Unauthorized": answer(401, `{"error":"unauthorized","reason":"Name or password is incorrect."}`),
+		"WrongJSON":    answer(201, `[{"ok":tr`),
+		"OtherJSON":    answer(201, `[]`),
+		"Gone":         answer(404, `{"error":"not_found","reason":"no_db_file"}`),
+		"Refused":      answer(201, `[`+strings.Repeat(`{"id":"x","error":"forbidden","reason":"no"},`, 39)+`{"id":"x","error":"forbidden","reason":"no"}]`),
+		"Cut": func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+			if strings.HasSuffix(r.URL.Path, "/_bulk_docs") {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, f := h.faultyPeer()
+			f.Path = h.path("outlets/" + name + ".json")
+			p.fault = fault
+			err := f.Step(t.Context())
+			if err == nil || strings.Contains(err.Error(), "pass-word") || f.Status().Behind != 1 {
+				t.Fatalf("the step said %v, the status is %+v", err, f.Status())
+			}
+			if strings.Contains(err.Error(), "secret") && name != "Unavailable" {
+				t.Errorf("the error tells of a document: %v", err)
+			}
+			p.mu.Lock()
+			p.fault = nil
+			p.mu.Unlock()
+			follow(t, f)
+			if len(p.docs) != 40 {
+				t.Errorf("it has %d documents", len(p.docs))
+			}
+			if p.auth == "" {
+				t.Error("it did not say who it is")
+			}
+		})
+	}
+}
+
+// What is too large for the peer goes in halves; what is there already is not written again; a peer that purges is asked to.
+func TestTooLargeAndPurge(t *testing.T) {
+	h := openHouse(t)
+	for range 40 {
+		h.event("one", "home")
+	}
+	h.nextHour()
+	p, f := h.faultyPeer()
+	p.fault = func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+		if !strings.HasSuffix(r.URL.Path, "/_bulk_docs") || strings.Count(string(body), `"_id"`) <= 7 {
+			return false
+		}
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		io.WriteString(w, `{"error":"too_large","reason":"the request entity is too large"}`)
+		return true
+	}
+	follow(t, f)
+	if len(p.docs) != 40 {
+		t.Fatalf("it has %d documents", len(p.docs))
+	}
+	h.purge(lake.Raw)
+	follow(t, f)
+	if len(p.docs) != 0 || p.purged != 40 || !f.Status().Removes {
+		t.Errorf("it has %d documents, %d were purged", len(p.docs), p.purged)
+	}
+}

@@ -74,9 +74,20 @@ func (s *preparing) Days(ctx context.Context, of Slice) ([]Day, error) {
 
 // A change's page tells its source of all segments within a value at once.
 func TestChangesPrepareTheirSource(t *testing.T) {
-	changes := []Change{{Name: "moment", At: Date("2026-09-29").Start(time.UTC), Moves: "errors"}}
-	h := history(rand.New(rand.NewPCG(1, 2)), changeDefinitions, 200, 50, 0)
-	for name, v := range map[string]View{"moment": {Only: &Filter{"form", "a"}}} {
+	changes := []Change{
+		{Name: "moment", At: Date("2026-09-29").Start(time.UTC), Moves: "errors"},
+		{Name: "experiment", Experiment: "form", Branches: []string{"a", "b"}, Moves: "errors"},
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	moment, experiment := history(r, changeDefinitions, 200, 50, 0), history(r, changeDefinitions, 20, 10, 0)
+	for day := range experiment.days {
+		experiment.days[day] = map[string]*Cell{"a": experiment.some(500, 0.3, r), "b": experiment.some(500, 0.25, r)}
+	}
+	for name, h := range map[string]*drawn{"moment": moment, "experiment": experiment} {
+		v := View{}
+		if name == "moment" {
+			v.Only = &Filter{"form", "a"}
+		}
 		s := &preparing{drawn: h, prepared: map[string]bool{}}
 		b := h.board()
 		b.Source, b.Added = s, func() []Change { return changes }

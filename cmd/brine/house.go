@@ -109,6 +109,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
+	h.facts.Damaged = h.board.Source.(*facts.Source).Damaged
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.logger); err != nil {
 		return err

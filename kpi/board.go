@@ -17,6 +17,11 @@ type Board struct {
 // pinner is a Source that can be held as it is for all of one answer, though other definitions come into force meanwhile.
 type pinner interface{ Pinned() Source }
 
+// preparer is a Source that reads less where it knows of several questions before they are asked.
+type preparer interface {
+	Prepare(ctx context.Context, questions []Slice) error
+}
+
 // asked is a board for one answer, with the definitions, and the view completed by them. Added changes are fetched once, and only
 // where they are needed.
 func (b *Board) asked(v View) (*Board, *Definitions, View, error) {

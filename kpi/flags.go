@@ -119,14 +119,14 @@ func (t *trial) mixes(ctx context.Context, j *Judged) error {
 	if t.segment != "" && t.view.Cell > 1 {
 		return nil // it would take two segments at once
 	}
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
 	worst := 1.0
 	var splits []split
 	for i, s := range t.d.Segments {
-		if s.Name == t.segment || t.view.Only != nil && t.view.Only.Segment == s.Name {
+		if !t.mixed(s) {
 			continue
-		}
-		if s.Field == "release" || s.Experiment != "" || t.view.Only != nil && t.view.Cell > 1 {
-			continue // a release is another one after most changes, and an experiment is judged by itself
 		}
 		before, after, err := t.by(ctx, s.Name)
 		if err != nil {
@@ -146,13 +146,51 @@ func (t *trial) mixes(ctx context.Context, j *Judged) error {
 	return nil
 }
 
+// mixed says whether a change's page tells of the segment.
+func (t *trial) mixed(s Segment) bool {
+	switch only := t.view.Only; {
+	case s.Name == t.segment, only != nil && (only.Segment == s.Name || t.view.Cell > 1):
+		return false
+	}
+	return s.Field != "release" && s.Experiment == "" // a release is another one after most changes, and an experiment is judged by itself
+}
+
+// prepare tells the source of all segments on both sides, where they are told within a value of another: each would be a reading of its own.
+func (t *trial) prepare(ctx context.Context) error {
+	source, can := t.b.Source.(preparer)
+	if !can || t.view.Cell > 1 {
+		return nil
+	}
+	var questions []Slice
+	for _, s := range t.d.Segments {
+		if !t.mixed(s) {
+			continue
+		}
+		for _, side := range []struct {
+			days  []seenDay
+			value string
+		}{{t.sideA(), t.a}, {t.after, t.z}} {
+			if span, only := spanOf(side.days), t.within(side.value); only != nil && span != (Span{}) {
+				questions = append(questions, Slice{From: span.From, To: span.To, By: s.Name, Only: only})
+			}
+		}
+	}
+	return source.Prepare(ctx, questions)
+}
+
+// within is what one side's days are narrowed to, when they are told by another segment.
+func (t *trial) within(value string) *Filter {
+	if t.segment != "" && value != "" {
+		return &Filter{t.segment, value}
+	}
+	return t.view.Only
+}
+
 // by are the days of both sides by a segment, under its values.
 func (t *trial) by(ctx context.Context, segment string) (before, after []seenDay, err error) {
 	side := func(days []seenDay, value string) ([]seenDay, error) {
 		span, sub := spanOf(days), *t
-		if t.segment != "" && value != "" {
-			sub.view.Only = &Filter{t.segment, value}
-		}
+		sub.view.Only = t.within(value)
 		return sub.closed(ctx, span.From, span.To, segment)
 	}
 	if before, err = side(t.sideA(), t.a); err != nil {

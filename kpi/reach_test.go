@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -40,6 +41,59 @@ func TestVerdictsKeepToTheirReach(t *testing.T) {
 		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, c.Name, v) }, View{})
 		if s.asked.From < reach.From || s.asked.To > reach.To || s.asked == (Span{}) {
 			t.Errorf("%s: %v were asked, and told are %v", c.Name, s.asked, reach)
+		}
+	}
+}
+
+// preparing is a source that notes what it is prepared for, and which questions about one value it was not.
+type preparing struct {
+	*drawn
+	prepared map[string]bool
+	readings int
+	missed   []string
+}
+
+func questionName(of Slice) string {
+	return fmt.Sprintf("%s to %s by %s only %v", of.From, of.To, of.By, *of.Only)
+}
+
+func (s *preparing) Prepare(_ context.Context, questions []Slice) error {
+	s.readings++
+	for _, q := range questions {
+		s.prepared[questionName(q)] = true
+	}
+	return nil
+}
+
+func (s *preparing) Days(ctx context.Context, of Slice) ([]Day, error) {
+	if of.Only != nil && of.By != "" && !s.prepared[questionName(of)] {
+		s.missed = append(s.missed, questionName(of))
+	}
+	return s.drawn.Days(ctx, of)
+}
+
+// A change's page tells its source of all segments within a value at once.
+func TestChangesPrepareTheirSource(t *testing.T) {
+	changes := []Change{
+		{Name: "moment", At: Date("2026-09-29").Start(time.UTC), Moves: "errors"},
+		{Name: "experiment", Experiment: "form", Branches: []string{"a", "b"}, Moves: "errors"},
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	moment, experiment := history(r, changeDefinitions, 200, 50, 0), history(r, changeDefinitions, 20, 10, 0)
+	for day := range experiment.days {
+		experiment.days[day] = map[string]*Cell{"a": experiment.some(500, 0.3, r), "b": experiment.some(500, 0.25, r)}
+	}
+	for name, h := range map[string]*drawn{"moment": moment, "experiment": experiment} {
+		v := View{}
+		if name == "moment" {
+			v.Only = &Filter{"form", "a"}
+		}
+		s := &preparing{drawn: h, prepared: map[string]bool{}}
+		b := h.board()
+		b.Source, b.Added = s, func() []Change { return changes }
+		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, name, v) }, v)
+		if s.readings != 1 || len(s.prepared) == 0 || len(s.missed) > 0 {
+			t.Errorf("%s: prepared %d times, for %d questions, and not for %v", name, s.readings, len(s.prepared), s.missed)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,14 @@ func (v *valuer) of(text []byte) string {
 		v.known[held] = value
 	}
 	return value
+}
+
+// Listed says whether the segment has no values but those in its order, [Other] and [Unknown].
+func (s Segment) Listed() bool { return len(s.Values) > 0 || len(s.Buckets) > 0 }
+
+// Has says whether an interaction can have the value.
+func (s Segment) Has(value string) bool {
+	return !s.Listed() || value == Other || value == Unknown || slices.Contains(s.Order, value)
 }
 
 // value is the segment's value for what the field holds, as text: a number in decimal digits, or the label of its

@@ -20,6 +20,11 @@ func (l *Lake) Rows(ctx context.Context, t Table, files []File, each func(*Rows)
 	defer done()
 	ctx, ended := l.reading(ctx)
 	defer ended()
+	release, err := l.place.hold(ctx, pointersTo(files))
+	if err != nil {
+		return err
+	}
+	defer release()
 	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT %s, %s, %s FROM %s", columnList(t), duck.Ident(t.Time), duck.Ident(t.ID), l.typed(t, pointersTo(files)...)))
 	if err != nil {
 		return err

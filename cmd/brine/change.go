@@ -35,7 +35,7 @@ type changeAddCmd struct {
 	dataFlag
 	Name       string `arg:"" help:"Its name, of a-z, 0-9, _ and -."`
 	Moves      string `required:"" placeholder:"KPI" help:"The KPI that it is meant to move."`
-	At         string `placeholder:"TIME" help:"When it was: like 2026-11-16T09:00:00Z, or 2026-11-16 in the time zone of the KPIs."`
+	At         string `placeholder:"TIME" help:"When it was: like 2026-11-16T09:00:00Z, or 2026-11-16 in the time zone of the KPIs. Worth giving with --release, too: else it is the day the release was first seen, by anybody, a tester too."`
 	Release    string `help:"The release that has it: only interactions that carry it count as after."`
 	Experiment string `help:"The experiment whose branches are compared."`
 	Branches   string `help:"Of an experiment: the branch without the change, then the one with it, and what share each was meant to get, where that is not the same."`

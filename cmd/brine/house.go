@@ -159,6 +159,7 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	h.kpis = newKPIs(h.cfg, h.sanitizer.inForce, h.logger)
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
+	h.facts.Damaged = h.board.Source.(*facts.Source).Damaged
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.outlets, err = openOutlets(h.cfg, h.lake, h.logger); err != nil {
 		return err

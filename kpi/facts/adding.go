@@ -74,6 +74,12 @@ func newFilter(defs *kpi.Definitions, v view, named map[kpi.Date]map[string]bool
 }
 
 func (f *filter) add(fact *kpi.Fact) {
+	f.adder.Set(fact)
+	f.addSet(fact, f.adder)
+}
+
+// addSet adds a fact that an adder has taken.
+func (f *filter) addSet(fact *kpi.Fact, adder *kpi.Adder) {
 	if fact.Time != f.at || f.date == "" {
 		f.at, f.date = fact.Time, dateOf(fact.Time, f.defs.Zone)
 	}
@@ -89,11 +95,10 @@ func (f *filter) add(fact *kpi.Fact) {
 	if f.by >= 0 {
 		value = fact.Segments[f.by]
 	}
-	f.adder.Set(fact)
 	if f.left && day.cells[""] == nil {
 		day.cells[""] = f.defs.NewCell(true)
 	}
-	f.adder.Add(cellOf(day.cells, value, f.defs))
+	adder.Add(cellOf(day.cells, value, f.defs))
 }
 
 func (f *filter) has(value string) bool {

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"slices"
+	"sync"
 	"unsafe"
 
 	"brine/kpi"
@@ -68,15 +69,30 @@ func (e *entry) bytes() int64 {
 // bytes are those of the texts that whoever asks may choose.
 func (v view) bytes() int64 { return int64(len(v.by) + len(v.only.Segment) + len(v.only.Value)) }
 
-// cache remembers days.
-type cache struct{ *recent[cacheKey, *entry] }
+// cache remembers days. Its methods may be called from any goroutine.
+type cache struct {
+	mu sync.Mutex
+	*recent[cacheKey, *entry]
+}
 
-func newCache(limit int64) *cache { return &cache{newRecent[cacheKey, *entry](limit)} }
+func newCache(limit int64) *cache { return &cache{recent: newRecent[cacheKey, *entry](limit)} }
 
-func (c *cache) put(e *entry) { c.recent.put(e.key, e, e.bytes()) }
+func (c *cache) get(k cacheKey) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recent.get(k)
+}
+
+func (c *cache) put(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recent.put(e.key, e, e.bytes())
+}
 
 // forget drops the days of other definitions, and those with a file that is gone: what was taken out of files does not stay in memory.
 func (c *cache) forget(digest string, there map[lake.Name]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.dropIf(func(k cacheKey, e *entry) bool {
 		return k.digest != digest || slices.ContainsFunc(e.files, func(n lake.Name) bool { return !there[n] })
 	})

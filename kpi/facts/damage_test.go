@@ -13,6 +13,15 @@ import (
 	"brine/sanitize"
 )
 
+// pending is how many hours are added up for a question.
+func (h *house) pending() int {
+	look, err := h.source.pinned().lookOnce(h.tb.Context())
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	return len(look.pending)
+}
+
 // A file of facts that cannot be read costs no answer: its hour is added up from what is sanitized, and who operates is told of the file.
 func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
 	only := kpi.Slice{Only: &kpi.Filter{Segment: "browser", Value: "Firefox"}, By: "screen"}
@@ -29,7 +38,7 @@ func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
 				h.closeHours()
 				h.sanitize(sanitize.Request{})
 				h.build()
-				want := h.days(slice)
+				want, before := h.days(slice), h.pending()
 				var log bytes.Buffer
 				o := h.source.o
 				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -46,10 +55,16 @@ func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
 				if told := log.String(); strings.Count(told, "brine kpi rebuild") != 1 || !strings.Contains(told, filepath.Base(file.String())) {
 					t.Errorf("the log says %q", told)
 				}
-				if _, err := h.job.Run(t.Context(), Request{All: true}); err != nil {
-					t.Fatal(err)
+				h.job.Damaged = h.source.Damaged
+				for i, hours := range []int{1, 0} { // the one hour, once
+					if report := h.build(); report.Hours != hours {
+						t.Errorf("run %d made %d hours anew, want %d", i, report.Hours, hours)
+					}
 				}
 				sameDays(t, "made anew", h.days(slice), want)
+				if after := h.pending(); after != before {
+					t.Errorf("%d hours are still added up, %d were before", after, before)
+				}
 			})
 		}
 	}

@@ -26,6 +26,7 @@ type Job struct {
 	Definitions func() *kpi.Definitions // in force now
 	Memory      int64                   // bytes DuckDB may use for each of two hours at a time; default [lake.RewriteMemory]
 	Logger      *slog.Logger            // default: nothing is logged
+	Damaged     func(lake.Name) bool    // whether a file is known to be unreadable, and is made anew; nil: none is
 	Plain       bool                    // files without compression, for tests that search their bytes
 
 	mu     sync.Mutex
@@ -89,6 +90,11 @@ type work struct {
 	report Report
 }
 
+// good says whether facts and roll-up are what they should be, as far as is known.
+func (j *Job) good(s *source, digest string) bool {
+	return s.current(digest) && (j.Damaged == nil || !j.Damaged(s.facts.Name) && !j.Damaged(s.rollup.Name))
+}
+
 // look lists what is to be done: the newest first, as most questions are about these.
 func (w *work) look(ctx context.Context) error {
 	if w.defs.Digest == kpi.None().Digest { // they are broken: the facts there are wait until they are mended
@@ -106,7 +112,7 @@ func (w *work) look(ctx context.Context) error {
 		if !hour.Before(closed) || hour.Before(w.request.From) || !w.request.To.IsZero() && !hour.Before(w.request.To) {
 			continue
 		}
-		if s.orphan() || s.sanitized != nil && (w.request.All || !s.current(w.defs.Digest)) {
+		if s.orphan() || s.sanitized != nil && (w.request.All || !w.job.good(s, w.defs.Digest)) {
 			w.todo = append(w.todo, k)
 			if s.sanitized != nil {
 				inputs = append(inputs, *s.sanitized)
@@ -204,7 +210,7 @@ func (m *maker) hour(ctx context.Context, h *lake.Hour, k sourceKey) error {
 	switch {
 	case s.orphan():
 		return m.drop(ctx, h, s)
-	case s.sanitized == nil || !m.work.request.All && s.current(m.defs.Digest):
+	case s.sanitized == nil || !m.work.request.All && m.work.job.good(s, m.defs.Digest):
 		return nil
 	}
 	return m.make(ctx, h, *s.sanitized)
@@ -388,7 +394,7 @@ func (m *maker) appendDay(feed *duck.Feed, sum *tally, date kpi.Date) {
 type Status struct {
 	Waiting int        `json:"waiting"` // closed and sanitized hours without facts
 	Done    int        `json:"done"`    // as the definitions say today
-	Stale   int        `json:"stale"`   // of other definitions, or of a sanitized file that was replaced
+	Stale   int        `json:"stale"`   // of other definitions, of a sanitized file that was replaced, or damaged
 	Failed  int        `json:"failed"`  // of the waiting and stale ones, at the last try
 	Oldest  *time.Time `json:"oldest,omitempty"`
 	Error   string     `json:"error,omitempty"` // of the last one that failed
@@ -410,7 +416,7 @@ func (j *Job) Status(ctx context.Context) (st Status, err error) {
 			continue
 		}
 		switch {
-		case s.current(digest):
+		case j.good(s, digest):
 			st.Done++
 			continue
 		case s.rollup == nil:

@@ -14,57 +14,120 @@ import (
 
 // held gives days of what is in files, from the cache or loaded into it.
 func (s *Source) held(ctx context.Context, look *look, v view, dates []kpi.Date, named map[kpi.Date]map[string]bool) (map[kpi.Date]held, error) {
-	s.cache.forget(look.defs.Digest, look.there)
-	answer := make(map[kpi.Date]held, len(dates))
-	missing := &loading{look: look, view: v, wanted: map[lake.Name]map[kpi.Date]bool{}, named: named}
-	var anew []*entry
-	for _, date := range dates {
-		key := cacheKey{look.defs.Digest, v, date}
-		names := look.files(v, date)
-		e := s.cache.get(key)
-		if e != nil && slices.Equal(names, e.files) {
-			answer[date] = e.held
-			continue
-		}
-		base := newHeld()
-		before := map[lake.Name]bool{}
-		if e != nil && v.only.Value != kpi.Other { // what is Other may have changed
-			base = e.held
-			for _, n := range e.files { // all are there, or the cache would have forgotten the day
-				before[n] = true
-			}
-		}
-		for _, n := range names {
-			if !before[n] {
-				missing.want(n, date)
-			}
-		}
-		anew = append(anew, &entry{key: key, files: names, held: base})
-	}
-	loaded, err := missing.load(ctx, s.o.Lake)
+	all, err := s.heldOf(ctx, look, []viewed{{v, dates}}, named)
 	if err != nil {
-		return nil, missing.blame(ctx, s.o.Lake, err)
+		return nil, err
 	}
-	for _, e := range anew {
-		if more, some := loaded[e.key.date]; some {
-			e.held = e.held.plus(more, look.defs)
+	return all[0], nil
+}
+
+// viewed is a view of some days.
+type viewed struct {
+	view  view
+	dates []kpi.Date
+}
+
+// heldOf gives the days of several views. What is not in the cache is loaded in one reading of the files: the views are either one, or all of facts.
+func (s *Source) heldOf(ctx context.Context, look *look, of []viewed, named map[kpi.Date]map[string]bool) ([]map[kpi.Date]held, error) {
+	s.cache.forget(look.defs.Digest, look.there)
+	if m := s.missing(look, of, named); len(m.anew) == 0 {
+		return m.answers, nil
+	}
+	done, err := turn(ctx, s.loading)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	m := s.missing(look, of, named) // who had the turn before may have loaded it
+	loaded, err := m.load(ctx, s.o.Lake)
+	if err != nil {
+		return nil, m.blame(ctx, s.o.Lake, err)
+	}
+	for _, a := range m.anew {
+		if loaded != nil {
+			if more, some := loaded[a.view][a.key.date]; some {
+				a.held = a.held.plus(more, look.defs)
+			}
 		}
-		answer[e.key.date] = e.held
-		s.cache.put(e)
+		m.answers[a.view][a.key.date] = a.held
+		s.cache.put(a.entry)
 	}
-	return answer, nil
+	return m.answers, nil
+}
+
+// missing says what the cache has of the views, and what is to be loaded.
+func (s *Source) missing(look *look, of []viewed, named map[kpi.Date]map[string]bool) *loading {
+	m := &loading{look: look, wanted: map[lake.Name][]map[kpi.Date]bool{}, named: named, answers: make([]map[kpi.Date]held, len(of))}
+	for i, o := range of {
+		m.views = append(m.views, o.view)
+		m.answers[i] = make(map[kpi.Date]held, len(o.dates))
+		for _, date := range o.dates {
+			e, add := s.remembered(look, o.view, date)
+			if add == nil {
+				m.answers[i][date] = e.held
+				continue
+			}
+			for _, n := range add {
+				m.want(n, i, date)
+			}
+			m.anew = append(m.anew, anew{e, i})
+		}
+	}
+	return m
+}
+
+// anew is a day to be put into the cache.
+type anew struct {
+	*entry
+	view int
+}
+
+// turn waits until there is room in a channel, in the order of coming, and gives what ends the turn.
+func turn(ctx context.Context, in chan struct{}) (done func(), err error) {
+	select {
+	case in <- struct{}{}:
+		return func() { <-in }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// remembered is a day as the cache has it; where that lacks files, an entry to put in its place, and the files to add, not nil.
+func (s *Source) remembered(look *look, v view, date kpi.Date) (_ *entry, add []lake.Name) {
+	key := cacheKey{look.defs.Digest, v, date}
+	names := look.files(v, date)
+	e := s.cache.get(key)
+	if e != nil && slices.Equal(names, e.files) {
+		return e, nil
+	}
+	base := newHeld()
+	before := map[lake.Name]bool{}
+	if e != nil && v.only.Value != kpi.Other { // what is Other may have changed
+		base = e.held
+		for _, n := range e.files { // all are there, or the cache would have forgotten the day
+			before[n] = true
+		}
+	}
+	add = []lake.Name{}
+	for _, n := range names {
+		if !before[n] {
+			add = append(add, n)
+		}
+	}
+	return &entry{key: key, files: names, held: base}, add
 }
 
 // having are the days on which somebody may have the value, by the roll-ups: facts of others need not be read. A value that is not told by name
-// on a day is in its Other.
+// on a day is in its Other, but where the segment lists its values: all of these are told.
 func (s *Source) having(ctx context.Context, look *look, v view, dates []kpi.Date) (some []kpi.Date, err error) {
+	segment := look.defs.Segments[segmentPlace(look.defs, v.only.Segment)]
 	days, err := s.held(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates, nil)
 	if err != nil {
 		return nil, err
 	}
 	for _, date := range dates {
 		cells := days[date].cells
-		if cells[v.only.Value] != nil || cells[kpi.Other] != nil {
+		if cells[v.only.Value] != nil || cells[kpi.Other] != nil && !segment.Listed() {
 			some = append(some, date)
 		}
 	}
@@ -88,18 +151,25 @@ func (k *look) files(v view, date kpi.Date) (names []lake.Name) {
 // loading reads days out of files.
 type loading struct {
 	look   *look
-	view   view
+	views  []view // one, or all of facts
 	order  []lake.File
-	wanted map[lake.Name]map[kpi.Date]bool // by file: the days that are to be read of it
+	wanted map[lake.Name][]map[kpi.Date]bool // by file and view: the days that are to be read of it
 	named  map[kpi.Date]map[string]bool
+
+	answers []map[kpi.Date]held // by view: what the cache had
+	anew    []anew              // what it had not
 }
 
-func (l *loading) want(n lake.Name, date kpi.Date) {
-	if l.wanted[n] == nil {
-		l.wanted[n] = map[kpi.Date]bool{}
+func (l *loading) want(n lake.Name, view int, date kpi.Date) {
+	days, met := l.wanted[n]
+	if !met {
 		l.order = append(l.order, lake.File{Name: n})
 	}
-	l.wanted[n][date] = true
+	for len(days) <= view {
+		days = append(days, map[kpi.Date]bool{})
+	}
+	days[view][date] = true
+	l.wanted[n] = days
 }
 
 // loaders is how many connections read side by side.
@@ -108,7 +178,8 @@ const loaders = 2
 // fewFiles are not worth a second connection.
 const fewFiles = 8
 
-func (l *loading) load(ctx context.Context, of *lake.Lake) (map[kpi.Date]held, error) {
+// load gives the days by view; nil where nothing is wanted.
+func (l *loading) load(ctx context.Context, of *lake.Lake) ([]map[kpi.Date]held, error) {
 	if len(l.order) == 0 {
 		return nil, nil
 	}
@@ -117,7 +188,7 @@ func (l *loading) load(ctx context.Context, of *lake.Lake) (map[kpi.Date]held, e
 		size = len(l.order)
 	}
 	chunks := slices.Collect(slices.Chunk(l.order, size))
-	parts, errs := make([]map[kpi.Date]held, len(chunks)), make([]error, len(chunks))
+	parts, errs := make([][]map[kpi.Date]held, len(chunks)), make([]error, len(chunks))
 	var all sync.WaitGroup
 	for i, files := range chunks {
 		all.Go(func() { parts[i], errs[i] = l.part(ctx, of, files) })
@@ -130,19 +201,26 @@ func (l *loading) load(ctx context.Context, of *lake.Lake) (map[kpi.Date]held, e
 	}
 	sum := parts[0]
 	for _, part := range parts[1:] {
-		for date, h := range part {
-			if _, met := sum[date]; met {
-				sum[date].merge(h, l.look.defs)
-			} else {
-				sum[date] = h
-			}
+		for i := range part {
+			l.join(sum[i], part[i])
 		}
 	}
 	return sum, nil
 }
 
+// join adds the days of a part, whose cells may be taken.
+func (l *loading) join(sum, part map[kpi.Date]held) {
+	for date, h := range part {
+		if _, met := sum[date]; met {
+			sum[date].merge(h, l.look.defs)
+		} else {
+			sum[date] = h
+		}
+	}
+}
+
 // part reads some of the files, on a connection of its own.
-func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (part map[kpi.Date]held, err error) {
+func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (part []map[kpi.Date]held, err error) {
 	once := true
 	err = of.Reading(ctx, func(ctx context.Context, r *lake.Reader) ([]lake.File, error) {
 		if !once {
@@ -154,11 +232,11 @@ func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (p
 			return files, err
 		}
 		from := fmt.Sprintf("read_parquet(%s, hive_partitioning=false, filename=true)", duck.List(paths))
-		wantedOf := map[string]map[kpi.Date]bool{}
+		wantedOf := map[string][]map[kpi.Date]bool{}
 		for i, path := range paths {
 			wantedOf[path] = l.wanted[files[i].Name]
 		}
-		if l.view.only == (kpi.Filter{}) {
+		if l.views[0].only == (kpi.Filter{}) {
 			part, err = l.rollups(ctx, r.Conn, from, wantedOf)
 		} else {
 			part, err = l.facts(ctx, r.Conn, from, wantedOf)
@@ -168,13 +246,14 @@ func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (p
 	return part, err
 }
 
-func (l *loading) rollups(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string]map[kpi.Date]bool) (map[kpi.Date]held, error) {
+func (l *loading) rollups(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string][]map[kpi.Date]bool) ([]map[kpi.Date]held, error) {
+	v := l.views[0]
 	column := columnAll
 	switch {
-	case l.view.slots:
+	case v.slots:
 		column = columnSlots
-	case l.view.by != "":
-		column = columnOf(l.view.by)
+	case v.by != "":
+		column = columnOf(v.by)
 	}
 	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT filename, %s, %s FROM %s", columnDate, duck.Ident(column), from))
 	if err != nil {
@@ -186,7 +265,7 @@ func (l *loading) rollups(ctx context.Context, conn *duck.Conn, from string, wan
 		names, dates, values := rows.Vector(0), rows.Vector(1), rows.Vector(2)
 		for i := range rows.Len() {
 			date := kpi.Date(dates.String(i))
-			if !wantedOf[string(names.String(i))][date] {
+			if !wantedOf[string(names.String(i))][0][date] {
 				continue
 			}
 			if _, met := days[date]; !met {
@@ -197,15 +276,15 @@ func (l *loading) rollups(ctx context.Context, conn *duck.Conn, from string, wan
 			}
 		}
 	}
-	return days, rows.Err()
+	return []map[kpi.Date]held{days}, rows.Err()
 }
 
 // decode adds what a roll-up holds of a day.
 func (l *loading) decode(into held, from []byte) error {
 	switch {
-	case l.view.slots:
+	case l.views[0].slots:
 		return mergeSlots(into.slots, from)
-	case l.view.by != "":
+	case l.views[0].by != "":
 		return mergeEncoded(into.cells, from, l.look.defs)
 	}
 	if into.cells[""] == nil {
@@ -216,26 +295,26 @@ func (l *loading) decode(into held, from []byte) error {
 	return d.Err()
 }
 
-// facts adds up those of the files that the filter lets through.
-func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string]map[kpi.Date]bool) (map[kpi.Date]held, error) {
+// facts adds up those of the files that the filters let through.
+func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string][]map[kpi.Date]bool) ([]map[kpi.Date]held, error) {
 	layout := newLayout(l.look.defs)
 	names := make([]string, len(layout.columns))
 	for i, c := range layout.columns {
 		names[i] = duck.Ident(c.Name)
 	}
-	where := ""
-	if value := l.view.only.Value; value != kpi.Other {
-		where = fmt.Sprintf(" WHERE %s = %s", duck.Ident(columnOf(l.view.only.Segment)), duck.Quote(value))
-	}
-	rows, err := conn.Query(ctx, "SELECT "+strings.Join(names, ", ")+", filename FROM "+from+where)
+	rows, err := conn.Query(ctx, "SELECT "+strings.Join(names, ", ")+", filename FROM "+from+l.where())
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	read, sum := layout.reader(), newFilter(l.look.defs, l.view, l.named)
+	read := layout.reader()
 	var file string
-	var wanted map[kpi.Date]bool
-	sum.wanted = func(date kpi.Date) bool { return wanted[date] }
+	var wanted []map[kpi.Date]bool
+	sums, adder := make([]*filter, len(l.views)), l.look.defs.Adder()
+	for i, v := range l.views {
+		sums[i] = newFilter(l.look.defs, v, l.named)
+		sums[i].wanted = func(date kpi.Date) bool { return i < len(wanted) && wanted[i][date] }
+	}
 	for rows.Next() {
 		read.bind(rows)
 		at := rows.Vector(len(names))
@@ -244,8 +323,30 @@ func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wante
 				file = string(name)
 				wanted = wantedOf[file]
 			}
-			sum.add(read.read(i))
+			fact := read.read(i)
+			adder.Set(fact)
+			for _, sum := range sums {
+				sum.addSet(fact, adder)
+			}
 		}
 	}
-	return sum.days, rows.Err()
+	days := make([]map[kpi.Date]held, len(sums))
+	for i, sum := range sums {
+		days[i] = sum.days
+	}
+	return days, rows.Err()
+}
+
+// where narrows the rows to those that some view takes; "" where that is no short list of values.
+func (l *loading) where() string {
+	var values []string
+	for _, v := range l.views {
+		if v.only.Segment != l.views[0].only.Segment || v.only.Value == kpi.Other {
+			return ""
+		}
+		if value := duck.Quote(v.only.Value); !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return fmt.Sprintf(" WHERE %s IN (%s)", duck.Ident(columnOf(l.views[0].only.Segment)), strings.Join(values, ", "))
 }

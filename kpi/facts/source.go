@@ -29,8 +29,9 @@ type SourceOptions struct {
 // called from any goroutine.
 type Source struct {
 	o       SourceOptions
-	asking  chan struct{} // holds one question at a time: all share the cache, and each uses both cores
+	loading chan struct{} // one question at a time reads files of facts, as each uses both cores and memory; what is remembered waits for none
 	cache   *cache
+	adding  chan struct{} // one at a time has pending
 	pending pendingTallies
 
 	mu      sync.Mutex
@@ -47,7 +48,7 @@ func NewSource(o SourceOptions) *Source {
 		o.Now = time.Now
 	}
 	pending := o.Memory / 4
-	return &Source{o: o, asking: make(chan struct{}, 1), cache: newCache(o.Memory - pending), pending: pendingTallies{sums: newRecent[pendingKey, *pendingSum](pending)}}
+	return &Source{o: o, loading: make(chan struct{}, 1), adding: make(chan struct{}, 1), cache: newCache(o.Memory - pending), pending: pendingTallies{sums: newRecent[pendingKey, *pendingSum](pending)}}
 }
 
 // Definitions are those in force now.
@@ -171,6 +172,58 @@ func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 	return days, nil
 }
 
+// mostPrepared bounds the days, times views, that are added up in one reading.
+const mostPrepared = 1000
+
+// Prepare loads what several questions need of facts into the cache, in one reading where it is not too much at once. It changes no answer: [Source.Days] loads
+// what is not there. Those of a filter for Other are left to it.
+func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
+	days := map[view]map[kpi.Date]bool{}
+	for _, slice := range questions {
+		dates, err := datesOf(slice.From, slice.To)
+		if err != nil {
+			return err
+		}
+		if err := known(p.defs, slice); err != nil {
+			return err
+		}
+		v, _ := viewOf(slice)
+		if v.only == (kpi.Filter{}) || v.only.Value == kpi.Other {
+			continue
+		}
+		if days[v] == nil {
+			days[v] = map[kpi.Date]bool{}
+		}
+		for _, date := range dates {
+			days[v][date] = true
+		}
+	}
+	if len(days) == 0 {
+		return nil
+	}
+	return p.looking(ctx, func(look *look) error { return p.prepare(ctx, look, days) })
+}
+
+func (s *Source) prepare(ctx context.Context, look *look, days map[view]map[kpi.Date]bool) error {
+	var now []viewed
+	n := 0
+	for v, wanted := range days {
+		dates, err := s.having(ctx, look, v, slices.Sorted(maps.Keys(wanted)))
+		if err != nil {
+			return err
+		}
+		if n += len(dates); n > mostPrepared && len(now) > 0 {
+			if _, err := s.heldOf(ctx, look, now, nil); err != nil {
+				return err
+			}
+			now, n = nil, len(dates)
+		}
+		now = append(now, viewed{v, dates})
+	}
+	_, err := s.heldOf(ctx, look, now, nil)
+	return err
+}
+
 // ErrSegment is a question about a segment that the definitions do not have.
 var ErrSegment error = kpi.BadQuestion{Param: "by", What: "no such segment", Fix: "kpi.yaml has them under segments"}
 
@@ -212,30 +265,34 @@ func (p *pinned) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) 
 }
 
 // ask gives what is held of days: of files from the cache, or loaded into it, and of what is in no file yet.
-func (p *pinned) ask(ctx context.Context, v view, dates []kpi.Date) (map[kpi.Date]held, *look, error) {
-	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
-	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
-	}
+func (p *pinned) ask(ctx context.Context, v view, dates []kpi.Date) (answer map[kpi.Date]held, of *look, err error) {
+	err = p.looking(ctx, func(look *look) (err error) {
+		of = look
+		answer, err = p.answer(ctx, look, v, dates)
+		return err
+	})
+	return answer, of, err
+}
+
+// looking does something with what there is to answer from, anew where files were replaced under it or cannot be read.
+func (p *pinned) looking(ctx context.Context, do func(*look) error) error {
 	for range replacedAtMost {
 		look, err := p.lookOnce(ctx)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		answer, err := p.answer(ctx, look, v, dates)
+		err = do(look)
 		if broken := (*damage)(nil); errors.As(err, &broken) {
 			p.leaveOut(broken)
 			p.seen = nil
 			continue
 		}
 		if !errors.Is(err, errReplaced) {
-			return answer, look, err
+			return err
 		}
 		p.seen = nil
 	}
-	return nil, nil, errReplaced
+	return errReplaced
 }
 
 // replacedAtMost bounds how often a question is begun anew because files were replaced under it.
@@ -247,6 +304,9 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 	unbuilt := look.pendingFor(dates)
 	if len(unbuilt) > maxPending {
 		return nil, &kpi.Building{Done: look.done, Of: look.done + len(unbuilt)}
+	}
+	if v.only != (kpi.Filter{}) && !look.defs.Segments[segmentPlace(look.defs, v.only.Segment)].Has(v.only.Value) {
+		return nil, nil
 	}
 	var named map[kpi.Date]map[string]bool
 	if v.only.Value == kpi.Other { // all values but those that are told by name on the day
@@ -272,6 +332,14 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 			answer[date] = newHeld()
 		}
 	}
+	if len(unbuilt) == 0 {
+		return answer, nil
+	}
+	done, err := turn(ctx, s.adding)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	parts, err := s.pending.tallies(ctx, s, look, unbuilt, v, named)
 	if err != nil {
 		return nil, err

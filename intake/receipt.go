@@ -212,6 +212,9 @@ func (d *Receipt) later(w http.ResponseWriter, reason string) {
 func (d *Receipt) say(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header()["Cache-Control"] = noStore
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	answer := map[string]any{"success": reason == ""}
 	if reason != "" {
 		answer["reason"] = reason

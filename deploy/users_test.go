@@ -1,8 +1,12 @@
 package deploy
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,6 +225,85 @@ func TestUnitsHideTheOtherRole(t *testing.T) {
 		}
 		if !strings.Contains(theirs, "ReadWritePaths=/var/lib/brine-"+other+"\n") {
 			t.Errorf("brine-%s.service does not write what the other hides", other)
+		}
+	}
+}
+
+// Each role works as its own user: an event goes through the collector to the store, which the collector's user cannot read.
+func TestRolesWorkAsTheirUsers(t *testing.T) {
+	h := filled(t)
+	public, receipt, private := freeAddr(t), freeAddr(t), freeAddr(t)
+	of := func(role, text string) string {
+		config := h.path("etc/brine", role+".yaml")
+		mustWrite(t, config, "data: "+h.path("var/lib/brine-"+role)+"\n"+text)
+		return config
+	}
+	store := of("store", fmt.Sprintf("flush: {every: 100ms}\nprivate: {addr: %q}\nstore: {addr: %q, collectors_file: %s}\n", private, receipt, h.path("var/lib/brine-store/collectors")))
+	token := h.run(t, "brine-store", "", h.path("brine"), "collector", "add", "web1", "--config", store)
+	h.run(t, "brine-collect", token, "sh", "-c", "cat > "+h.path("var/lib/brine-collect/store.token"))
+	collect := of("collect", fmt.Sprintf("public: {addr: %q}\nforward: {to: [\"http://%s\"], token_file: %s}\n", public, receipt, h.path("var/lib/brine-collect/store.token")))
+	before := strings.Count(h.run(t, "brine-store", "", h.path("brine"), "read", "interaction", "--dataset", "raw", "--purpose", "a test", "--config", store), "\n")
+	h.start(t, "brine-store", h.path("brine"), "store", "--config", store)
+	h.start(t, "brine-collect", h.path("brine"), "collect", "--config", collect)
+	eventually(t, "an event is taken", func() bool { return send("http://"+public) == http.StatusOK })
+	eventually(t, "the event is stored", func() bool {
+		out := h.run(t, "brine-store", "", h.path("brine"), "read", "interaction", "--dataset", "raw", "--purpose", "a test", "--config", store)
+		return strings.Count(out, "\n") == before+1
+	})
+	if read := h.readable(t, "brine-collect", h.path("var/lib/brine-store")); len(read) > 0 {
+		t.Errorf("the collector's user reads %v", read)
+	}
+}
+
+// start runs a program of a user until the test ends.
+func (h *host) start(t *testing.T, user string, args ...string) {
+	t.Helper()
+	cmd := h.as(t, user, args...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Wait() // the test's context has ended
+		if t.Failed() {
+			t.Logf("%s %v:\n%s", user, args, said.String())
+		}
+	})
+}
+
+// send sends one interaction to a public door and gives the status, 0 where it could not.
+func send(door string) int {
+	jar, _ := cookiejar.New(nil)
+	client := &http.Client{Jar: jar, Timeout: 15 * time.Second}
+	res, err := client.Get(door + "/wsapi/session_context")
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	var session struct {
+		CSRF string `json:"csrf_token"`
+		Time int64  `json:"server_time"`
+	}
+	if json.NewDecoder(res.Body).Decode(&session) != nil {
+		return 0
+	}
+	body := fmt.Sprintf(`{"csrf":%q,"data":{"timestamp":%d,"event_stream":[["screen.rp_info",10]],"sample_rate":1}}`, session.CSRF, session.Time)
+	res, err = client.Post(door+"/wsapi/interaction_data", "application/json", strings.NewReader(body))
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	return res.StatusCode
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

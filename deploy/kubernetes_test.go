@@ -1,9 +1,11 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"brine/config"
 )
 
 // manifests are the objects of a text, as an API server reads them: a field that there is not, or twice, is an error.
@@ -329,4 +333,28 @@ func TestNetworkPoliciesBeginWithNothing(t *testing.T) {
 		}
 	}
 	t.Error("no policy refuses everything")
+}
+
+// commented is a setting that stands in a config as a comment.
+var commented = regexp.MustCompile(`(?m)^# (log:|lake:|salts:|  )`)
+
+// The configs are ones that Brine takes, also with what stands there as a comment for three nodes, but for the files that a pod has and this machine has not.
+func TestConfigMapsAreTaken(t *testing.T) {
+	for name, text := range newCluster(t).configs {
+		for kind, text := range map[string]string{"as it is": text, "with all comments": commented.ReplaceAllString(text, "$1")} {
+			text = strings.Replace(text, "\n  listen:", "\n  name: brine-store-0\n  listen:", 1) // which is the pod's host name
+			path := filepath.Join(t.TempDir(), "brine.yaml")
+			mustWrite(t, path, text)
+			_, err := config.Load(path)
+			var mistakes config.Mistakes
+			if err != nil && !errors.As(err, &mistakes) {
+				t.Fatal(name, kind, err)
+			}
+			for _, m := range mistakes {
+				if !strings.Contains(m.What, "/run/brine") { // a file of a Secret
+					t.Errorf("%s, %s: %v", name, kind, m)
+				}
+			}
+		}
+	}
 }

@@ -59,7 +59,7 @@ func serveHouse(t *testing.T, cfg *config.Config) *runningHouse {
 	t.Helper()
 	registry, err := event.LoadRegistry("")
 	check(t, err)
-	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{})
+	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles})
 	check(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -140,7 +140,7 @@ func TestReplicatedHouses(t *testing.T) {
 
 	registry, err := event.LoadRegistry("")
 	check(t, err)
-	single, err := openHouse(t.Context(), configs["a"], registry, newLogger(io.Discard), houseOptions{})
+	single, err := openHouse(t.Context(), configs["a"], registry, newLogger(io.Discard), houseOptions{role: allRoles})
 	check(t, err)
 	fill(t, single, source, each) // and is not flushed, as after a crash
 	check(t, single.Close())

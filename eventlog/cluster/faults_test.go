@@ -133,11 +133,12 @@ func TestModel(t *testing.T) {
 			s.lead(leading, epoch)
 			what += ", " + leading + " leads"
 		}
-		for range 50 {
-			if err := r.round(t.Context(), s.logs[leading]); err != nil && !isPassing(err) {
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second) // a leader that is cut off tries for longer
+			if err := r.round(ctx, s.logs[leading]); err != nil && !isPassing(err) {
 				t.Errorf("a round of reading: %v", err)
 			}
-			time.Sleep(20 * time.Millisecond)
+			cancel()
 		}
 		s.mend(name)
 		eventually(t, maxRefused, "all nodes work after "+what, func() bool {

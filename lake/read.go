@@ -192,7 +192,7 @@ func (s *scan) sql(w window) string {
 	return sql
 }
 
-// Reading lets its work query files on a connection of its own, from the lake's catalogue as it is: [Lake.From]. It is
+// Reading lets its work query files on a connection of its own, from the lake's catalogue as it is: [Reader.From]. It is
 // done again, from its beginning, where a file was swept or dropped under it.
 func (l *Lake) Reading(ctx context.Context, work func(context.Context, *Reader) ([]File, error)) error {
 	conn, done, err := l.readConn()

@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -88,5 +89,19 @@ func checkCleanStore(t *testing.T, h *house) {
 	}
 	if len(known) > 0 {
 		t.Errorf("in the lake and not in the store: %v", known)
+	}
+}
+
+// There are no files to link of a lake in an object store: a backup of it is refused, and writes nothing.
+func TestNoLinksToAStore(t *testing.T) {
+	h := inStore(t)
+	h.append(click(h.clock.Wall(), 1))
+	h.flush()
+	dir := t.TempDir()
+	if err := h.lake.Link(dir, func(lake.Name) bool { return true }); !errors.Is(err, lake.ErrInBucket) {
+		t.Errorf("got %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Error(left, err)
 	}
 }

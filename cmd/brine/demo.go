@@ -102,10 +102,10 @@ func demoPage() http.Handler {
 // folder, as one of them.
 func (c *demoCmd) waysIn(h *house) (look, read string, err error) {
 	if !h.gate.SettingUp() {
-		return fmt.Sprintf(demoLook, "as one of its users", "http://"+c.Private+"/login"), fmt.Sprintf(demoForPeople, c.Data, c.Private), nil
+		return fmt.Sprintf(demoLook, c.Days, "as one of its users", "http://"+c.Private+"/login"), fmt.Sprintf(demoForPeople, c.Data, c.Private), nil
 	}
 	guest, err := h.invite("demo", osUser(), demoTime)
-	return fmt.Sprintf(demoLook, "signed in, once", guest.Link), fmt.Sprintf(demoForGuests, guest.Token, c.Private, c.Private), err
+	return fmt.Sprintf(demoLook, c.Days, "signed in, once", guest.Link), fmt.Sprintf(demoForGuests, guest.Token, c.Private, c.Private), err
 }
 
 const demoText = `
@@ -119,8 +119,8 @@ A few simulated users sign in every few seconds. Kill this process as hard as yo
 Ctrl-C stops it.
 `
 
-// demoLook is how, and where.
-const demoLook = `  Did the change help? Look at the dashboard of 60 days, %s:
+// demoLook is of how many days, how, and where.
+const demoLook = `  Did the change help? Look at the dashboard of %d days, %s:
                                      %s
 `
 

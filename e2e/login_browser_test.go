@@ -53,9 +53,11 @@ func (p *page) looksGood(b *brine, name, path, heading string) {
 	}
 }
 
-// keyIn logs in as somebody without a mouse does: the first field has the focus already.
+// keyIn logs in as somebody without a mouse does: the first field gets the focus by itself, soon after the page is there.
 func (p *page) keyIn(name, password string) {
 	p.t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool](`document.activeElement.id === "name"`, chromedp.WithPollingTimeout(10*time.Second)))
+	p.check(err)
 	p.do(chromedp.KeyEvent(name), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(password), chromedp.KeyEvent(kb.Enter))
 }
 

@@ -70,6 +70,60 @@ func TestDamagedFactsAreAddedUpAnew(t *testing.T) {
 	}
 }
 
+// A file whose footer was broken while nobody ran costs no answer after the restart either, and is made anew.
+func TestBrokenFootersAreMadeAnewAfterARestart(t *testing.T) {
+	only := kpi.Slice{Only: &kpi.Filter{Segment: "browser", Value: "Firefox"}, By: "screen"}
+	for name, spoil := range map[string]func(file []byte) []byte{
+		"Empty":  func([]byte) []byte { return nil },
+		"Cut":    func(file []byte) []byte { return file[:len(file)-3] },
+		"Zeroed": func(file []byte) []byte { return append(file[:len(file)-200], make([]byte, 200)...) },
+		"Scribble": func(file []byte) []byte {
+			return append(file[:len(file)-60], append(bytes.Repeat([]byte{0xff}, 52), file[len(file)-8:]...)...)
+		},
+	} {
+		for _, dataset := range []string{lake.Facts, lake.Rollups} {
+			t.Run(name+" "+dataset, func(t *testing.T) {
+				h := builtHouse(t)
+				slices := []kpi.Slice{only, {By: "browser"}, {}}
+				var want [][]kpi.Day
+				for _, slice := range slices {
+					want = append(want, h.days(slice))
+				}
+				before := h.pending()
+				path := filepath.Join(h.dir, "lake", h.lake.List(dataset, "interaction")[1].String())
+				file, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.lake.Close()
+				if err := os.WriteFile(path, spoil(file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				h.openLake()
+				h.flush() // it knows which hours are closed
+				for i, slice := range slices {
+					sameDays(t, "after the restart", h.days(slice), want[i])
+				}
+				h.job.Damaged = h.source.Damaged
+				for i, hours := range []int{1, 0} {
+					if report := h.build(); report.Hours != hours {
+						t.Errorf("run %d made %d hours anew, want %d", i, report.Hours, hours)
+					}
+				}
+				h.lake.Close()
+				h.openLake()
+				h.flush() // it knows which hours are closed
+				for i, slice := range slices {
+					sameDays(t, "made anew, after another restart", h.days(slice), want[i])
+				}
+				if after := h.pending(); after != before {
+					t.Errorf("%d hours are still added up, %d were before", after, before)
+				}
+			})
+		}
+	}
+}
+
 // Facts are read of the days on which somebody has the value alone: of one that nobody has, none are.
 func TestNoFactsAreReadForNobody(t *testing.T) {
 	h := openHouse(t)

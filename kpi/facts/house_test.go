@@ -92,12 +92,20 @@ func openHouse(tb testing.TB) *house {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { h.log.Close() })
+	h.openLake()
+	tb.Cleanup(func() { h.lake.Close() })
+	return h
+}
+
+// openLake opens the lake, and what answers from it: nothing of it is remembered.
+func (h *house) openLake() {
+	h.tb.Helper()
 	s := event.InteractionStream()
 	tables := append(Tables(), lake.QuarantineTable(), lake.NewTable(lake.Raw, s.Name, s.Columns, s.Time, s.ID))
-	if h.lake, err = lake.Open(ctx, lake.Options{Dir: filepath.Join(h.dir, "lake"), Log: h.log, Now: h.Wall, Tables: tables}); err != nil {
-		tb.Fatal(err)
+	var err error
+	if h.lake, err = lake.Open(context.Background(), lake.Options{Dir: filepath.Join(h.dir, "lake"), Log: h.log, Now: h.Wall, Tables: tables}); err != nil {
+		h.tb.Fatal(err)
 	}
-	tb.Cleanup(h.lake.Close)
 	plans := func() (map[string]*sanitize.Plan, error) {
 		plan, err := sanitize.Compile(s, sanitize.Parse("allowlist.yaml", []byte(h.list)), sanitize.Options{AllowKeepAll: true})
 		return map[string]*sanitize.Plan{s.Name: plan}, err
@@ -106,7 +114,6 @@ func openHouse(tb testing.TB) *house {
 	defs := func() *kpi.Definitions { return h.defs }
 	h.job = &Job{Lake: h.lake, Definitions: defs, Plain: true}
 	h.source = NewSource(SourceOptions{Lake: h.lake, Definitions: defs, Plans: plans})
-	return h
 }
 
 // pass lets time go by, event by event in the hours that begin.

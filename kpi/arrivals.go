@@ -43,7 +43,11 @@ func (b *Board) Arrivals(ctx context.Context, v View) (*Arrivals, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := newRhythm(arrivedOf(slots, v.Cell, d.Zone), began, b.begun(d), d.Zone)
+	begun, err := b.begun(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	h := newRhythm(arrivedOf(slots, v.Cell, d.Zone), began, begun, d.Zone)
 	a := &Arrivals{From: from, Slots: []ArrivalSlot{}, Alarm: h.alarm(now, v.Cell), Last: h.last(), Missing: []MissingField{}}
 	for at := from; !at.After(now); at = at.Add(slot) {
 		a.Slots = append(a.Slots, h.slot(at, v.Cell))
@@ -59,12 +63,12 @@ func (b *Board) clock() time.Time {
 }
 
 // begun is when there first was data.
-func (b *Board) begun(d *Definitions) time.Time {
-	from, _ := b.Source.Span()
-	if from == "" {
-		return b.clock()
+func (b *Board) begun(ctx context.Context, d *Definitions) (time.Time, error) {
+	all, err := b.Source.Span(ctx)
+	if all.From == "" {
+		return b.clock(), err
 	}
-	return from.Start(d.Zone)
+	return all.From.Start(d.Zone), nil
 }
 
 // arrived is what came in a slot, as who asks may see it. All that is said of arrivals is said of these.

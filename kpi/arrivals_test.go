@@ -25,9 +25,9 @@ func (s *slotsSource) Slots(_ context.Context, from, to int64) (some []Slot, _ e
 	return some, nil
 }
 
-func (s *slotsSource) Span() (from, to Date) {
+func (s *slotsSource) Span(context.Context) (Span, error) {
 	zone := s.d.Zone
-	return DateOf(time.UnixMilli(s.slots[0].Time), zone), DateOf(time.UnixMilli(s.slots[len(s.slots)-1].Time), zone).Plus(1)
+	return Span{DateOf(time.UnixMilli(s.slots[0].Time), zone), DateOf(time.UnixMilli(s.slots[len(s.slots)-1].Time), zone).Plus(1)}, nil
 }
 
 // arrivals asks at a moment, after so many weeks of what n and weight say of each slot.

@@ -22,7 +22,10 @@ type drawn struct {
 }
 
 func (s *drawn) Definitions() *Definitions { return s.d }
-func (s *drawn) Span() (from, to Date)     { return s.start, s.start.Plus(len(s.days)) }
+
+func (s *drawn) Span(context.Context) (Span, error) {
+	return Span{s.start, s.start.Plus(len(s.days))}, nil
+}
 
 func (s *drawn) Slots(context.Context, int64, int64) ([]Slot, error) { return nil, nil }
 
@@ -110,7 +113,7 @@ func historyFrom(start Date, r *rand.Rand, text string, days, n int, effect floa
 }
 
 func (s *drawn) board() *Board {
-	_, to := s.Span()
+	to := s.start.Plus(len(s.days))
 	return &Board{Source: s, Now: func() time.Time { return to.Start(time.UTC).Add(time.Hour) }}
 }
 

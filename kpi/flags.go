@@ -16,7 +16,7 @@ func (t *trial) flags() (all []string) {
 	if others := t.neighbours(); len(others) > 0 {
 		all = append(all, "Among these days there was also "+strings.Join(others, ", ")+": what each of them did cannot be told apart.")
 	}
-	if start, _ := t.b.Source.Span(); t.sideBySide() && t.change.At.IsZero() && len(t.after) > 0 && t.after[0].Date == start {
+	if t.sideBySide() && len(t.after) > 0 && t.after[0].Date == t.start {
 		all = append(all, "The experiment was there on the first day that there is data of: should the first days go, say by at when it began, as each look has to begin there.")
 	}
 	return append(all, t.mismatch()...)

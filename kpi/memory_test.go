@@ -69,14 +69,14 @@ func (m *memory) Slots(_ context.Context, from, to int64) ([]Slot, error) {
 	return all, nil
 }
 
-func (m *memory) Span() (from, to Date) {
+func (m *memory) Span(context.Context) (span Span, _ error) {
 	for _, f := range m.facts {
-		if date := m.date(f); from == "" || date < from {
-			from = date
+		if date := m.date(f); span.From == "" || date < span.From {
+			span.From = date
 		}
-		to = max(to, m.date(f).Plus(1))
+		span.To = max(span.To, m.date(f).Plus(1))
 	}
-	return from, to
+	return span, nil
 }
 
 // board is a Board over the facts, for who looks at a day.

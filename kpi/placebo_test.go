@@ -56,8 +56,11 @@ type added struct {
 
 func addUp(t *testing.T, m *memory) *added {
 	t.Helper()
-	from, to := m.Span()
-	days, err := m.Days(t.Context(), Slice{From: from, To: to})
+	span, err := m.Span(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := m.Days(t.Context(), Slice{From: span.From, To: span.To})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +93,12 @@ func TestPlacebosOnTheDemosStory(t *testing.T) {
 	}
 	b := &Board{Source: addUp(t, m), Now: func() time.Time { return story.Redesign }}
 	var placebos []Change
-	from, _ := m.Span()
+	span, err := m.Span(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for day := range 32 - 2*7 {
-		at := from.Plus(7 + day).Start(time.UTC).Add(time.Duration(7+day) * time.Hour)
+		at := span.From.Plus(7 + day).Start(time.UTC).Add(time.Duration(7+day) * time.Hour)
 		for _, k := range m.d.KPIs {
 			placebos = append(placebos, Change{Name: fmt.Sprintf("%s_%d", k.Name, day), At: at, Moves: k.Name})
 		}

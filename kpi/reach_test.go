@@ -37,7 +37,10 @@ func TestVerdictsKeepToTheirReach(t *testing.T) {
 		s := &noting{drawn: h}
 		b := h.board()
 		b.Source, b.Added = s, func() []Change { return changes }
-		reach := b.ChangesReach(c.Name)
+		reach, err := b.ChangesReach(t.Context(), c.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, c.Name, v) }, View{})
 		if s.asked.From < reach.From || s.asked.To > reach.To || s.asked == (Span{}) {
 			t.Errorf("%s: %v were asked, and told are %v", c.Name, s.asked, reach)
@@ -94,6 +97,32 @@ func TestChangesPrepareTheirSource(t *testing.T) {
 		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, name, v) }, v)
 		if s.readings != 1 || len(s.prepared) == 0 || len(s.missed) > 0 {
 			t.Errorf("%s: prepared %d times, for %d questions, and not for %v", name, s.readings, len(s.prepared), s.missed)
+		}
+	}
+}
+
+// A release or an experiment without a moment is looked for in the days that may be asked for at once, however long ago the data begins; what is there on
+// the first of them may be older, and that is said.
+func TestFirstDayIsLookedForInBounds(t *testing.T) {
+	h := &drawn{d: history(rand.New(rand.NewPCG(1, 2)), changeDefinitions, 1, 1, 0).d, start: "2020-01-06", days: make([]map[string]*Cell, 2000)}
+	changes := []Change{{Name: "experiment", Experiment: "form", Branches: []string{"a", "b"}, Moves: "errors"}}
+	for name, c := range map[string]struct {
+		ago   int // days, of the first one that somebody was seen in a branch on
+		since bool
+	}{"Never": {-1, false}, "Within": {30, true}, "Before": {MostDays + 100, true}} {
+		for i := range h.days {
+			h.days[i] = nil
+			if ago := len(h.days) - i; ago <= c.ago {
+				h.days[i] = map[string]*Cell{"a": h.some(50, 0.3, rand.New(rand.NewPCG(1, 2))), "b": h.some(50, 0.3, rand.New(rand.NewPCG(1, 2)))}
+			}
+		}
+		s := &noting{drawn: h}
+		b := h.board()
+		b.Source, b.Added = s, func() []Change { return changes }
+		j := ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, "experiment", v) }, View{})
+		first := b.today(h.d).Plus(1 - MostDays)
+		if s.asked.From != first || (j.After.From != "") != c.since || (len(j.Flags) > 0 && j.After.From == first) != (name == "Before") {
+			t.Errorf("%s: from %s on was asked, want %s; compared are %v, %q %q", name, s.asked.From, first, j.After, j.Words, j.Flags)
 		}
 	}
 }

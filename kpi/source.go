@@ -46,6 +46,6 @@ type Source interface {
 	// Slots are the arrivals from a time to another, in ms, in order; those without arrivals are left out.
 	Slots(ctx context.Context, from, to int64) ([]Slot, error)
 
-	// Span is the first day and the day after the last that there is data of; both "" where there is none.
-	Span() (from, to Date)
+	// Span is the first day and the day after the last that there is data of; zero where there is none.
+	Span(ctx context.Context) (Span, error)
 }

@@ -33,6 +33,7 @@ type trial struct {
 	gap           int       // days between before and after: 1 where the change was within a day
 	segment       string    // that tells them apart; "" of a change in time
 	fault         string    // why there is nothing to compare; a sentence
+	start         Date      // the first day that one was looked for on, where no moment is said
 }
 
 // try finds the days that a change is judged by.
@@ -76,8 +77,12 @@ func (t *trial) windows(ctx context.Context, last, first Date, by string) (err e
 		return err
 	}
 	n := len(t.after)
-	if start, _ := t.b.Source.Span(); start != "" {
-		n = min(n, max(0, start.days(last)))
+	all, err := t.b.Source.Span(ctx)
+	if err != nil {
+		return err
+	}
+	if all.From != "" {
+		n = min(n, max(0, all.From.days(last)))
 	}
 	const week = 7
 	if n >= week {
@@ -122,13 +127,13 @@ func (t *trial) release(ctx context.Context) error {
 	s := t.d.Segments[i]
 	t.segment, t.z = s.Name, s.value(t.change.Release)
 	day, err := t.firstDay(ctx, t.z)
-	switch start, _ := t.b.Source.Span(); {
+	switch {
 	case err != nil:
 		return err
 	case day == "":
 		t.fault = "Nobody has been seen with the release on a day that is over."
 		return nil
-	case day == start && t.change.At.IsZero():
+	case day == t.start:
 		t.fault = "The release was there on the first day that there is data of, which does not tell when it went out: say so by at."
 		return nil
 	}
@@ -136,16 +141,20 @@ func (t *trial) release(ctx context.Context) error {
 	return t.windows(ctx, last, first, t.segment)
 }
 
-// firstDay is when a release went out or an experiment began: as is said, or else the first day of all data that is over on which one
+// firstDay is when a release went out or an experiment began: as is said, or else the first day that is over on which one
 // of the values was seen, by anybody. It is the same whoever asks and whenever: intervals hold at all looks only where all of
 // them begin on one day. "": there is none yet.
 func (t *trial) firstDay(ctx context.Context, values ...string) (Date, error) {
 	if !t.change.At.IsZero() {
 		return DateOf(t.change.At, t.d.Zone), nil
 	}
-	from, to := t.b.Source.Span()
-	for ; from < to; from = from.Plus(mostTrialDays) {
-		days, err := t.b.Source.Days(ctx, Slice{From: from, To: min(from.Plus(mostTrialDays), to), By: t.segment})
+	all, err := t.b.searched(ctx, t.d)
+	if err != nil {
+		return "", err
+	}
+	t.start = all.From
+	for from := all.From; from < all.To; from = from.Plus(mostTrialDays) {
+		days, err := t.b.Source.Days(ctx, Slice{From: from, To: min(from.Plus(mostTrialDays), all.To), By: t.segment})
 		if err != nil {
 			return "", err
 		}
@@ -156,6 +165,17 @@ func (t *trial) firstDay(ctx context.Context, values ...string) (Date, error) {
 		}
 	}
 	return "", nil
+}
+
+// searched are the days that a release or an experiment is looked for in, where its moment is not said: those that there is data of, but none longer ago
+// than the longest range that may be asked for. What is there on the first of them may be older.
+func (b *Board) searched(ctx context.Context, d *Definitions) (Span, error) {
+	all, err := b.Source.Span(ctx)
+	if err != nil || all == (Span{}) {
+		return Span{}, err
+	}
+	all.From = max(all.From, b.today(d).Plus(1-MostDays))
+	return all, nil
 }
 
 // branches finds those of an experiment.

@@ -157,10 +157,13 @@ func (g *Gate) guard(route Route, fail func(http.ResponseWriter, *http.Request, 
 		if err == nil {
 			err = route.Handle(w, r, p)
 		}
-		if errors.As(err, &e) {
+		switch {
+		case errors.As(err, &e) && e.Early:
+			g.refuse(w, r, p, e)
+		case errors.As(err, &e):
 			g.record(r, p, strconv.Itoa(e.Status)+" "+http.StatusText(e.Status)) // the handler's reason may repeat what was sent
 			g.refuse(w, r, p, e)
-		} else if err != nil {
+		case err != nil:
 			fail(w, r, err)
 		}
 	}

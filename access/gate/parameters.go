@@ -21,7 +21,10 @@ func Parameters(r *http.Request, known ...string) (url.Values, error) {
 			left--
 		}
 	}
-	if left > 0 {
+	switch {
+	case left > 0 && len(known) == 0:
+		return nil, malformed("this takes no query parameters: leave out all behind the ?")
+	case left > 0:
 		return nil, malformed("an unknown query parameter; known are " + strings.Join(known, ", "))
 	}
 	return values, nil

@@ -15,6 +15,7 @@ type Error struct {
 	Status int
 	Reason string
 	Page   func(http.ResponseWriter) // answers a browser that asks for a page; nil: the gate's page does
+	Early  bool                      // it is only too early, and will be answered: no refusal, so none is recorded
 
 	retry int // seconds, for Retry-After; 0: none is sent
 }

@@ -191,12 +191,15 @@ func (c *kpiShowCmd) work(ctx context.Context, cfg *config.Config, streams map[s
 		if err := own.lake.Flush(ctx); err != nil {
 			return err
 		}
-		job := facts.Job{Lake: own.lake, Definitions: func() *kpi.Definitions { return defs }}
+		board := newBoard(cfg, own.lake, func() *kpi.Definitions { return defs }, s.inForce, slog.New(slog.DiscardHandler))
+		job := facts.Job{Lake: own.lake, Definitions: board.Source.Definitions, Damaged: board.Source.(*facts.Source).Damaged}
 		if _, err := job.Run(ctx, facts.Request{}); err != nil {
 			return err
 		}
-		board := newBoard(cfg, own.lake, func() *kpi.Definitions { return defs }, s.inForce, slog.New(slog.DiscardHandler))
 		shown, err = c.ask(ctx, board)
+		if err == nil {
+			_, err = job.Run(ctx, facts.Request{}) // what the question found damaged is made anew
+		}
 		if building := (*kpi.Building)(nil); errors.As(err, &building) {
 			return fmt.Errorf("%d hours wait for the allowlist, and no brine serves: run brine sanitize first", building.Of-building.Done)
 		}

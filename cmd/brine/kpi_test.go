@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +58,46 @@ func TestKPIShow(t *testing.T) {
 	}
 	if stdout, _, _ := brine(t, "audit"); strings.Count(stdout, "brine kpi show") < 3 || !strings.Contains(stdout, "facts interaction") {
 		t.Error(stdout)
+	}
+}
+
+// A file of facts that cannot be read costs no answer, and is made anew by the command that met it, where nobody serves.
+func TestKPIShowMendsFacts(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": "data: data"})
+	historyUntil(t, 2, time.Now().Add(-2*time.Hour)) // no hour of it closes meanwhile
+	for _, args := range []string{"salt rotate", "sanitize", "kpi rebuild"} {
+		if _, stderr, code := brine(t, strings.Fields(args)...); code != exitOK {
+			t.Fatal(args, stderr)
+		}
+	}
+	const ask = "kpi show sign_in --by browser --last 7d"
+	want, stderr, code := brine(t, strings.Fields(ask)...)
+	files, err := filepath.Glob("data/lake/rollups/interaction/*/*/*.parquet")
+	if code != exitOK || err != nil || len(files) < 10 {
+		t.Fatal(files, err, stderr)
+	}
+	for i, spoil := range []func([]byte) []byte{
+		func(file []byte) []byte { return file[:len(file)/2] },
+		func(file []byte) []byte { return append(make([]byte, 200), file[200:]...) }, // the footer says that all is well
+	} {
+		path := files[3+i]
+		file, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, spoil(bytes.Clone(file)), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, stderr, code := brine(t, strings.Fields(ask)...); code != exitOK || got != want {
+			t.Errorf("%d: exit code %d, shown is\n%s%swant\n%s", i, code, got, stderr, want)
+		}
+		again, err := filepath.Glob(filepath.Dir(path) + "/*.parquet")
+		if err != nil || len(again) != 1 {
+			t.Fatal(again, err)
+		}
+		if mended, err := os.ReadFile(again[0]); err != nil || bytes.Equal(mended, spoil(bytes.Clone(file))) || !bytes.HasPrefix(mended, []byte("PAR1")) || !bytes.HasSuffix(mended, []byte("PAR1")) {
+			t.Errorf("%d: %s was not made anew: %v", i, again[0], err)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ type topic struct {
 	api    string   //
 	days   bool     // it is asked of the view's days; else it has days of its own
 	params []string // beside the days
-	read   func(b *Board, r *http.Request, q question) reading
+	read   func(b *Board, r *http.Request, q question) (reading, error)
 	ask    func(b *Board, r *http.Request, q question) (answer, error)
 }
 
@@ -98,12 +98,10 @@ func (b *Board) showing(t topic) gate.Handler {
 		if err != nil {
 			return b.problem(r, p, t, err)
 		}
-		return b.recorded(r, p, t.read(b, r, q), func(rows *int64) error {
-			a, err := b.ask(t, w, r, q)
+		return b.answer(t, w, r, p, q, func(a answer, err error) error {
 			if err != nil {
 				return b.problem(r, p, t, err)
 			}
-			*rows = int64(len(a.table().rows))
 			return b.send(w, t.name, b.page(r, p, t, q, a))
 		})
 	}
@@ -121,15 +119,32 @@ func (b *Board) telling(t topic) gate.Handler {
 			return err
 		}
 		w.Header().Set("Vary", "Accept")
-		return b.recorded(r, p, t.read(b, r, q), func(rows *int64) error {
-			a, err := b.ask(t, w, r, q)
+		return b.answer(t, w, r, p, q, func(a answer, err error) error {
 			if err != nil {
 				return err
 			}
-			*rows = int64(len(a.table().rows))
 			return form(w, t.name, a)
 		})
 	}
+}
+
+// answer asks, and then tells the answer between the two records of a read. Where facts are still being made there is none, nothing was read of anybody, and
+// no record is left: a page that waits asks again by itself until it has an answer, which is then recorded.
+func (b *Board) answer(t topic, w http.ResponseWriter, r *http.Request, p gate.Person, q question, tell func(answer, error) error) error {
+	a, err := b.ask(t, w, r, q)
+	if early(err) {
+		return tell(nil, err)
+	}
+	of, cause := t.read(b, r, q)
+	if cause != nil {
+		return cause
+	}
+	return b.recorded(r, p, of, func(rows *int64) error {
+		if err == nil {
+			*rows = int64(len(a.table().rows))
+		}
+		return tell(a, err)
+	})
 }
 
 // retryAfter is how many seconds later a question may be asked again that came too early. A page does so by itself.
@@ -138,7 +153,7 @@ const retryAfter = "5"
 // ask asks; what is wrong with the question becomes an answer to who asked.
 func (b *Board) ask(t topic, w http.ResponseWriter, r *http.Request, q question) (answer, error) {
 	a, err := t.ask(b, r, q)
-	if err = told(err, http.StatusNotFound); isStatus(err, http.StatusServiceUnavailable) {
+	if err = told(err, http.StatusNotFound); early(err) {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	return a, err
@@ -150,7 +165,7 @@ func told(err error, noChange int) error {
 	var building *kpi.Building
 	switch {
 	case errors.As(err, &building):
-		return refusal(http.StatusServiceUnavailable, building.Error())
+		return &gate.Error{Status: http.StatusServiceUnavailable, Reason: building.Error(), Early: true}
 	case !errors.As(err, &bad):
 		return err
 	case bad.Param == "change":
@@ -159,9 +174,9 @@ func told(err error, noChange int) error {
 	return badRequest(bad.Error())
 }
 
-func isStatus(err error, status int) bool {
+func early(err error) bool {
 	var e *gate.Error
-	return errors.As(err, &e) && e.Status == status
+	return errors.As(err, &e) && e.Early
 }
 
 // reading is the time that a question may read, and what beside it.
@@ -177,25 +192,26 @@ func (b *Board) daysOf(s kpi.Span) (d reading) {
 	return d
 }
 
-func readView(b *Board, _ *http.Request, q question) reading {
-	return b.daysOf(kpi.Span{From: q.From, To: q.To})
+func readView(b *Board, _ *http.Request, q question) (reading, error) {
+	return b.daysOf(kpi.Span{From: q.From, To: q.To}), nil
 }
 
-func readCompared(b *Board, r *http.Request, q question) reading {
-	of := readView(b, r, q)
+func readCompared(b *Board, _ *http.Request, q question) (reading, error) {
+	of := b.daysOf(kpi.Span{From: q.From, To: q.To})
 	if against := q.Against(); against != (kpi.Span{}) {
 		of.note = "compared with " + string(against.From) + " to " + string(against.To)
 	}
-	return of
+	return of, nil
 }
 
-func readChanges(b *Board, r *http.Request, _ question) reading {
-	return b.daysOf(b.KPI.ChangesReach(r.PathValue("name")))
+func readChanges(b *Board, r *http.Request, _ question) (reading, error) {
+	reach, err := b.KPI.ChangesReach(r.Context(), r.PathValue("name"))
+	return b.daysOf(reach), err
 }
 
-func readArrivals(b *Board, _ *http.Request, _ question) (of reading) {
+func readArrivals(b *Board, _ *http.Request, _ question) (of reading, _ error) {
 	of.from, of.to = b.KPI.ArrivalsReach()
-	return of
+	return of, nil
 }
 
 func (b *Board) recorded(r *http.Request, p gate.Person, of reading, do func(rows *int64) error) error {

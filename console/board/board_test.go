@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -172,6 +173,25 @@ var (
 	apiPaths  = []string{"overview", "funnel", "segments", "changes", "changes/short_form", "arrivals"}
 )
 
+// The form above a narrowed page shows the page again, as it stands: each thing is sent once.
+func TestFormKeepsTheView(t *testing.T) {
+	fields := regexp.MustCompile(`<input (?:type="[a-z]+" )?name="([a-z]+)" value="([^"]*)"`)
+	v := openHouse(t, simulated()).visitor(access.Analyst)
+	for path, query := range map[string]string{"/": "compare=year&", "/flow": "flow=new_user&", "/segments": "by=os&kpi=errors&sort=-value&", "/changes": "", "/changes/short_form": ""} {
+		page := v.page(path + "?" + query + "from=2026-11-08&to=2026-11-22&only=language:" + url.QueryEscape(`a&b"<i>, c:d`)).Body.String()
+		_, form, found := strings.Cut(page, `<form class="view"`)
+		form, _, _ = strings.Cut(form, "</form>")
+		var sent []string
+		for _, f := range fields.FindAllStringSubmatch(form, -1) {
+			sent = append(sent, f[1]+"="+url.QueryEscape(html.UnescapeString(f[2])))
+		}
+		again := v.page(path + "?" + strings.Join(sent, "&"))
+		if !found || again.Code != http.StatusOK || !strings.HasPrefix(path, "/changes") && again.Body.String() != page || !strings.Contains(again.Body.String(), `a&amp;b&#34;&lt;i&gt;, c:d</strong>`) {
+			t.Errorf("%s: %d, sent were %q", path, again.Code, sent)
+		}
+	}
+}
+
 // Arrivals are of all interactions: narrowed, they would be told as those of a value, so only is refused, and no link carries it there.
 func TestHealthIsOfAll(t *testing.T) {
 	h := openHouse(t, simulated())
@@ -204,7 +224,9 @@ func TestBadQuestions(t *testing.T) {
 		"from=2025-01-01&to=2026-11-01":            {400, "over 366 days"},
 		"from=2026-02-30&to=2026-11-01":            {400, "no day like"},
 		"from=0001-01-01&to=2026-11-01":            {400, "these times"},
-		"from=2026-11-01":                          {400, "to is no day"},
+		"from=2026-11-01":                          {400, "from and to go together"},
+		"to=2026-11-01":                            {400, "from and to go together"},
+		"from=2026-11-01&to=x":                     {400, "to is no day"},
 		"last=0d":                                  {400, "last is"},
 		"last=999d":                                {400, "last is"},
 		"last=28":                                  {400, "last is"},
@@ -292,20 +314,26 @@ func TestWhatTheFactsRefuse(t *testing.T) {
 	}
 }
 
-// While facts are being built there are no figures, and it is said how far they are. The page looks again by itself.
+// While facts are being built there are no figures, and it is said how far they are. The page looks again by itself, and leaves no record each time: nothing
+// was read.
 func TestBuilding(t *testing.T) {
 	const again = `<meta http-equiv="refresh" content="5">`
 	if page := openHouse(t, simulated()).visitor(access.Viewer).page("/").Body.String(); strings.Contains(page, again) {
 		t.Error("a page of figures goes away by itself")
 	}
-	v := openHouse(t, refusing{simulated(), &kpi.Building{Done: 3, Of: 10}}).visitor(access.Viewer)
+	h := openHouse(t, refusing{simulated(), &kpi.Building{Done: 3, Of: 10}})
+	v := h.visitor(access.Viewer)
 	if page := v.page("/flow?last=7d").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d"`) {
 		t.Errorf("the page does not look again:\n%s", page)
 	}
+	h.recorded = nil
 	for _, rec := range []*httptest.ResponseRecorder{v.page("/"), v.ask("/api/v1/kpi/overview")} {
 		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") == "" || !strings.Contains(rec.Body.String(), "3 of 10") {
 			t.Errorf("%d %s", rec.Code, rec.Body)
 		}
+	}
+	if len(h.recorded)+len(h.refused) > 0 {
+		t.Errorf("waiting is recorded: %+v %+v", h.recorded, h.refused)
 	}
 }
 

@@ -135,7 +135,7 @@ func (b *Board) problem(r *http.Request, p gate.Person, t topic, err error) erro
 		return err
 	}
 	f := b.page(r, p, t, b.usual(), nil)
-	if e.Status == http.StatusServiceUnavailable {
+	if e.Early {
 		f.Again = r.URL.RequestURI()
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || !t.days {
@@ -151,7 +151,9 @@ func refusedOn(e *gate.Error, name string, f frame) error {
 	if err != nil {
 		return err
 	}
-	return &gate.Error{Status: e.Status, Reason: e.Reason, Page: func(w http.ResponseWriter) { writePage(w, e.Status, page) }}
+	shown := *e
+	shown.Page = func(w http.ResponseWriter) { writePage(w, e.Status, page) }
+	return &shown
 }
 
 func problemTitle(status int) string {
@@ -262,6 +264,9 @@ func (v *view) SegmentTitle(name string) string {
 func (v *view) Kept() (kept []link) {
 	values := v.Q.values(v.params)
 	for _, key := range v.params {
+		if key == "only" && v.Narrow { // it is a field of its own
+			continue
+		}
 		if value := values.Get(key); value != "" {
 			kept = append(kept, link{Text: key, Href: value})
 		}

@@ -73,6 +73,9 @@ func (b *Board) readDays(q *question, values url.Values) (err error) {
 	if q.last != "" {
 		return badRequest("give last, or from and to, not both")
 	}
+	if from == "" || to == "" {
+		return badRequest("from and to go together: to is the day after the last one that is shown")
+	}
 	if q.From, err = parseDate("from", from); err != nil {
 		return err
 	}

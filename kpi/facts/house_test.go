@@ -270,6 +270,15 @@ func (h *house) days(slice kpi.Slice) []kpi.Day {
 	return days
 }
 
+func (h *house) span() kpi.Span {
+	h.tb.Helper()
+	span, err := h.source.Span(context.Background())
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	return span
+}
+
 // files are those of a dataset, by name.
 func (h *house) files(dataset string) (names []string) {
 	for _, f := range h.lake.List(dataset, event.Interaction) {

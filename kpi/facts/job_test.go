@@ -286,11 +286,11 @@ func TestQuestionsThatHaveNoAnswer(t *testing.T) {
 	if len(days) != 2 || len(days[0].Cells) != 0 || !days[0].Open {
 		t.Errorf("the future: %+v", days)
 	}
-	if from, to := h.source.Span(); from != "" || to != "" {
-		t.Errorf("a span of nothing: %s to %s", from, to)
+	if span := h.span(); span != (kpi.Span{}) {
+		t.Errorf("a span of nothing: %v", span)
 	}
 	h.hour(9)
-	if from, to := h.source.Span(); from != "2026-11-10" || to != "2026-11-11" {
-		t.Errorf("a span of an evening: %s to %s", from, to)
+	if span := h.span(); span != (kpi.Span{From: "2026-11-10", To: "2026-11-11"}) {
+		t.Errorf("a span of an evening: %v", span)
 	}
 }

@@ -35,7 +35,6 @@ type Source struct {
 	pending pendingTallies
 
 	mu      sync.Mutex
-	span    [2]kpi.Date        // as of the last look
 	damaged map[lake.Name]bool // files that cannot be read, though they are listed
 }
 
@@ -79,17 +78,15 @@ func (s *Source) Slots(ctx context.Context, from, to int64) ([]kpi.Slot, error) 
 	return s.pinned().Slots(ctx, from, to)
 }
 
-// Span is the first day and the day after the last that there is data of, as of the last look.
-func (s *Source) Span() (from, to kpi.Date) { return s.pinned().Span() }
+// Span is the first day and the day after the last that there is data of; zero where there is none.
+func (s *Source) Span(ctx context.Context) (kpi.Span, error) { return s.pinned().Span(ctx) }
 
-func (p *pinned) Span() (from, to kpi.Date) {
-	look, err := p.lookOnce(context.Background())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err == nil {
-		p.span = look.span()
+func (p *pinned) Span(ctx context.Context) (kpi.Span, error) {
+	look, err := p.lookOnce(ctx)
+	if err != nil {
+		return kpi.Span{}, err
 	}
-	return p.span[0], p.span[1]
+	return look.span(), nil
 }
 
 func (p *pinned) lookOnce(ctx context.Context) (_ *look, err error) {
@@ -454,8 +451,7 @@ func (k *look) takes(v view, date kpi.Date, hour time.Time) bool {
 	return !v.prompt || hour.Before(date.LateFrom(k.defs.Zone))
 }
 
-// span is the first day and the day after the last that there is data of.
-func (k *look) span() [2]kpi.Date {
+func (k *look) span() kpi.Span {
 	dates := map[kpi.Date]bool{}
 	for date := range k.byDate {
 		dates[date] = true
@@ -465,11 +461,11 @@ func (k *look) span() [2]kpi.Date {
 	}
 	sorted := slices.Sorted(maps.Keys(dates))
 	if len(sorted) == 0 {
-		return [2]kpi.Date{}
+		return kpi.Span{}
 	}
 	after := sorted[len(sorted)-1].Plus(1)
 	if after <= k.whole {
-		return [2]kpi.Date{}
+		return kpi.Span{}
 	}
-	return [2]kpi.Date{max(sorted[0], k.whole), after}
+	return kpi.Span{From: max(sorted[0], k.whole), To: after}
 }

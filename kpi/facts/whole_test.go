@@ -61,8 +61,8 @@ func testGoesWhole(t *testing.T, limit lake.Limit) {
 			}
 			told[gone[least] == nil]++
 		}
-		if from, _ := h.source.Span(); gone[1] != nil && from != "" && from < next {
-			t.Fatalf("data is said to begin on %s", from)
+		if span := h.span(); gone[1] != nil && span.From != "" && span.From < next {
+			t.Fatalf("data is said to begin on %s", span.From)
 		}
 	}
 	if told[true] == 0 || told[false] == 0 {

@@ -169,15 +169,13 @@ func (m *Memory) Slots(_ context.Context, from, to int64) (slots []kpi.Slot, err
 }
 
 // Span is from the first fact's day to the last one's.
-func (m *Memory) Span() (from, to kpi.Date) {
+func (m *Memory) Span(context.Context) (span kpi.Span, _ error) {
 	for _, f := range m.Facts {
 		d := m.date(f.Time)
-		if from == "" || d < from {
-			from = d
+		if span.From == "" || d < span.From {
+			span.From = d
 		}
-		if n := d.Plus(1); n > to {
-			to = n
-		}
+		span.To = max(span.To, d.Plus(1))
 	}
-	return from, to
+	return span, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"brine/event"
 )
 
@@ -167,6 +169,49 @@ func (c *checker) events(path string, patterns []string) {
 		}
 		c.mistake(path, fix, "the allowlist drops the events %s", p)
 	}
+}
+
+// Unusual finds events that are most likely misspelt: none that ships is called so, and one has nearly that name. Any name may be sent, so
+// these are no mistakes.
+func (d *Definitions) Unusual() (all Mistakes) {
+	known := Shipped().eventNames()
+	named := func(path string, patterns []string) {
+		for _, p := range patterns {
+			for _, name := range known {
+				if !slices.Contains(known, p) && levenshtein.ComputeDistance(p, name) <= misspelt {
+					all = append(all, Mistake{File: d.file, Line: lineIn(d.lines, path), Path: path, What: "no event of the sign-in dialog is called " + p, Fix: "did you mean " + name + "?"})
+					break
+				}
+			}
+		}
+	}
+	for _, f := range d.Flows {
+		named("flows."+f.Name+".exclude", f.Exclude)
+		for _, s := range f.Steps {
+			named("flows."+f.Name+".steps."+s.Name, s.Events)
+		}
+	}
+	for _, k := range d.KPIs {
+		named("kpis."+k.Name+"."+string(k.Kind), k.Events)
+	}
+	return all
+}
+
+// misspelt is how many letters may differ between two names that are most likely one.
+const misspelt = 2
+
+// eventNames are the patterns of events that the definitions name.
+func (d *Definitions) eventNames() (names []string) {
+	for _, f := range d.Flows {
+		names = append(names, f.Exclude...)
+		for _, s := range f.Steps {
+			names = append(names, s.Events...)
+		}
+	}
+	for _, k := range d.KPIs {
+		names = append(names, k.Events...)
+	}
+	return names
 }
 
 // fieldPaths are the fields of an interaction that have one value and are no time, id or rate.

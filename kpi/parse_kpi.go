@@ -117,13 +117,16 @@ func (p *definer) kind(e entry, kind Kind, k *KPI) {
 		return
 	}
 	k.Kind = kind
+	before := len(p.mistakes)
 	keys, plain := p.kindKeys(kind, k)
 	if _, more := e.value.(*ast.MappingNode); !more && plain != nil {
 		plain(e)
 	} else {
 		p.keys(e.path, e.value, keys)
 	}
-	p.whole(e, k)
+	if len(p.mistakes) == before { // else it may be said already
+		p.whole(e, k)
+	}
 }
 
 // kindKeys are the keys of a kind, and what a lone text is for it; nil where it has to say more.

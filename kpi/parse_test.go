@@ -74,3 +74,24 @@ func TestMistakes(t *testing.T) {
 		})
 	}
 }
+
+// An event that is nearly called as one that ships is most likely misspelt. Others, with names of their own, are not.
+func TestUnusualEvents(t *testing.T) {
+	d, mistakes := Parse("kpi.yaml", []byte(`
+flows:
+  f: {exclude: [staging_continuatoin], steps: [opened: screen.rp_inof, given: "authenticate.enter_password", phone: {events: [screen.phone, assertion_genrated]}]}
+kpis:
+  errors: {share: ["screen.error*", "screen.eror*"], better: less, smallest: 1 %}
+  own: {share: [screen.phone_error, "user.*"], better: less, smallest: 1 %}
+`))
+	const want = `kpi.yaml:3: flows.f.exclude: no event of the sign-in dialog is called staging_continuatoin (did you mean staging_continuation?)
+kpi.yaml:3: flows.f.steps.opened: no event of the sign-in dialog is called screen.rp_inof (did you mean screen.rp_info?)
+kpi.yaml:3: flows.f.steps.phone: no event of the sign-in dialog is called assertion_genrated (did you mean assertion_generated?)
+kpi.yaml:5: kpis.errors.share: no event of the sign-in dialog is called screen.eror* (did you mean screen.error*?)`
+	if got := d.Unusual(); len(mistakes) > 0 || got.Error() != want {
+		t.Errorf("%v\n%v\nwant\n%s", mistakes, got, want)
+	}
+	if got := Shipped().Unusual(); len(got) > 0 {
+		t.Errorf("the shipped ones: %v", got)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -158,6 +159,8 @@ func (r *reader) text(e entry, dst *string) {
 		r.mistake(e.path, "", "a single value was expected")
 	case len(text) > maxText:
 		r.mistake(e.path, "", "%d characters: at most %d are taken", len(text), maxText)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		r.mistake(e.path, "write it in one line", "a control character, like a line break")
 	default:
 		*dst = text
 	}

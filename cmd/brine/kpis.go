@@ -113,7 +113,7 @@ func (r *report) checkKPIs(cfg *config.Config, registry *event.Registry) error {
 	if err != nil {
 		return err
 	}
-	_, err = definitions(cfg, plansOf(cfg, streams))
+	defs, err := definitions(cfg, plansOf(cfg, streams))
 	var mistakes config.Mistakes
 	switch {
 	case errors.As(err, new(sanitize.Findings)):
@@ -121,6 +121,8 @@ func (r *report) checkKPIs(cfg *config.Config, registry *event.Registry) error {
 	case errors.As(err, &mistakes):
 		r.Mistakes = append(r.Mistakes, mistakes...)
 		return nil
+	case err == nil:
+		r.Warnings = append(r.Warnings, defs.Unusual()...)
 	}
 	return err
 }

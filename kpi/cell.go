@@ -3,6 +3,7 @@ package kpi
 import (
 	"cmp"
 	"maps"
+	mathbits "math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func mergeEvents(events *map[string]stat.Moments, o map[string]stat.Moments) {
 	}
 }
 
-// Adder adds facts to cells. What is the same for all cells that a fact goes into is done once, by Set.
+// Adder adds facts to cells, one by one; see [Batch] for many. What is the same for all cells that a fact goes into is done once, by Set.
 type Adder struct {
 	fact  *Fact
 	count stat.Moments // of the fact
@@ -203,7 +204,7 @@ func (a *Adder) Add(c *Cell) {
 		addTo(&cell.Times, s.bin, a.fact.Weight)
 	}
 	if c.Missing != nil {
-		a.AddLeft(c)
+		c.addLeft(a.fact, a.count)
 	}
 }
 
@@ -214,14 +215,13 @@ func addTo(s **Sketch, bin int, weight float64) {
 	(*s).addBin(bin, weight)
 }
 
-// AddLeft adds only what goes into [Cell.Left] and [Cell.Missing], which the cell must have.
-func (a *Adder) AddLeft(c *Cell) {
-	for i := range c.Missing {
-		if a.fact.Missing&(1<<i) != 0 {
-			c.Missing[i] += a.fact.Weight
-		}
+// addLeft adds what goes into [Cell.Left] and [Cell.Missing], which the cell must have. count is the fact as moments of the value 1.
+func (c *Cell) addLeft(fact *Fact, count stat.Moments) {
+	for missing := fact.Missing & (1<<len(c.Missing) - 1); missing != 0; missing &= missing - 1 {
+		c.Missing[mathbits.TrailingZeros64(missing)] += fact.Weight
 	}
-	for f, w := range a.fact.Flows {
+	for f := range fact.Flows {
+		w := &fact.Flows[f]
 		if w.Reached == 0 || w.Reached > len(c.Left[f]) {
 			continue
 		}
@@ -229,8 +229,8 @@ func (a *Adder) AddLeft(c *Cell) {
 		if left.Next == nil {
 			left.Next, left.Last = map[string]stat.Moments{}, map[string]stat.Moments{}
 		}
-		addEvent(left.Next, w.Next, a.count)
-		addEvent(left.Last, w.Last, a.count)
+		addEvent(left.Next, w.Next, count)
+		addEvent(left.Last, w.Last, count)
 	}
 }
 

@@ -137,3 +137,41 @@ func TestBrokenBytesAreAnError(t *testing.T) {
 		}
 	}
 }
+
+// TestABatchAddsWhatAnAdderAdds holds facts that are added at once against the same facts added one by one.
+func TestABatchAddsWhatAnAdderAdds(t *testing.T) {
+	d := cellDefinitions()
+	for _, places := range []int{1, 3, 4000} { // of 4000, too many counts of shapes would be needed
+		r := rand.New(rand.NewPCG(uint64(places), 4))
+		adder, batch := d.Adder(), d.Batch()
+		want, got := make([]*Cell, places), make([]*Cell, places)
+		for i := range places {
+			want[i], got[i] = d.NewCell(false), d.NewCell(false)
+		}
+		all, wantAll := d.NewCell(true), d.NewCell(true)
+		for range 3 {
+			of := make([]uint16, 0, 500)
+			for range r.IntN(500) {
+				f := randomFact(r)
+				of = append(of, uint16(r.IntN(places)))
+				if r.IntN(50) == 0 {
+					f.Weight = 0
+				}
+				adder.Set(f)
+				adder.Add(want[of[len(of)-1]])
+				adder.Add(wantAll)
+				batch.Add(f, all)
+			}
+			if batch.Len() != len(of) {
+				t.Fatalf("%d facts, want %d", batch.Len(), len(of))
+			}
+			batch.Into(got, of)
+			batch.Into([]*Cell{all}, make([]uint16, len(of)))
+			batch.Reset()
+		}
+		for i := range places {
+			sameCell(t, "in a batch", d, got[i], want[i])
+		}
+		sameCell(t, "all in a batch", d, all, wantAll)
+	}
+}

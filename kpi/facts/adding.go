@@ -16,6 +16,7 @@ type adding interface {
 
 // held gives the cells that a view without a filter asks for.
 func (t *tally) held(v view) map[kpi.Date]held {
+	t.settle()
 	all := map[kpi.Date]held{}
 	by := segmentPlace(t.defs, v.by)
 	for date, day := range t.days {
@@ -36,6 +37,7 @@ func (t *tally) held(v view) map[kpi.Date]held {
 }
 
 func (t *tally) bytes() int64 {
+	t.settle()
 	n := int64(len(t.slots)) * 128
 	for _, day := range t.days {
 		n += day.all.Bytes()

@@ -13,23 +13,32 @@ import (
 // tally is what facts add up to: a cell for each day and value of each segment, and the arrivals.
 type tally struct {
 	defs  *kpi.Definitions
-	adder *kpi.Adder
 	days  map[kpi.Date]*dayTally
 	slots map[int64]*kpi.Slot
 	rows  int64
 
-	at     int64 // the slot of the fact before: most come in the order of their times
-	day    *dayTally
-	slot   *kpi.Slot
-	recent [][recentCells]recentCell // of the day, by segment
+	at   int64 // the slot of the fact before: most come in the order of their times
+	day  *dayTally
+	slot *kpi.Slot
+
+	batch *kpi.Batch // facts of the day that are in no cell yet, but for what is told of all of it
+	parts []part     // by segment; where there are none, one for all
+}
+
+// part says into which cells the facts of a batch go.
+type part struct {
+	cells  []*kpi.Cell
+	of     []uint16 // by fact: the place of its cell
+	places map[*kpi.Cell]uint16
+	recent [recentCells]recentCell
 }
 
 // recentCell is the cell of a text that was met lately. A walker gives the same text for the same value, so that to look where it lies
 // spares to hash it.
 type recentCell struct {
-	text *byte // keeps it, so that no other comes to lie there
-	size int
-	cell *kpi.Cell
+	text  *byte // keeps it, so that no other comes to lie there
+	size  int
+	place uint16
 }
 
 const recentCells = 16 // a power of 2
@@ -41,7 +50,11 @@ type dayTally struct {
 }
 
 func newTally(defs *kpi.Definitions) *tally {
-	return &tally{defs: defs, adder: defs.Adder(), days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}}
+	t := &tally{defs: defs, days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}, batch: defs.Batch(), parts: make([]part, max(1, len(defs.Segments)))}
+	for i := range t.parts {
+		t.parts[i].places = map[*kpi.Cell]uint16{}
+	}
+	return t
 }
 
 // whole is the cell of all interactions of the day, which the values of any segment add up to.
@@ -78,8 +91,8 @@ func dateOf(ms int64, zone *time.Location) kpi.Date {
 func (t *tally) add(f *kpi.Fact) {
 	if f.Time != t.at || t.day == nil {
 		if day := t.dayOf(dateOf(f.Time, t.defs.Zone)); day != t.day {
+			t.settle()
 			t.day = day
-			t.recent = make([][recentCells]recentCell, len(day.segments))
 		}
 		t.at = f.Time
 		if t.slot = t.slots[f.Time]; t.slot == nil {
@@ -90,24 +103,51 @@ func (t *tally) add(f *kpi.Fact) {
 	t.rows++
 	t.slot.N++
 	t.slot.Weight += f.Weight
-	t.adder.Set(f)
-	if len(t.day.segments) == 0 {
-		t.adder.Add(t.day.all)
-	} else {
-		t.adder.AddLeft(t.day.all)
-	}
+	t.batch.Add(f, t.day.all)
 	for i, value := range f.Segments {
-		t.adder.Add(t.cellOf(i, value))
+		t.parts[i].add(value, t.day.segments[i], t.defs)
+	}
+	if len(f.Segments) == 0 {
+		t.parts[0].put(t.day.all)
+	}
+	if t.batch.Len() == kpi.BatchRoom {
+		t.settle()
 	}
 }
 
-func (t *tally) cellOf(segment int, value string) *kpi.Cell {
-	text := unsafe.StringData(value)
-	recent := &t.recent[segment][uintptr(unsafe.Pointer(text))/16%recentCells]
-	if recent.text != text || recent.size != len(value) || recent.cell == nil {
-		recent.text, recent.size, recent.cell = text, len(value), cellOf(t.day.segments[segment], value, t.defs)
+// settle adds the batch to the cells.
+func (t *tally) settle() {
+	for i := range t.parts {
+		p := &t.parts[i]
+		t.batch.Into(p.cells, p.of)
+		clear(p.places)
+		clear(p.recent[:])
+		p.cells, p.of = p.cells[:0], p.of[:0]
 	}
-	return recent.cell
+	t.batch.Reset()
+}
+
+// add says that the next fact has a value.
+func (p *part) add(value string, cells map[string]*kpi.Cell, defs *kpi.Definitions) {
+	text := unsafe.StringData(value)
+	recent := &p.recent[uintptr(unsafe.Pointer(text))/16%recentCells]
+	if text == nil || recent.text != text || recent.size != len(value) {
+		*recent = recentCell{text, len(value), p.place(cellOf(cells, value, defs))}
+	}
+	p.of = append(p.of, recent.place)
+}
+
+// put says that the next fact goes into a cell.
+func (p *part) put(cell *kpi.Cell) { p.of = append(p.of, p.place(cell)) }
+
+func (p *part) place(cell *kpi.Cell) uint16 {
+	place, met := p.places[cell]
+	if !met {
+		place = uint16(len(p.cells))
+		p.cells = append(p.cells, cell)
+		p.places[cell] = place
+	}
+	return place
 }
 
 // mostTallied is how many values a segment may have while facts are added up, before the rarest are known: more
@@ -129,6 +169,7 @@ func cellOf(cells map[string]*kpi.Cell, value string, defs *kpi.Definitions) *kp
 
 // cut makes the rarest values [kpi.Other] where there are more than [kpi.MostValues], and so with events after which people left.
 func (t *tally) cut() {
+	t.settle()
 	for _, day := range t.days {
 		day.all.CutLeft()
 		for i := range day.segments {

@@ -55,6 +55,7 @@ func (c *Config) check(d *decoder) {
 	c.checkOutlets(d)
 	c.checkFlush(d)
 	c.checkLog(d)
+	c.checkCanary(d)
 	c.checkLake(d)
 }
 

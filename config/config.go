@@ -40,6 +40,7 @@ type Config struct {
 	Lake      string             `yaml:"lake"`       // an object store, like s3://bucket/prefix?region=eu-central-1; default "", <data>/lake
 	LakeCache Bytes              `yaml:"lake_cache"` // of copies on the local disk, of a lake in an object store; default 1GB
 	Metrics   Metrics            `yaml:"metrics"`    // where Prometheus asks, beside the private door
+	Canary    Canary             `yaml:"canary"`     // what a process that collects sends by itself, to show that it arrives
 
 	Outlets Outlets `yaml:"outlets"` // databases of others with a copy
 
@@ -169,6 +170,7 @@ func Default() *Config {
 		Flush:     Flush{Every: 5 * time.Second, Bytes: 32e6},
 		Log:       Log{Replicas: defaultReplicas},
 		LakeCache: 1e9,
+		Canary:    Canary{Every: time.Minute},
 		Allowlist: defaultAllowlist,
 		KPI:       defaultKPI,
 	}

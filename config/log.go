@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,12 +48,7 @@ func (l Log) Self() string {
 	if l.Name != "" {
 		return l.Name
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return "" // which is none of the nodes
-	}
-	name, _, _ := strings.Cut(host, ".")
-	return strings.ToLower(name)
+	return machineName() // "" is none of the nodes
 }
 
 var nodeName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

@@ -36,6 +36,7 @@ GET    /api/v1/events/interaction?dataset=raw        401    303     403    403  
 GET    /api/v1/events/interaction?dataset=rejected   401    303     403    403     200 403     401
 GET    /api/v1/events/lines?dataset=quarantine       401    303     403    403     200 403     401
 GET    /api/v1/events/interaction?dataset=unheard    401    303     403    403     404 403     401
+GET    /api/v1/events/collectors?dataset=canary      401    303     403    403     404 403     401
 GET    /wsapi/interaction_data                       401    303     403    403     200 403     401
 GET    /wsapi/interaction_data/count                 401    303     403    403     200 403     401
 GET    /wsapi/interaction_data/last                  401    303     403    403     200 403     401

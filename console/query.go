@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,7 +28,8 @@ func (s *Server) query(r *http.Request) (q lake.Query, err error) {
 	if err != nil {
 		return q, err
 	}
-	if q.Table, err = s.Lake.Table(dataset(values), r.PathValue("stream")); err != nil {
+	q.Table, err = s.Lake.Table(dataset(values), r.PathValue("stream"))
+	if err != nil || !slices.Contains(readable, q.Table.Dataset) {
 		return q, refusal(http.StatusNotFound, "no such stream in this dataset; datasets are sanitized, raw, rejected and quarantine")
 	}
 	if q.From, err = parseTime(values, "from", math.MinInt64); err != nil {
@@ -49,6 +51,9 @@ func (s *Server) query(r *http.Request) (q lake.Query, err error) {
 	}
 	return q, nil
 }
+
+// readable are the datasets that have events. Of what else is in a lake nothing is asked by rows.
+var readable = []string{lake.Sanitized, lake.Raw, lake.Rejected, lake.Quarantine}
 
 // dataset is what a query asks for.
 func dataset(values url.Values) string {

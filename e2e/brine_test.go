@@ -29,6 +29,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/uuid"
+
+	"brine/canary"
 )
 
 // binary is the brine that is tested. TestMain builds it.
@@ -523,6 +525,7 @@ type status struct {
 	}
 	LeftOut  []struct{ Path, Why string } `json:"left_out"`
 	Erasures struct{ Accepted, Removed int }
+	Canaries []canary.Status
 }
 
 func (b *brine) status() (st status) {

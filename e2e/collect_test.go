@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/canary"
 	"brine/door/doortest"
 )
 
@@ -185,5 +186,47 @@ func TestCollectorByCertificate(t *testing.T) {
 	late.eventually(20*time.Second, "the log tells of the certificate", func() bool { return strings.Contains(late.output(), "expired certificate") })
 	if late.ready() {
 		t.Error("a collector that no store lets in says it can store")
+	}
+}
+
+// The canaries of two collectors arrive, and the store tells of each when it could be read and how long it travelled; one that is
+// stopped is forgotten, and no canary can be read as an event.
+func TestCanaries(t *testing.T) {
+	t.Parallel()
+	r := startStore(t)
+	web1, web2 := r.collector(t, "web1"), r.collector(t, "web2")
+	for name, c := range map[string]*brine{"web1": web1, "web2": web2} {
+		c.configure(fmt.Sprintf(`forward: {to: ["https://%s"], token_file: token, ca: ca.pem}
+canary: {name: %s, every: 10s}`, r.addr, name))
+	}
+	r.store.launch()
+	web1.start()
+	web2.start()
+	canaries := func() map[string]canary.Status {
+		all := map[string]canary.Status{}
+		for _, c := range r.store.status().Canaries {
+			all[c.Collector] = c
+		}
+		return all
+	}
+	web1.eventually(60*time.Second, "the canaries of both can be read", func() bool {
+		all := canaries()
+		return all["web1"].Travel > 0 && all["web2"].Travel > 0
+	})
+	for name, c := range canaries() {
+		if c.Readable.IsZero() || c.Taken.IsZero() || c.Missing || c.Travel > 30*time.Second || c.Ahead != 0 {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	web2.stop()
+	web1.eventually(60*time.Second, "the one that was stopped is forgotten", func() bool {
+		all := canaries()
+		return len(all) == 1 && all["web1"].Travel > 0
+	})
+	web1.stop()
+	r.store.stop()
+	stdout, stderr, code := runBrine(t, nil, "read", canary.Stream, "--dataset", "canary", "--purpose", "a test", "--config", r.store.config, "--data", r.store.data)
+	if code == 0 || stdout != "" {
+		t.Errorf("brine read of canaries: %d %s %s", code, stdout, stderr)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"regexp"
 	"strconv"
 )
 
@@ -19,6 +20,9 @@ type Record struct {
 	Key     Key
 	Row     []byte // JSON in the order of the stream's columns; shares memory with the group
 }
+
+// CollectorName is of what a process that collects may be called, in canaries.
+var CollectorName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
 
 // AppendRecord appends the record to a group. The row must hold no line break.
 func AppendRecord(group []byte, r Record) []byte {

@@ -54,6 +54,9 @@ type store struct {
 	err  error         // of the last probe or group; nil when it is well
 	trip time.Duration // round trip of the last probe
 
+	ahead      time.Duration // of this machine's clock, at the last answer
+	aheadKnown bool
+
 	stored, failed uint64 // puts that it answered with success, and the others
 }
 
@@ -62,6 +65,7 @@ type Status struct {
 	Host  string        `json:"host"`
 	Trip  time.Duration `json:"round_trip_ns"` // of its probe
 	Error string        `json:"error,omitempty"`
+	Ahead time.Duration `json:"ahead_ns,omitempty"` // of this machine's clock, in full seconds: below 0 it is behind
 
 	Stored uint64 `json:"stored"` // groups and requests to erase that it took since the start
 	Failed uint64 `json:"failed"` // and tries that failed
@@ -143,7 +147,7 @@ func (p *Pool) Err() error {
 func (p *Pool) Stores() (all []Status) {
 	for _, s := range p.stores {
 		s.mu.Lock()
-		st := Status{Host: s.host, Trip: s.trip, Stored: s.stored, Failed: s.failed}
+		st := Status{Host: s.host, Trip: s.trip, Ahead: s.ahead, Stored: s.stored, Failed: s.failed}
 		if s.err != nil {
 			st.Error = s.err.Error()
 		}
@@ -162,6 +166,7 @@ func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 	defer cancel()
 	for {
 		var errs []error
+		refused := true // by every store, for what it is
 		for _, s := range p.inOrder() {
 			err := p.ask(ctx, s, http.MethodPut, path, kind, body)
 			s.count(err)
@@ -172,7 +177,11 @@ func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 			if ctx.Err() == nil { // else the time is to blame, not the store
 				p.noteFailed(s, err)
 			}
+			refused = refused && isRefusal(err)
 			errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
+		}
+		if refused {
+			return fmt.Errorf("every store refuses it: %w", oneLine(errs))
 		}
 		select {
 		case <-ctx.Done():
@@ -250,10 +259,15 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("it answered %d: %s", r.status, r.reason) }
 
+// isRefusal says whether a store refused what it was sent, and will again.
+func isRefusal(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.status >= 400 && r.status < 500 && r.status != http.StatusUnauthorized
+}
+
 // noteFailed marks a store that failed. One that refused a single group is well for others.
 func (p *Pool) noteFailed(s *store, err error) {
-	var r *refusal
-	if errors.As(err, &r) && r.status >= 400 && r.status < 500 && r.status != http.StatusUnauthorized {
+	if isRefusal(err) {
 		p.opts.Logger.Error("a store refused a group", "store", s.host, "err", err)
 		return
 	}
@@ -296,11 +310,13 @@ func (p *Pool) ask(ctx context.Context, s *store, method, path, kind string, bod
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Content-Encoding", "zstd")
 	}
+	began := time.Now()
 	res, err := p.client.Do(req)
 	if err != nil {
 		return plain(err)
 	}
 	defer res.Body.Close()
+	s.compare(began, time.Now(), res.Header.Get("Date"))
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 	switch {
 	case res.StatusCode != http.StatusOK:
@@ -309,6 +325,35 @@ func (p *Pool) ask(ctx context.Context, s *store, method, path, kind string, bod
 		return plain(err)
 	}
 	return nil
+}
+
+// compare tells how this clock stands to the store's, by the time that it put on an answer: in full seconds, as that is.
+func (s *store) compare(asked, answered time.Time, date string) {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return
+	}
+	middle := asked.Add(answered.Sub(asked) / 2)
+	ahead := middle.Sub(at.Add(500 * time.Millisecond)).Round(time.Second)
+	if ahead.Abs() <= time.Second+answered.Sub(asked)/2 { // no more than rounding and the way explain
+		ahead = 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead, s.aheadKnown = ahead, true
+}
+
+// Ahead is by how much this machine's clock is ahead of that of the store which groups go to; known is false before any has answered.
+func (p *Pool) Ahead() (ahead time.Duration, known bool) {
+	for _, s := range p.inOrder() {
+		s.mu.Lock()
+		ahead, known = s.ahead, s.aheadKnown
+		s.mu.Unlock()
+		if known {
+			return ahead, true
+		}
+	}
+	return 0, false
 }
 
 // identify adds the token, as the file holds it now.

@@ -22,7 +22,8 @@ type aStore struct {
 	*httptest.Server
 	mu     sync.Mutex
 	status int
-	lost   bool // its answers to groups are lost, once
+	lost   bool          // its answers to groups are lost, once
+	behind time.Duration // its clock
 	paths  []string
 	protos []string
 }
@@ -57,6 +58,7 @@ func (s *aStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}
+	w.Header().Set("Date", time.Now().Add(-s.behind).UTC().Format(http.TimeFormat))
 	w.WriteHeader(status)
 }
 
@@ -157,5 +159,43 @@ func TestTellsWhy(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s: gave up after %s, want 2 s", want, took)
 		}
+	}
+}
+
+// How the clocks stand to each other is told by what stores put on their answers; less than they can tell is nothing.
+func TestAhead(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	for _, behind := range []time.Duration{0, 5 * time.Minute, -3 * time.Hour} {
+		a := newStore(t, pair)
+		a.behind = behind
+		p := open(t, "secret", pair, a.URL)
+		ahead, known := p.Ahead()
+		if !known || (ahead-behind).Abs() > 2*time.Second || behind == 0 && ahead != 0 {
+			t.Errorf("the store is %s behind, and this clock %s ahead (known: %t)", behind, ahead, known)
+		}
+		if st := p.Stores()[0]; st.Ahead != ahead {
+			t.Errorf("the status says %s", st.Ahead)
+		}
+	}
+	gone := newStore(t, pair)
+	gone.Close()
+	if _, known := open(t, "secret", pair, gone.URL).Ahead(); known {
+		t.Error("a store that never answered has a clock")
+	}
+}
+
+// What every store refuses for what it is, is answered at once, as another try would not help.
+func TestRefusedByAll(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	a, b := newStore(t, pair), newStore(t, pair)
+	p := open(t, "secret", pair, a.URL, b.URL)
+	a.fail(http.StatusUnprocessableEntity)
+	b.fail(http.StatusUnprocessableEntity)
+	err := p.Append(t.Context(), []byte("x"))
+	if err == nil || !strings.Contains(err.Error(), "every store refuses it") || len(a.groups()) != 1 || len(b.groups()) != 1 {
+		t.Errorf("%v, after %d and %d tries", err, len(a.groups()), len(b.groups()))
+	}
+	if p.Err() != nil {
+		t.Errorf("the stores count as away: %v", p.Err())
 	}
 }

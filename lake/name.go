@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The datasets of the lake. Raw, Rejected and Quarantine are filled from the log, each of the others from the one before it.
+// The datasets of the lake. Raw, Rejected, Quarantine and Canary are filled from the log, each of the others from the one before it.
 const (
 	Raw        = "raw"        // events as they were sent, at most the raw window old
 	Sanitized  = "sanitized"  // what the allowlist keeps of raw
@@ -16,6 +16,7 @@ const (
 	Rollups    = "rollups"    // what the facts of an hour add up to
 	Rejected   = "rejected"   // the shape of events that were refused
 	Quarantine = "quarantine" // log lines that the flush could not read, whole
+	Canary     = "canary"     // what collectors send to see that it arrives; nothing of a person
 )
 
 // Name is what a file of the lake is called, and all that is known of it without opening it:
@@ -32,7 +33,7 @@ type Name struct {
 
 // fromLog says whether a dataset is filled from the log, and so compacted when an hour is closed.
 func fromLog(dataset string) bool {
-	return dataset == Raw || dataset == Rejected || dataset == Quarantine
+	return dataset == Raw || dataset == Rejected || dataset == Quarantine || dataset == Canary
 }
 
 var namePattern = regexp.MustCompile(

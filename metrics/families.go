@@ -14,7 +14,7 @@ const (
 	Histogram Kind = "histogram"
 )
 
-// Family is one metric. What it has of values in its labels is bounded by the config.
+// Family is one metric. What it has of values in its labels is bounded by the config; collectors, which name themselves, are at most 64.
 type Family struct {
 	Name   string
 	Help   string
@@ -44,7 +44,7 @@ func family(kind Kind, name, help string, labels ...string) *Family {
 // The process.
 var (
 	BuildInfo = family(Gauge, "brine_build_info", "1, with the version that runs", "version")
-	CheckOK   = family(Gauge, "brine_check_ok", "Whether what the heartbeat checks is in order: storage, log, lake, config, allowlist, kpi, salts, tls, audit", "check")
+	CheckOK   = family(Gauge, "brine_check_ok", "Whether what the heartbeat checks is in order: storage, log, lake, config, allowlist, kpi, salts, tls, audit, canary", "check")
 	SourceOK  = family(Gauge, "brine_source_ok", "Whether this scrape could read a part of the metrics", "source")
 )
 
@@ -64,6 +64,14 @@ var (
 var (
 	ForwardUp     = family(Gauge, "brine_forward_store_up", "Whether a storage server takes groups now, by its address in forward.to", "store")
 	ForwardGroups = family(Counter, "brine_forward_groups_total", "Groups and requests to erase sent to a storage server, each try by itself, by whether it said stored: stored or failed", "store", "result")
+)
+
+// Canaries, which collectors send to show that what they send can be read.
+var (
+	CanaryMissing  = family(Gauge, "brine_canary_missing", "Whether no canary of a collector became readable at this node for longer than it should take", "collector")
+	CanaryReadable = family(Gauge, "brine_canary_readable_timestamp_seconds", "When the last canary of a collector could first be read at this node", "collector")
+	CanaryTravel   = family(Gauge, "brine_canary_travel_seconds", "How long the last canary that this node took was on its way, from when the collector sent it until it could be read", "collector")
+	CanaryAhead    = family(Gauge, "brine_canary_clock_ahead_seconds", "By how much a collector's clock is ahead of that of the store it sends to; below 0 it is behind", "collector")
 )
 
 // The log.

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"brine/canary"
 	"brine/config"
 	"brine/door"
 	"brine/forward"
@@ -60,7 +61,11 @@ func (h *house) openCollector(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(h.forward.Close)
-	return h.openIntake()
+	if err := h.openIntake(); err != nil {
+		return err
+	}
+	h.openCanary(h.forward.Append, h.forward.Ahead)
+	return nil
 }
 
 // forwardTLS says whom a collector trusts, and what it shows.
@@ -125,6 +130,9 @@ func (h *house) doorStats() *intake.Snapshot {
 
 func (h *house) collectorStatus() status {
 	st := status{Serving: true, Ready: true, Door: h.doorStats(), Stores: h.forward.Stores()}
+	if err := h.canaryErr(); err != nil {
+		st.Canary = err.Error()
+	}
 	if err := h.storable(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -136,13 +144,16 @@ func (h *house) collectorStatus() status {
 
 func (s status) printStores(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STORE\tROUND TRIP\tSTATE")
+	fmt.Fprintln(w, "STORE\tROUND TRIP\tTHIS CLOCK\tSTATE")
 	for _, store := range s.Stores {
 		state := "well"
 		if store.Error != "" {
 			state = store.Error
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", store.Host, store.Trip.Round(10*time.Microsecond), state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", store.Host, store.Trip.Round(10*time.Microsecond), canary.OffText(store.Ahead), state)
+	}
+	if s.Canary != "" {
+		fmt.Fprintf(w, "\nCANARY: %s\n", s.Canary)
 	}
 	return w.Flush()
 }

@@ -44,7 +44,7 @@ func (h *house) changed(p gate.Person, what, name string, err error) error {
 
 // doorsNow are how the doors stand, as the health page tells it.
 func (h *house) doorsNow(ctx context.Context) board.Doors {
-	d := board.Doors{Ready: true, CompleteTo: h.lake.CompleteTo()}
+	d := board.Doors{Ready: true, CompleteTo: h.lake.CompleteTo(), Canaries: h.boardCanaries()}
 	if err := h.ready.Err(); err != nil {
 		d.Ready, d.Reason = false, err.Error()
 	}

@@ -16,6 +16,7 @@ import (
 	"brine/access"
 	"brine/access/audit"
 	"brine/access/gate"
+	"brine/canary"
 	"brine/client"
 	"brine/config"
 	"brine/console"
@@ -74,6 +75,8 @@ type house struct {
 	gate      *gate.Gate
 	console   *console.Server
 	policy    *publishedPolicy
+	canary    *canary.Sender // of who collects, unless canary.every is 0
+	canaries  *canary.Watch  // of who stores
 	metrics   *metrics.Registry
 	observe   observers
 	doors     []*entrance
@@ -122,6 +125,7 @@ func (h *house) open(ctx context.Context, registry *event.Registry, o houseOptio
 		if err := h.openIntake(); err != nil {
 			return err
 		}
+		h.openCanary(h.append, nil)
 	}
 	if h.cfg.Store.On() || !o.role.collects {
 		if err := h.openReceipt(); err != nil {
@@ -150,6 +154,7 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 		return err
 	}
 	h.onClose(func() error { h.lake.Close(); return nil })
+	h.canaries = &canary.Watch{Lake: h.lake, Patience: canaryPatience(h.cfg), Logger: h.logger}
 	h.ready = newReadiness(h.log, h.lake, h.logger, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
 	if err := h.openSalts(); err != nil {
 		return err
@@ -213,7 +218,7 @@ func (h *house) storable() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.certificates.Err}
+	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.certificates.Err, "canary": h.canaryErr}
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
 		maps.Copy(all, h.outlets.checks())
@@ -247,6 +252,7 @@ func (h *house) appendAs(ctx context.Context, id uuid.UUID, group []byte) (err e
 		return err
 	}
 	h.observe.append(time.Since(began))
+	h.canaries.Taken(group)
 	h.lake.Appended(len(group))
 	return nil
 }
@@ -296,6 +302,9 @@ func (h *house) work(ctx context.Context) (stopped func() error) {
 	if h.role.collects {
 		jobs.Go(func() { h.policy.run(ctx) })
 	}
+	if h.canary != nil {
+		jobs.Go(func() { h.canary.Run(ctx) })
+	}
 	if h.forward != nil {
 		jobs.Go(func() { h.forward.Run(ctx) })
 	}
@@ -305,6 +314,7 @@ func (h *house) work(ctx context.Context) (stopped func() error) {
 	go func() { lakeDone <- h.whileOwner(ctx, h.backgroundWork) }()
 	go h.ready.run(ctx)
 	jobs.Go(func() { h.rotator.Run(ctx) })
+	jobs.Go(func() { h.canaries.Run(ctx) })
 	return func() error { jobs.Wait(); return <-lakeDone }
 }
 
@@ -347,7 +357,7 @@ func collectUntil(cfg *config.Config) map[string]intake.Until {
 
 // tables are all that the lake may hold.
 func tables(streams map[string]*event.Stream) []lake.Table {
-	all := append(facts.Tables(), lake.QuarantineTable())
+	all := append(facts.Tables(), lake.QuarantineTable(), canary.Table())
 	for name, s := range streams {
 		all = append(all,
 			lake.NewTable(lake.Raw, name, s.Columns, s.Time, s.ID),

@@ -35,6 +35,7 @@ func (h *house) openMetrics() {
 	r.Add("log", h.putLog)
 	r.Add("cluster", h.putCluster)
 	r.Add("disk", h.putDisks)
+	r.Add("canary", h.putCanaries)
 	h.observe = observers{append: r.Histogram(metrics.AppendSeconds), flush: r.Histogram(metrics.FlushSeconds)}
 }
 

@@ -137,9 +137,8 @@ func TestMetricsOfAHouse(t *testing.T) {
 	if _, err := importEvents(t.Context(), h.lake, h.streams[event.Interaction], past, h.data.tmp(), oldestImport(h.cfg)); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.lake.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	check(t, h.canaries.Look(t.Context()))
+	h.sing(t, 1)
 	if _, err := h.salts.Rotate(time.Now(), false); err != nil {
 		t.Fatal(err)
 	}

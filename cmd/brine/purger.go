@@ -17,6 +17,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"brine/access/audit"
+	"brine/canary"
 	"brine/config"
 	"brine/eventlog"
 	"brine/lake"
@@ -49,6 +50,7 @@ func retention(cfg *config.Config) lake.Retention {
 		lake.Quarantine: {MaxAge: r.Raw.MaxAge},
 		lake.Sanitized:  {MaxAge: r.Sanitized.MaxAge, MaxBytes: int64(r.Sanitized.MaxBytes)},
 		lake.Rejected:   {MaxAge: r.Rejected.MaxAge, MaxBytes: int64(r.Rejected.MaxBytes)},
+		lake.Canary:     {MaxAge: canary.Retention},
 	}}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"brine/access"
+	"brine/canary"
 	"brine/config"
 	"brine/erasure"
 	"brine/event"
@@ -59,6 +60,8 @@ type status struct {
 	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
 	Stores     []forward.Status `json:"stores,omitempty"`  // of a collector, which has nothing of the above but the door
 	Outlets    []outlet.Status  `json:"outlets,omitempty"`
+	Canaries   []canary.Status  `json:"canaries,omitempty"` // of each collector, as they reach this node
+	Canary     string           `json:"canary,omitempty"`   // of a collector: what is wrong with those that it sends
 }
 
 // Run prints the status of the brine that serves, or of the folder where none does.
@@ -91,7 +94,7 @@ func (h *house) status(ctx context.Context) status {
 		return h.collectorStatus()
 	}
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Outlets: h.outlets.status(), Cluster: h.clusterStatus()}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Outlets: h.outlets.status(), Cluster: h.clusterStatus(), Canaries: h.canaries.Collectors()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -214,7 +217,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 		fmt.Fprintf(g.stdout, "ERASURES ARE NOT DONE: %s\n", s.Erasures.Error)
 	}
 	printOutlets(g.stdout, s.Outlets)
-	err = errors.Join(err, s.Sanitize.print(g.stdout))
+	err = errors.Join(err, printCanaries(g.stdout, s.Canaries), s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
 	if s.Cluster != nil {
 		fmt.Fprintln(g.stdout)

@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"brine/access/collectors"
+	"brine/canary"
 	"brine/event"
 	"brine/intake"
+	"brine/lake"
 )
 
 // storeCmd is all but the public door.
@@ -44,7 +46,7 @@ func (h *house) openReceipt() error {
 		Forget: h.forget, Ready: h.ready.Err, Logger: h.logger,
 		Known: func(dataset, stream string) bool {
 			_, ok := h.streams[stream]
-			return ok && (dataset == event.DatasetRaw || dataset == event.DatasetRejected)
+			return dataset == lake.Canary && stream == canary.Stream || ok && (dataset == event.DatasetRaw || dataset == event.DatasetRejected)
 		},
 	}
 	if path := h.cfg.Store.CollectorsFile; path != "" {

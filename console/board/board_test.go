@@ -81,7 +81,9 @@ func openHouse(tb testing.TB, source kpi.Source) *house {
 			return nil
 		},
 		Doors: func(context.Context) board.Doors {
-			return board.Doors{Ready: true, Refused: []board.Refused{{"schema", 37}, {"too_large", 3}}}
+			return board.Doors{Ready: true, Refused: []board.Refused{{"schema", 37}, {"too_large", 3}}, Canaries: []board.Canary{
+				{Collector: "web1", Taken: now().Add(-9 * time.Second), Readable: now().Add(-5 * time.Second), Travel: 4.25, Clock: "right"},
+				{Collector: "web2", Clock: "5m0s behind", Missing: true}}}
 		},
 		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, h.broken },
 		Audit: func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
@@ -188,6 +190,18 @@ func TestFormKeepsTheView(t *testing.T) {
 		again := v.page(path + "?" + strings.Join(sent, "&"))
 		if !found || again.Code != http.StatusOK || !strings.HasPrefix(path, "/changes") && again.Body.String() != page || !strings.Contains(again.Body.String(), `a&amp;b&#34;&lt;i&gt;, c:d</strong>`) {
 			t.Errorf("%s: %d, sent were %q", path, again.Code, sent)
+		}
+	}
+}
+
+// The page Health tells of each collector how its canaries stand, and of one that is missing in words.
+func TestHealthTellsOfCanaries(t *testing.T) {
+	h := openHouse(t, simulated())
+	page := h.visitor(access.Viewer).page("/health").Body.String()
+	for _, want := range []string{"<code>web1</code></th><td>9s ago</td><td>5s ago</td><td class=\"n\">4.2 s</td><td>right</td>",
+		"<code>web2</code>: missing</th><td>none since the start</td><td>none since the start</td><td class=\"n\">not known here</td><td>5m0s behind</td>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
 		}
 	}
 }

@@ -15,6 +15,38 @@ type Doors struct {
 	CompleteTo time.Time `json:"complete_to,omitzero"` // what was acknowledged before is counted
 	Hours      int       `json:"hours_waiting"`        // closed hours that are not sanitized yet
 	Refused    []Refused `json:"refused"`              // since the start, the most frequent first
+	Canaries   []Canary  `json:"canaries,omitempty"`
+}
+
+// Canary is how what a collector sends to be watched reaches what can be read.
+type Canary struct {
+	Collector string    `json:"collector"`
+	Taken     time.Time `json:"taken,omitzero"`           // when this node took the last one
+	Readable  time.Time `json:"readable,omitzero"`        // when the last one could first be read
+	Travel    float64   `json:"travel_seconds,omitempty"` // from when it was sent to there; 0 where another node took it
+	Clock     string    `json:"clock"`                    // how the collector's stands to the store's, like “5m0s ahead”
+	Missing   bool      `json:"missing,omitempty"`
+}
+
+// TakenAgo is how long ago this node took the last one.
+func (c Canary) TakenAgo(a arrivals) string { return agoText(c.Taken, a.now) }
+
+// ReadableAgo is how long ago the last one could first be read.
+func (c Canary) ReadableAgo(a arrivals) string { return agoText(c.Readable, a.now) }
+
+// TravelText is the travel time.
+func (c Canary) TravelText() string {
+	if c.Travel == 0 {
+		return "not known here"
+	}
+	return strconv.FormatFloat(c.Travel, 'f', 1, 64) + " s"
+}
+
+func agoText(t, now time.Time) string {
+	if t.IsZero() {
+		return "none since the start"
+	}
+	return now.Sub(t).Round(time.Second).String() + " ago"
 }
 
 // Refused is how many events were refused for a reason.

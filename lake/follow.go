@@ -71,6 +71,10 @@ func (l *Lake) upToDate(ctx context.Context) error {
 	}
 	err := r.journal.refresh(ctx)
 	l.mu.Lock()
+	if err == nil && l.unknown != nil {
+		l.unknown = nil
+		l.log.Info("the lake is reached")
+	}
 	behind := l.cat == nil || l.cat.number != r.journal.number()
 	l.mu.Unlock()
 	if !behind {

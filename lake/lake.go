@@ -53,6 +53,7 @@ type Options struct {
 	CacheBytes int64                    // how many bytes these take at most; default 1 GB
 	Temp       string                   // a folder for spilling; "" forbids it
 	Tables     []Table                  // all streams of all datasets it may hold
+	Wait       bool                     // Open also where the object store cannot be reached: see [Lake.Unknown], and [Lake.Own] of who has a Log
 	Log        Log                      // where events come from, for a lake that is owned from the start; nil for one that is read, or see [Lake.Own]
 	FlushEvery time.Duration            // default 5 s
 	FlushBytes int                      // bytes of the log that are flushed at once; default 32 MB
@@ -136,6 +137,7 @@ type Lake struct {
 	stop      context.CancelFunc // ends following; nil for a folder
 	goneSince time.Time          // since when a read holds copies of files that are gone; guarded by mu
 	trouble   error              // why the object store cannot be used; guarded by mu
+	unknown   error              // why it was not known from the start what there is; nil once it is; guarded by mu
 }
 
 type tableKey struct{ dataset, stream string }
@@ -164,12 +166,7 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 	if l.flusher, err = l.writer.Conn(); err != nil {
 		return nil, err
 	}
-	if o.Log != nil {
-		err = l.Own(ctx, o.Log, 0)
-	} else {
-		l.cat, err = l.place.look(ctx)
-	}
-	if err != nil {
+	if err := l.begin(ctx); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("open the lake: %w", err)
 	}
@@ -183,6 +180,39 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 		l.cat.logFaults(l.log)
 	}
 	return l, nil
+}
+
+// patience is how long Open tries to reach an object store before it goes on without.
+const patience = 10 * time.Second
+
+// begin owns the lake, or looks at it.
+func (l *Lake) begin(ctx context.Context) (err error) {
+	first := ctx
+	if l.opts.Wait {
+		var cancel context.CancelFunc
+		first, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	if l.opts.Log != nil {
+		err = l.Own(first, l.opts.Log, 0)
+	} else {
+		l.cat, err = l.place.look(first)
+	}
+	if !l.opts.Wait || !Unavailable(err) || ctx.Err() != nil {
+		return err
+	}
+	l.cat, l.trouble = l.place.current(), err
+	l.unknown = fmt.Errorf("it is not known yet what the lake holds: %w", err)
+	l.log.Error("the lake cannot be reached: events wait in the log, reads are refused, and it is tried again", "err", err)
+	return nil
+}
+
+// Unknown is why nothing is known of what the lake holds: its object store was not reached since the start. Then what is asked
+// without a query, as [Lake.List], says that there is nothing. It is nil once the store was reached.
+func (l *Lake) Unknown() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unknown
 }
 
 // ErrClosed is a use of a lake after Close.

@@ -46,8 +46,14 @@ func (l *Lake) own(ctx context.Context, log Log, lease uint64) error {
 	clear(l.waiting)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cat, l.from, l.lease, l.epoch, l.fault = cat, log, lease, epoch, nil
+	l.cat, l.from, l.lease, l.epoch, l.fault, l.unknown = cat, log, lease, epoch, nil, nil
 	return nil
+}
+
+// Owned says whether this process owns the lake, as far as it knows.
+func (l *Lake) Owned() bool {
+	_, err := l.owned()
+	return err == nil
 }
 
 // Disown ends what [Lake.Own] began, after the write under way. The lake is then read only.
@@ -66,10 +72,13 @@ func (l *Lake) Disown() {
 func (l *Lake) owned() (Log, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.from == nil {
-		return nil, ErrNotOwner
+	switch {
+	case l.from != nil:
+		return l.from, nil
+	case l.unknown != nil:
+		return nil, l.unknown
 	}
-	return l.from, nil
+	return nil, ErrNotOwner
 }
 
 func (l *Lake) inEpoch() uint64 {

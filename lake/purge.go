@@ -57,6 +57,9 @@ func (l *Lake) Purge(ctx context.Context, p Purge) (Purged, error) {
 		return done, err
 	}
 	defer leave()
+	if err := l.Unknown(); err != nil {
+		return done, err
+	}
 	held := l.Held()
 	raw := rawHours(held)
 	markMadeAgain(held, raw)

@@ -74,7 +74,7 @@ func (h *house) held(ctx context.Context) (board.Held, error) {
 		held.Salts = append(held.Salts, board.Salt{State: string(s.State), Start: s.Start, End: s.End, Deletion: s.Deletion})
 	}
 	held.Faults = slices.Concat(st.Salts.Faults, st.Purge.Problems)
-	for _, fault := range []string{st.Salts.Error, st.Erasures.Error, st.Sanitize.Error} {
+	for _, fault := range []string{st.Lake, st.Salts.Error, st.Erasures.Error, st.Sanitize.Error} {
 		if fault != "" && !slices.Contains(held.Faults, fault) {
 			held.Faults = append(held.Faults, fault)
 		}

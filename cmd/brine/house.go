@@ -148,7 +148,7 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 		return err
 	}
 	h.onClose(h.log.Close)
-	h.lake, err = openLake(ctx, h.cfg, lake.Options{Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.lakesLog(),
+	h.lake, err = openLake(ctx, h.cfg, lake.Options{Temp: h.data.tmp(), Tables: tables(h.streams), Log: h.lakesLog(), Wait: true,
 		FlushEvery: h.cfg.Flush.Every, FlushBytes: int(h.cfg.Flush.Bytes), Logger: h.logger, Flushed: h.observe.flush})
 	if err != nil {
 		return err
@@ -278,8 +278,8 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 		}
 	}
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stopped := h.work(inner)
-	failed := make(chan error, len(h.doors))
+	failed := make(chan error, len(h.doors)+1)
+	stopped := h.work(inner, failed)
 	for _, d := range h.doors {
 		go func() { failed <- d.serve() }()
 	}
@@ -295,8 +295,9 @@ func (h *house) serve(ctx context.Context, opened func()) (err error) {
 	return errors.Join(err, stopped())
 }
 
-// work starts what the role does in the background. What it gives waits until all of it has ended, after its context.
-func (h *house) work(ctx context.Context) (stopped func() error) {
+// work starts what the role does in the background. What it gives waits until all of it has ended, after its context; what
+// ended before, and should not have, goes to failed.
+func (h *house) work(ctx context.Context, failed chan<- error) (stopped func() error) {
 	var jobs sync.WaitGroup
 	lakeDone := make(chan error, 1)
 	if h.role.collects {
@@ -311,7 +312,14 @@ func (h *house) work(ctx context.Context) (stopped func() error) {
 	if !h.role.stores {
 		return func() error { jobs.Wait(); return nil }
 	}
-	go func() { lakeDone <- h.whileOwner(ctx, h.backgroundWork) }()
+	go func() {
+		err := h.whileOwner(ctx, h.backgroundWork)
+		if err != nil && ctx.Err() == nil {
+			failed <- err
+			err = nil
+		}
+		lakeDone <- err
+	}()
 	go h.ready.run(ctx)
 	jobs.Go(func() { h.rotator.Run(ctx) })
 	jobs.Go(func() { h.canaries.Run(ctx) })

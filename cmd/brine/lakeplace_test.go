@@ -11,8 +11,10 @@ import (
 
 	"brine/config"
 	"brine/event"
+	"brine/kpi"
 	"brine/lake"
 	"brine/lake/store/s3test"
+	"brine/simulate"
 )
 
 // All that is done with a lake in a folder is done with one in an object store, and comes to the same.
@@ -128,6 +130,68 @@ func eventually(t *testing.T, what string, so func() bool) {
 	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is not so that %s", what)
+		}
+	}
+}
+
+// A brine whose object store is gone starts, takes events, and says why nothing can be read; when the store is back, all is there, and
+// what was asked for meanwhile is done.
+func TestStartWithoutItsStore(t *testing.T) {
+	s := s3test.Start(t)
+	data, source := t.TempDir(), simulate.NewSource(1)
+	set := func(cfg *config.Config) {
+		cfg.Data, cfg.Lake, cfg.Flush.Every = data, s.Address("brine", "lake"), 10*time.Millisecond
+	}
+	first := mustOpenHouseWith(t, set)
+	fill(t, first, source, 3)
+	check(t, first.lake.Flush(t.Context()))
+	check(t, first.Close())
+
+	s.Fail(s3test.Gone)
+	h := mustOpenHouseWith(t, set)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- h.serve(ctx, func() {}) }()
+	fill(t, h, source, 4)
+	if err := h.storable(); err != nil {
+		t.Errorf("events are refused that the log can hold: %v", err)
+	}
+	if st := h.status(ctx); !st.Ready || !strings.Contains(st.Lake, "s3://brine/lake/") || st.Waiting == 0 {
+		t.Errorf("the status says %+v", st)
+	}
+	if h.checks()["lake"]() == nil {
+		t.Error("the heartbeat says that the lake is well")
+	}
+	table, err := h.lake.Table(lake.Raw, event.Interaction)
+	check(t, err)
+	if _, err := h.lake.Count(ctx, lake.Query{Table: table, To: 1 << 60}); !lake.Unavailable(err) {
+		t.Errorf("a read of a lake of which nothing is known: %v", err)
+	}
+	if _, err := h.board.Arrivals(ctx, kpi.View{}); !lake.Unavailable(err) {
+		t.Errorf("the board answers for a lake of which nothing is known: %v", err)
+	}
+	if _, err := h.purger.do(ctx, purgeWork{}, nil); !lake.Unavailable(err) {
+		t.Errorf("a purge of a lake of which nothing is known: %v", err)
+	}
+	check(t, h.forget("an install"))
+
+	s.Fail(nil)
+	eventually(t, "the lake is well", func() bool { return h.checks()["lake"]() == nil && h.status(ctx).Lake == "" })
+	eventually(t, "what was taken before and meanwhile can be read", func() bool { _ = h.lake.Flush(ctx); return h.rawRows(t) == 7 })
+	eventually(t, "the erasure is done", func() bool { return h.erasures.Status().Accepted == 0 })
+	stop()
+	check(t, <-served)
+}
+
+// A command does not take a lake for empty whose store is gone.
+func TestCommandWithoutItsStore(t *testing.T) {
+	s := s3test.Start(t)
+	inFolder(t, map[string]string{"brine.yaml": "lake: " + s.Address("brine", "lake") + "\n", "data/x": ""})
+	s.Fail(s3test.Gone)
+	for _, args := range [][]string{{"status"}, {"read", "interaction"}, {"purge", "--yes"}} {
+		if stdout, stderr, code := brine(t, args...); code != exitFailed || !strings.Contains(stderr, "object store") {
+			t.Errorf("%v: %d %s%s", args, code, stdout, stderr)
 		}
 	}
 }

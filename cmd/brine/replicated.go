@@ -66,6 +66,9 @@ func (h *house) lakesLog() lake.Log {
 // whileOwner does the background work while this process owns it: always, or where nodes take turns, while it has the lease.
 func (h *house) whileOwner(ctx context.Context, work func(context.Context) error) error {
 	if h.cluster == nil {
+		if err := h.ownLate(ctx); err != nil || !h.lake.Owned() {
+			return err
+		}
 		return work(ctx)
 	}
 	go h.takeIn(ctx)
@@ -79,6 +82,24 @@ func (h *house) whileOwner(ctx context.Context, work func(context.Context) error
 	})
 	return nil
 }
+
+// ownLate owns a lake whose object store could not be reached at the start, once it can. Until then there is no background work: it
+// would take the lake for empty.
+func (h *house) ownLate(ctx context.Context) error {
+	for !h.lake.Owned() {
+		err := h.lake.Own(ctx, h.log, 0)
+		if err != nil && !lake.Unavailable(err) {
+			return fmt.Errorf("open the lake: %w", err)
+		}
+		if err != nil && !pause(ctx, ownAgainAfter) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// ownAgainAfter is how long after it was not reached a lake is tried again.
+const ownAgainAfter = 2 * time.Second
 
 // ownTerm leads the log, owns the lake and does the work, until the term ends or the log finds another leader.
 func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context.Context) error) error {

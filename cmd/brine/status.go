@@ -107,7 +107,11 @@ func (h *house) status(ctx context.Context) status {
 	if t := h.lake.CompleteTo(); !t.IsZero() {
 		st.CompleteTo = &t
 	}
-	st.Waiting = h.lake.Unflushed()
+	if st.Waiting = h.lake.Unflushed(); h.lake.Unknown() != nil && h.cluster == nil {
+		for _, info := range h.log.Logs() {
+			st.Waiting += info.Last + 1 - min(info.First, info.Last+1)
+		}
+	}
 	if err := st.hold(ctx, h.lake); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}

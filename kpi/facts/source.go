@@ -373,6 +373,9 @@ const maxPending = 48
 
 func (s *Source) look(ctx context.Context, defs *kpi.Definitions) (*look, error) {
 	l := s.o.Lake
+	if err := l.Unknown(); err != nil {
+		return nil, err
+	}
 	k := &look{defs: defs, closed: l.ClosedTo(), byDate: map[kpi.Date][]*source{}, there: map[lake.Name]bool{}}
 	metaOf := func(files []lake.File) (map[lake.Name]map[string]string, error) { return l.Meta(ctx, files) }
 	all, err := sources(l, metaOf, true)

@@ -184,6 +184,12 @@ function funnel(spec: Spec, width: number): Element {
   });
 }
 
+// halo keeps a text legible above what it lies on.
+const halo = { stroke: "var(--paper)", strokeWidth: 4, paintOrder: "stroke" } as const;
+
+// unsure is a difference that nothing is known about but itself: it must not look like one that is known exactly.
+const unsure = (r: { value: number; low: number; high: number }) => !Number.isNaN(r.value) && Number.isNaN(r.low) && Number.isNaN(r.high);
+
 function narrowing(spec: Spec, width: number): Element {
   const scale = differenceOf(spec.unit, largest(spec));
   const points = place(spec.points ?? [], scale);
@@ -198,17 +204,13 @@ function narrowing(spec: Spec, width: number): Element {
     y: { label: "difference" + (scale.sign && `, ${scale.sign}`), labelAnchor: "top", labelArrow: "none", grid: true, tickFormat: scale.text },
     marks: [
       Plot.ruleY([0], { stroke: ink, strokeWidth: 1 }),
-      ...(smallest > 0
-        ? [
-            Plot.ruleY([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 }),
-            Plot.text([smallest], { y: (n: number) => n, text: () => "smallest that matters", frameAnchor: "right", textAnchor: "end", dy: -7, fill: soft, fontSize: 10 }),
-          ]
-        : []),
+      ...(smallest > 0 ? [Plot.ruleY([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 })] : []),
       Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: accent, fillOpacity: 0.16 }),
       Plot.lineY(points, { x: "at", y: "low", stroke: accent, strokeDasharray: "3,3" }),
       Plot.lineY(points, { x: "at", y: "high", stroke: accent, strokeDasharray: "3,3" }),
       Plot.lineY(points, { x: "at", y: "value", stroke: accent, strokeWidth: 2 }),
       Plot.dot(points.slice(-1), { x: "at", y: "value", r: 3.5, fill: accent }),
+      ...(smallest > 0 ? [Plot.text([smallest], { y: (n: number) => n, text: () => "smallest that matters", frameAnchor: "right", textAnchor: "end", dy: -7, fill: soft, fontSize: 10, ...halo })] : []),
       ...pointer(points, scale),
     ],
   });
@@ -230,9 +232,11 @@ function forest(spec: Spec, width: number): Element {
       Plot.ruleX([0], { stroke: ink }),
       ...(smallest > 0 ? [Plot.ruleX([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 })] : []),
       Plot.ruleY(rows, { y: "key", x1: "low", x2: "high", stroke: accent, strokeWidth: 2 }),
-      Plot.dot(rows, { x: "value", y: "key", r: 4, fill: accent }),
+      Plot.dot(rows.filter((r) => !unsure(r)), { x: "value", y: "key", r: 4, fill: accent }),
+      Plot.dot(rows.filter(unsure), { x: "value", y: "key", r: 4, fill: "var(--paper)", stroke: accent, strokeWidth: 1.5 }),
+      Plot.text(rows.filter(unsure), { x: "value", y: "key", text: () => "no interval yet", textAnchor: "start", dx: 9, fill: soft, ...halo }),
       Plot.text(rows, { y: "key", text: "label", frameAnchor: "left", textAnchor: "end", dx: -8, fill: ink }),
-      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: "why", textAnchor: "start", dx: 6, fill: soft }),
+      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: "why", textAnchor: "start", dx: 6, fill: soft, ...halo }),
     ],
   });
 }

@@ -127,14 +127,14 @@ func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answ
 	return f
 }
 
-// problem is the error with the page of a topic, which says what is wrong with the question instead of an answer: to the audit it is the refusal
-// that a program gets. Other errors are not for a page.
-func (b *Board) problem(r *http.Request, p gate.Person, t topic, err error) error {
+// problem is the error with the page of a topic, which says what is wrong with a question instead of an answer, with the form as it was, as far as it was
+// understood: to the audit it is the refusal that a program gets. Other errors are not for a page.
+func (b *Board) problem(r *http.Request, p gate.Person, t topic, q question, err error) error {
 	var e *gate.Error
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	f := b.page(r, p, t, b.usual(), nil)
+	f := b.page(r, p, t, q, nil)
 	if e.Early {
 		f.Again = r.URL.RequestURI()
 	}

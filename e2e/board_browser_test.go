@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,8 +34,9 @@ var boardNow = time.Date(2026, 11, 28, 14, 20, 0, 0, time.UTC)
 
 // dashboard is a private door over simulated interactions in memory.
 type dashboard struct {
-	url  string
-	gate *gate.Gate
+	url   string
+	gate  *gate.Gate
+	reads *atomic.Int64 // that were recorded
 }
 
 type noted struct{}
@@ -53,14 +55,21 @@ func openDashboard(t *testing.T) *dashboard {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dashboardOf(t, source)
+}
+
+func dashboardOf(t *testing.T, source kpi.Source) *dashboard {
+	t.Helper()
 	now := func() time.Time { return boardNow }
 	g := &gate.Gate{Audit: noted{}}
 	if err := g.Open(); err != nil {
 		t.Fatal(err)
 	}
 	var added []kpi.Change
+	var reads atomic.Int64
 	s := &console.Server{Gate: g, MinCell: 10,
 		Begin: func(audit.Record) (func(int64, string) error, error) {
+			reads.Add(1)
 			return func(int64, string) error { return nil }, nil
 		},
 		Board: &board.Board{KPI: &kpi.Board{Source: source, Now: now, Added: func() []kpi.Change { return added }}, MinCell: 10, Now: now, Gate: g,
@@ -85,7 +94,7 @@ func openDashboard(t *testing.T) *dashboard {
 	}
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close)
-	return &dashboard{server.URL, g}
+	return &dashboard{server.URL, g, &reads}
 }
 
 // enter gives the path that signs somebody in.
@@ -132,6 +141,89 @@ func TestDashboardLooks(t *testing.T) {
 					p.accessible(name, string(axe))
 				}
 			})
+		}
+	}
+}
+
+// waiting is a source whose facts are still being made, until they are.
+type waiting struct {
+	*kpitest.Memory
+	done *atomic.Int64 // of 1440
+}
+
+func (w waiting) Days(ctx context.Context, s kpi.Slice) ([]kpi.Day, error) {
+	if done := int(w.done.Load()); done < 1440 {
+		return nil, &kpi.Building{Done: done, Of: 1440}
+	}
+	return w.Memory.Days(ctx, s)
+}
+
+// A page that waits for facts tells how far they are, and shows the figures once they are there, in its own place: they are read once, whatever it waited.
+func TestDashboardWaits(t *testing.T) {
+	simulated, err := boardSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done atomic.Int64
+	d := dashboardOf(t, waiting{simulated, &done})
+	p := openPage(t, d.enter("mira", access.Analyst))
+	until := func(what string) {
+		t.Helper()
+		if got := p.await(`(async () => {
+			for (let n = 0; n < 600 && !(` + what + `); n++) await new Promise((go) => setTimeout(go, 100))
+			return String(` + what + `)
+		})()`); got != "true" {
+			t.Fatalf("never: %s", what)
+		}
+	}
+	p.do(chromedp.Navigate(d.url+"/flow?last=14d"), chromedp.WaitReady(chromedp.CSS("footer")))
+	evaluate[bool](p, `window.same = true`)
+	for _, n := range []int64{0, 700} {
+		done.Store(n)
+		until(fmt.Sprintf(`document.querySelector("[data-again]").textContent.includes("%d of 1440")`, n))
+	}
+	done.Store(1440)
+	until(`document.querySelector("figure[data-chart] svg") !== null`)
+	if got := evaluate[string](p, `document.title + document.querySelector("h1").textContent + window.same`); got != "Flow · BrineFlow: Sign-intrue" || d.reads.Load() != 1 {
+		t.Errorf("%q, after %d reads", got, d.reads.Load())
+	}
+}
+
+// A page that has no figures to show looks as whole: where facts are still being made, where nothing has come yet, and where what was asked for is not there.
+func TestDashboardStatesLook(t *testing.T) {
+	axe, err := os.ReadFile("../console/board/charts/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatalf("%v: make test-needs installs it", err)
+	}
+	simulated, err := boardSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := &kpitest.Memory{Defs: simulated.Defs, Now: simulated.Now}
+	for name, state := range map[string]struct {
+		source kpi.Source
+		path   string
+		says   string
+	}{
+		"waiting":  {waiting{simulated, new(atomic.Int64)}, "/?only=browser:Firefox", "0 of 1440"},
+		"empty":    {nothing, "/", "No figures of these days"},
+		"unjudged": {nothing, "/changes/short_form", "not enough data yet"},
+		"silent":   {nothing, "/health", "none that can be told of"},
+		"problem":  {simulated, "/flow?flow=" + strings.Repeat("no_such_flow", 20), "flow is none that there is"},
+		"missing":  {simulated, "/changes/" + strings.Repeat("no_such_change", 20), "no change has this name"},
+		"nobody":   {simulated, "/segments?by=browser&only=browser:" + strings.Repeat("W", 150), "No figures of these days"},
+	} {
+		d := dashboardOf(t, state.source)
+		p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
+		for _, scheme := range []string{"light", "dark"} {
+			for _, width := range []int64{390, 1440} {
+				p.look(scheme, "screen", width)
+				p.wholePage(d.url+state.path, fmt.Sprintf("board-%s-%d-%s", name, width, scheme), scheme, width)
+				p.accessible(name, string(axe))
+				if text := evaluate[string](p, `document.querySelector("main").textContent`); !strings.Contains(strings.ToLower(text), strings.ToLower(state.says)) {
+					t.Errorf("%s does not say %q:\n%s", name, state.says, text)
+				}
+			}
 		}
 	}
 }

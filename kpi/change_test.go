@@ -244,16 +244,21 @@ func TestVerdictInWords(t *testing.T) {
 		t.Errorf("%+v %+v", better.Others, better.Segments)
 	}
 	soon := judged(t, history(r, changeDefinitions, 31, 2000, -0.1).board(), "placebo", View{})
-	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7 before anything can be said. About ") || !strings.Contains(soon.Words, "more interactions would do to find a difference of +2 points, and more") || soon.More < 10_000 {
+	if soon.Verdict != "not enough data yet" || !strings.Contains(soon.Words, "There are 3 whole days to look at on each side, and it takes 7 before anything can be said. About ") || !strings.Contains(soon.Words, "more interactions would do to find a difference of 2 points, and more") || soon.More < 10_000 {
 		t.Errorf("%+v", soon.Words)
 	}
 	few := judged(t, history(r, changeDefinitions, 43, 300, 0).board(), "placebo", View{})
-	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find a difference of +2 points") {
+	if few.Verdict != "not enough data yet" || few.More == 0 || !strings.Contains(few.Words, "more interactions would do to find a difference of 2 points") {
 		t.Errorf("%d %s", few.More, few.Words)
 	}
 	never := judged(t, history(r, changeDefinitions, 20, 300, 0).board(), "placebo", View{})
 	if never.Words != "Not enough data yet. It has not come yet." || never.A.Why != NoData {
 		t.Error(never.Words)
+	}
+	today := history(r, changeDefinitions, 50, 300, 0).board()
+	today.Added = func() []Change { return []Change{{Name: "now", At: today.Now().Add(-time.Minute), Moves: "errors"}} }
+	if j := judged(t, today, "now", View{}); !strings.Contains(j.Words, "no whole day after it yet") {
+		t.Error(j.Words)
 	}
 }
 
@@ -282,7 +287,7 @@ func TestWhatIsMissing(t *testing.T) {
 		side := branch(c.n)
 		contrast := sideBySide(Alpha, k, side, side)
 		more := experiment.more(contrast, k, side, side)
-		if text := experiment.missing(contrast, k, more); !strings.HasPrefix(text, c.want) || (more > 0) != c.more || !strings.HasSuffix(text, "more interactions would do to find a difference of +1 s.") {
+		if text := experiment.missing(contrast, k, more); !strings.HasPrefix(text, c.want) || (more > 0) != c.more || !strings.HasSuffix(text, "more interactions would do to find a difference of 1 s.") {
 			t.Errorf("%d of percentile %v: %d more; %s", c.n, c.percentile, more, text)
 		}
 		enough := branch(c.n + int(more)/2)

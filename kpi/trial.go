@@ -54,7 +54,7 @@ func (b *Board) try(ctx context.Context, d *Definitions, v View, c Change) (*tri
 // moment finds whole days before and after.
 func (t *trial) moment(ctx context.Context) error {
 	first, last := t.around(DateOf(t.change.At, t.d.Zone))
-	if today := t.b.today(t.d); first > today {
+	if t.change.At.After(t.b.clock()) {
 		t.fault = "It has not come yet."
 		return nil
 	}

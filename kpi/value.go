@@ -33,7 +33,7 @@ func (s Segment) Listed() bool { return len(s.Values) > 0 || len(s.Buckets) > 0 
 
 // Has says whether an interaction can have the value.
 func (s Segment) Has(value string) bool {
-	return !s.Listed() || value == Other || value == Unknown || slices.Contains(s.Order, value)
+	return !s.Listed() || value == Other && len(s.Buckets) == 0 || value == Unknown || slices.Contains(s.Order, value)
 }
 
 // value is the segment's value for what the field holds, as text: a number in decimal digits, or the label of its

@@ -23,7 +23,7 @@ func (t *trial) words(c contrast, k KPI, v stat.Verdict, a, b Figure, more int64
 	case stat.Better, stat.Worse:
 		return fmt.Sprintf("%s: %s. The difference is %s, and lies between %s and %s.", capital(string(v)), fromTo, k.difference(c.Estimate), k.difference(c.Low), k.difference(c.High))
 	case stat.Same:
-		return fmt.Sprintf("No difference that matters: %s. It lies between %s and %s, and %s would matter.", fromTo, k.difference(c.Low), k.difference(c.High), k.difference(k.Smallest))
+		return fmt.Sprintf("No difference that matters: %s. The difference lies between %s and %s, and %s would matter.", fromTo, k.difference(c.Low), k.difference(c.High), k.amount(k.Smallest))
 	}
 	return "Not enough data yet: " + fromTo + ". " + t.missing(c, k, more)
 }
@@ -54,7 +54,7 @@ func wouldDo(k KPI, more int64) string {
 	if more == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" About %s more interactions would do to find a difference of %s.", thousands(more), k.difference(k.Smallest))
+	return fmt.Sprintf(" About %s more interactions would do to find a difference of %s.", thousands(more), k.amount(k.Smallest))
 }
 
 // swing adds what is not known of so few days.
@@ -89,6 +89,9 @@ func (k KPI) difference(v float64) string {
 	}
 	return sign + k.Text(v)
 }
+
+// amount is a difference without its sign.
+func (k KPI) amount(v float64) string { return strings.TrimLeft(k.difference(v), "+−") }
 
 func millis(v float64) string {
 	if v < 1000 {

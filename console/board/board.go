@@ -96,11 +96,11 @@ func (b *Board) showing(t topic) gate.Handler {
 	return func(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 		q, err := b.question(r, p, t.params)
 		if err != nil {
-			return b.problem(r, p, t, err)
+			return b.problem(r, p, t, b.usual(), err)
 		}
 		return b.answer(t, w, r, p, q, func(a answer, err error) error {
 			if err != nil {
-				return b.problem(r, p, t, err)
+				return b.problem(r, p, t, q, err)
 			}
 			return b.send(w, t.name, b.page(r, p, t, q, a))
 		})

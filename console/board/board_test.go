@@ -62,8 +62,13 @@ var simulated = sync.OnceValue(func() *kpitest.Memory {
 
 func openHouse(tb testing.TB, source kpi.Source) *house {
 	tb.Helper()
+	return openHouseAt(tb, source, testNow)
+}
+
+func openHouseAt(tb testing.TB, source kpi.Source, at time.Time) *house {
+	tb.Helper()
 	h := &house{tb: tb, source: source}
-	now := func() time.Time { return testNow }
+	now := func() time.Time { return at }
 	h.gate = &gate.Gate{Audit: h}
 	if err := h.gate.Open(); err != nil {
 		tb.Fatal(err)
@@ -337,7 +342,7 @@ func TestBuilding(t *testing.T) {
 	}
 	h := openHouse(t, refusing{simulated(), &kpi.Building{Done: 3, Of: 10}})
 	v := h.visitor(access.Viewer)
-	if page := v.page("/flow?last=7d").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d"`) {
+	if page := v.page("/flow?last=7d&flow=new_user").Body.String(); !strings.Contains(page, again) || !strings.Contains(page, `href="/flow?last=7d&amp;flow=new_user"`) || !strings.Contains(page, `name="flow" value="new_user"`) {
 		t.Errorf("the page does not look again:\n%s", page)
 	}
 	h.recorded = nil
@@ -348,6 +353,49 @@ func TestBuilding(t *testing.T) {
 	}
 	if len(h.recorded)+len(h.refused) > 0 {
 		t.Errorf("waiting is recorded: %+v %+v", h.recorded, h.refused)
+	}
+}
+
+// Where a clock is put back, arrivals go on: their axis is of moments, and says what the clock says.
+func TestArrivalsAreOfMoments(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defs := *kpi.Shipped()
+	defs.Zone = zone
+	now := time.Date(2026, 10, 25, 11, 20, 0, 0, time.UTC)
+	for _, offset := range []int{0, 210} { // days, to the night in which it is put forward
+		at := now.AddDate(0, 0, -offset)
+		m, err := kpitest.Simulated(&defs, at, 10, 400)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := openHouseAt(t, m, at).visitor(access.Analyst).page("/health").Body.String()
+		found := regexp.MustCompile(`<script type="application/json">(.*)</script>`).FindStringSubmatch(page)
+		var chart struct {
+			Points []struct{ At time.Time }
+			Ticks  []struct {
+				At    time.Time
+				Label string
+			}
+		}
+		if found == nil || json.Unmarshal([]byte(found[1]), &chart) != nil || len(chart.Points) < 200 || len(chart.Ticks) < 15 {
+			t.Fatalf("%s", page)
+		}
+		for i, p := range chart.Points[1:] {
+			if p.At.Sub(chart.Points[i].At) != 10*time.Minute {
+				t.Errorf("after %s comes %s", chart.Points[i].At, p.At)
+			}
+		}
+		for _, tick := range chart.Ticks {
+			if tick.At.In(zone).Format("15:04") != tick.Label {
+				t.Errorf("%s is called %s", tick.At, tick.Label)
+			}
+		}
+		if again := strings.Contains(page, "Sun 02:00 again"); again != (offset == 0) {
+			t.Errorf("%s: told twice %t", at, again)
+		}
 	}
 }
 

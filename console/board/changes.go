@@ -192,7 +192,7 @@ func (b *Board) rejected(r *http.Request, p gate.Person, typed map[string]string
 
 func (b *Board) removeChange(w http.ResponseWriter, r *http.Request, p gate.Person) error {
 	if err := b.Remove(p, r.PathValue("name")); err != nil {
-		return b.problem(r, p, changesTopic, told(err, http.StatusNotFound))
+		return b.problem(r, p, changesTopic, b.usual(), told(err, http.StatusNotFound))
 	}
 	http.Redirect(w, r, "/changes", http.StatusSeeOther)
 	return nil

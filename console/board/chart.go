@@ -12,6 +12,7 @@ type chart struct {
 	Smallest float64      `json:"smallest,omitempty"`
 	Points   []chartPoint `json:"points,omitempty"`
 	Usual    []chartPoint `json:"usual,omitempty"`
+	Ticks    []chartTick  `json:"ticks,omitempty"` // of the axis of times
 	Bars     []chartBar   `json:"bars,omitempty"`
 	Marks    []chartMark  `json:"marks,omitempty"`
 	Rows     []chartRow   `json:"rows,omitempty"`
@@ -26,6 +27,11 @@ type chartPoint struct {
 	High  *float64 `json:"high,omitempty"`
 	Open  bool     `json:"open,omitempty"`
 	Why   string   `json:"why,omitempty"`
+}
+
+type chartTick struct {
+	At    string `json:"at"`
+	Label string `json:"label"`
 }
 
 type chartBar struct {

@@ -60,6 +60,7 @@ type arrivals struct {
 	*kpi.Arrivals
 	Doors Doors
 	now   time.Time
+	none  string // why a slot has no count
 	zone  *time.Location
 }
 
@@ -70,7 +71,11 @@ func askArrivals(b *Board, r *http.Request, q question) (answer, error) {
 	}
 	doors := b.Doors(r.Context())
 	doors.Refused = inSteps(doors.Refused, q.Cell)
-	return arrivals{a, doors, b.now(), q.zone}, nil
+	none := kpi.NoData // before there was any
+	if q.Cell > 1 {
+		none = kpi.TooFew
+	}
+	return arrivals{a, doors, b.now(), none, q.zone}, nil
 }
 
 // inSteps are the counts in steps of the cell; those below it are left out.
@@ -99,14 +104,20 @@ func (a arrivals) table() table {
 	return t
 }
 
-// Chart is what arrived, against the usual. Its times are those of the definitions' zone, told as if they were UTC, which is what
-// the axis is of.
+// tickHours is how many hours of the day lie between two ticks.
+const tickHours = 3
+
+// Chart is what arrived, against the usual. The axis is of moments, so that a clock that is put back moves nothing; its ticks say what the clock
+// of the definitions' zone says.
 func (a arrivals) Chart() chart {
 	c := chart{Kind: "arrivals", Name: "arrivals", Title: "Interactions in each 10 minutes, and as usual at this hour of the week (dashed)", Unit: count}
 	for _, s := range a.Slots {
-		at, why := s.Time.In(a.zone).Format("2006-01-02T15:04:05Z"), ""
+		at, why := s.Time.UTC().Format(time.RFC3339), ""
 		if s.Count == nil {
-			why = kpi.TooFew
+			why = a.none
+		}
+		if clock := s.Time.In(a.zone); clock.Minute() == 0 && clock.Hour()%tickHours == 0 {
+			c.Ticks = append(c.Ticks, chartTick{at, clock.Format("15:04")})
 		}
 		c.Points = append(c.Points, chartPoint{At: at, Value: s.Count, Why: why})
 		c.Usual = append(c.Usual, chartPoint{At: at, Value: s.Usual})
@@ -134,12 +145,15 @@ func (a arrivals) Hours() (rows []hourRow) {
 		}
 		row := hourRow{hour.Format("Mon 15:04"), measure(sum, count), measure(usual, count)}
 		if few && sum == 0 {
-			row.Count = kpi.TooFew
+			row.Count = a.none
 		} else if few {
 			row.Count += " and more"
 		}
 		if unknown {
 			row.Usual = "not known"
+		}
+		if n := len(rows); n > 0 && rows[n-1].Time == row.Time { // the clock was put back
+			row.Time += " again"
 		}
 		rows = append(rows, row)
 	}

@@ -40,14 +40,14 @@ var (
 	pages = template.Must(template.New("pages").Funcs(functions).ParseFS(pageFiles, "pages/*.html"))
 )
 
-// policy is what the pages may do: run the script of this door, and nothing that stands in a page. The hash is of the one style element that
+// policy is what the pages may do: run the script of this door, which asks this door alone, and nothing that stands in a page. The hash is of the one style element that
 // Observable Plot puts into each drawing (plot.js, as package.json pins it).
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-" + plotStyle + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'sha256-" + plotStyle + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 const plotStyle = "jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww="
 
 var functions = template.FuncMap{
-	"value": valueText, "difference": differenceText, "interval": intervalText, "day": dayText, "span": spanText, "count": countText,
+	"value": valueText, "difference": differenceText, "interval": intervalText, "within": rangeText, "day": dayText, "span": spanText, "count": countText,
 	"when": whenText, "minute": minuteText, "figures": func(c chart, q any) map[string]any { return map[string]any{"Chart": c, "View": q} },
 	"direction": func(more bool) string { return map[bool]string{true: "more is better", false: "less is better"}[more] },
 	"mark":      verdictMark, "sentence": sentence, "route": func(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }, "amount": amountText, "count64": func(n int, one, many string) string { return countText(int64(n), one, many) },
@@ -127,14 +127,14 @@ func (b *Board) page(r *http.Request, p gate.Person, t topic, q question, a answ
 	return f
 }
 
-// problem is the error with the page of a topic, which says what is wrong with the question instead of an answer: to the audit it is the refusal
-// that a program gets. Other errors are not for a page.
-func (b *Board) problem(r *http.Request, p gate.Person, t topic, err error) error {
+// problem is the error with the page of a topic, which says what is wrong with a question instead of an answer, with the form as it was, as far as it was
+// understood: to the audit it is the refusal that a program gets. Other errors are not for a page.
+func (b *Board) problem(r *http.Request, p gate.Person, t topic, q question, err error) error {
 	var e *gate.Error
 	if !errors.As(err, &e) || !gate.WantsHTML(r) {
 		return err
 	}
-	f := b.page(r, p, t, b.usual(), nil)
+	f := b.page(r, p, t, q, nil)
 	if e.Early {
 		f.Again = r.URL.RequestURI()
 	}

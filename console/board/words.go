@@ -122,10 +122,25 @@ func sentence(text string) string {
 
 // intervalText is from where to where a difference may lie.
 func intervalText(f kpi.Figure, unit string) string {
+	switch {
+	case f.Low == nil && f.High == nil && f.Value != nil:
+		return "not known yet"
+	case f.Low == nil && f.High == nil:
+		return ""
+	case f.Low == nil:
+		return "anything to " + difference(*f.High, unit)
+	case f.High == nil:
+		return difference(*f.Low, unit) + " to anything"
+	}
+	return bound(*f.Low, unit) + " to " + difference(*f.High, unit)
+}
+
+// rangeText is from where to where a figure's truth may lie; "" where that is not known.
+func rangeText(f kpi.Figure, unit string) string {
 	if f.Low == nil || f.High == nil {
 		return ""
 	}
-	return bound(*f.Low, unit) + " to " + difference(*f.High, unit)
+	return strings.TrimSuffix(measure(*f.Low, unit), space+"%") + " to " + measure(*f.High, unit)
 }
 
 // bound is a difference without the name of its unit, where that follows.

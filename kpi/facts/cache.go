@@ -58,7 +58,8 @@ type cacheKey struct {
 // entry is a day that was loaded, with the files that it was loaded from.
 type entry struct {
 	key   cacheKey
-	files []lake.Name // sorted
+	files []lake.Name     // sorted
+	named map[string]bool // of a filter for Other: the values that were told by name; shared
 	held  held
 }
 

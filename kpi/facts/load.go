@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,25 +13,17 @@ import (
 	"brine/lake/duck"
 )
 
-// held gives days of what is in files, from the cache or loaded into it.
-func (s *Source) held(ctx context.Context, look *look, v view, dates []kpi.Date, named map[kpi.Date]map[string]bool) (map[kpi.Date]held, error) {
-	all, err := s.heldOf(ctx, look, []viewed{{v, dates}}, named)
-	if err != nil {
-		return nil, err
-	}
-	return all[0], nil
-}
-
 // viewed is a view of some days.
 type viewed struct {
 	view  view
 	dates []kpi.Date
+	named map[kpi.Date]map[string]bool // of a filter for Other: the values that are told by name on each day
 }
 
 // heldOf gives the days of several views. What is not in the cache is loaded in one reading of the files: the views are either one, or all of facts.
-func (s *Source) heldOf(ctx context.Context, look *look, of []viewed, named map[kpi.Date]map[string]bool) ([]map[kpi.Date]held, error) {
+func (s *Source) heldOf(ctx context.Context, look *look, of []viewed) ([]map[kpi.Date]held, error) {
 	s.cache.forget(look.defs.Digest, look.there)
-	if m := s.missing(look, of, named); len(m.anew) == 0 {
+	if m := s.missing(look, of); len(m.anew) == 0 {
 		return m.answers, nil
 	}
 	done, err := turn(ctx, s.loading)
@@ -38,7 +31,7 @@ func (s *Source) heldOf(ctx context.Context, look *look, of []viewed, named map[
 		return nil, err
 	}
 	defer done()
-	m := s.missing(look, of, named) // who had the turn before may have loaded it
+	m := s.missing(look, of) // who had the turn before may have loaded it
 	loaded, err := m.load(ctx, s.o.Lake)
 	if err != nil {
 		return nil, m.blame(ctx, s.o.Lake, err)
@@ -56,13 +49,13 @@ func (s *Source) heldOf(ctx context.Context, look *look, of []viewed, named map[
 }
 
 // missing says what the cache has of the views, and what is to be loaded.
-func (s *Source) missing(look *look, of []viewed, named map[kpi.Date]map[string]bool) *loading {
-	m := &loading{look: look, wanted: map[lake.Name][]map[kpi.Date]bool{}, named: named, answers: make([]map[kpi.Date]held, len(of))}
+func (s *Source) missing(look *look, of []viewed) *loading {
+	m := &loading{look: look, wanted: map[lake.Name][]map[kpi.Date]bool{}, answers: make([]map[kpi.Date]held, len(of))}
 	for i, o := range of {
-		m.views = append(m.views, o.view)
+		m.views, m.named = append(m.views, o.view), append(m.named, o.named)
 		m.answers[i] = make(map[kpi.Date]held, len(o.dates))
 		for _, date := range o.dates {
-			e, add := s.remembered(look, o.view, date)
+			e, add := s.remembered(look, o, date)
 			if add == nil {
 				m.answers[i][date] = e.held
 				continue
@@ -93,16 +86,16 @@ func turn(ctx context.Context, in chan struct{}) (done func(), err error) {
 }
 
 // remembered is a day as the cache has it; where that lacks files, an entry to put in its place, and the files to add, not nil.
-func (s *Source) remembered(look *look, v view, date kpi.Date) (_ *entry, add []lake.Name) {
-	key := cacheKey{look.defs.Digest, v, date}
-	names := look.files(v, date)
+func (s *Source) remembered(look *look, o viewed, date kpi.Date) (_ *entry, add []lake.Name) {
+	key := cacheKey{look.defs.Digest, o.view, date}
+	names, named := look.files(o.view, date), o.named[date]
 	e := s.cache.get(key)
-	if e != nil && slices.Equal(names, e.files) {
+	if e != nil && slices.Equal(names, e.files) && maps.Equal(named, e.named) {
 		return e, nil
 	}
 	base := newHeld()
 	before := map[lake.Name]bool{}
-	if e != nil && v.only.Value != kpi.Other { // what is Other may have changed
+	if e != nil && o.view.only.Value != kpi.Other { // what is Other may have changed
 		base = e.held
 		for _, n := range e.files { // all are there, or the cache would have forgotten the day
 			before[n] = true
@@ -114,21 +107,37 @@ func (s *Source) remembered(look *look, v view, date kpi.Date) (_ *entry, add []
 			add = append(add, n)
 		}
 	}
-	return &entry{key: key, files: names, held: base}, add
+	return &entry{key: key, files: names, named: named, held: base}, add
 }
 
-// having are the days on which somebody may have the value, by the roll-ups: facts of others need not be read. A value that is not told by name
-// on a day is in its Other, but where the segment lists its values: all of these are told.
-func (s *Source) having(ctx context.Context, look *look, v view, dates []kpi.Date) (some []kpi.Date, err error) {
+// having is a view with a filter, of those of its days on which somebody may have the value, by the roll-ups: facts of others need not be read. A value
+// that is not told by name on a day is in its Other, but where the segment lists its values: all of these are told. Which values are Other hangs on
+// what is in no file yet, too.
+func (s *Source) having(ctx context.Context, look *look, v view, dates []kpi.Date) (some viewed, err error) {
+	by := view{by: v.only.Segment, prompt: v.prompt}
+	some.view = v
+	if v.only.Value == kpi.Other {
+		days, err := s.answer(ctx, look, by, dates)
+		if err != nil {
+			return some, err
+		}
+		some.named = namesOf(days)
+		for _, date := range dates {
+			if cut(days[date].cells)[kpi.Other] != nil {
+				some.dates = append(some.dates, date)
+			}
+		}
+		return some, nil
+	}
 	segment := look.defs.Segments[segmentPlace(look.defs, v.only.Segment)]
-	days, err := s.held(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates, nil)
+	all, err := s.heldOf(ctx, look, []viewed{{view: by, dates: dates}})
 	if err != nil {
-		return nil, err
+		return some, err
 	}
 	for _, date := range dates {
-		cells := days[date].cells
+		cells := all[0][date].cells
 		if cells[v.only.Value] != nil || cells[kpi.Other] != nil && !segment.Listed() {
-			some = append(some, date)
+			some.dates = append(some.dates, date)
 		}
 	}
 	return some, nil
@@ -154,7 +163,7 @@ type loading struct {
 	views  []view // one, or all of facts
 	order  []lake.File
 	wanted map[lake.Name][]map[kpi.Date]bool // by file and view: the days that are to be read of it
-	named  map[kpi.Date]map[string]bool
+	named  []map[kpi.Date]map[string]bool    // by view
 
 	answers []map[kpi.Date]held // by view: what the cache had
 	anew    []anew              // what it had not
@@ -312,7 +321,7 @@ func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wante
 	var wanted []map[kpi.Date]bool
 	sums, adder := make([]*filter, len(l.views)), l.look.defs.Adder()
 	for i, v := range l.views {
-		sums[i] = newFilter(l.look.defs, v, l.named)
+		sums[i] = newFilter(l.look.defs, v, l.named[i])
 		sums[i].wanted = func(date kpi.Date) bool { return i < len(wanted) && wanted[i][date] }
 	}
 	for rows.Next() {

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"unsafe"
 
@@ -30,36 +31,38 @@ type pendingSum struct {
 	sum   adding               // of those in done
 	done  map[lake.Name]bool   // files that are not replaced any more, unless all are
 	small map[lake.Name]adding // the last one, that a flush may replace
+	named map[kpi.Date]map[string]bool
+
+	key   pendingKey
+	fresh func() adding
 }
 
-// tallies gives, source by source, the days that the view asks for.
-func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of []*pendingSource, v view, named map[kpi.Date]map[string]bool) (parts []map[kpi.Date]held, err error) {
+// tallies gives the days of several views, of what is in some sources. Each file is read once for all views that need it.
+func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of []*pendingSource, views []viewed) (all []map[kpi.Date]held, err error) {
 	p.forget(look)
+	parts := make([][]map[kpi.Date]held, len(views))
 	for _, src := range of {
-		key := pendingKey{sourceKey: sourceKey{src.hour.Unix(), src.log}}
-		fresh := func() adding { return newTally(look.defs) }
-		if v.only != (kpi.Filter{}) {
-			key.view = v
-			fresh = func() adding { return newFilter(look.defs, v, named) }
-			if v.only.Value == kpi.Other { // which values that is may have changed
-				p.sums.drop(key)
-			}
-		}
-		sum, err := p.sum(ctx, s, look, src, key, fresh)
+		sums, err := p.sumsOf(ctx, s, look, src, views)
 		if err != nil {
 			return nil, err
 		}
-		days := sum.days(look.defs, v)
-		for date, h := range days {
-			if !look.takes(v, date, src.hour) {
-				delete(days, date)
-				continue
+		for i, sum := range sums {
+			v := views[i].view
+			days := sum.days(look.defs, v)
+			for date, h := range days {
+				if !look.takes(v, date, src.hour) {
+					delete(days, date)
+					continue
+				}
+				days[date] = h.cut()
 			}
-			days[date] = h.cut()
+			parts[i] = append(parts[i], days)
 		}
-		parts = append(parts, days)
 	}
-	return parts, nil
+	for _, part := range parts {
+		all = append(all, total(look.defs, part))
+	}
+	return all, nil
 }
 
 // forget lets go of what is of other definitions, or is in files now.
@@ -73,35 +76,64 @@ func (p *pendingTallies) forget(look *look) {
 	p.sums.dropIf(func(k pendingKey, _ *pendingSum) bool { return others || !there[k.sourceKey] })
 }
 
-// sum adds up those files of a source that were not yet.
-func (p *pendingTallies) sum(ctx context.Context, s *Source, look *look, src *pendingSource, key pendingKey, fresh func() adding) (*pendingSum, error) {
-	files := slices.SortedFunc(slices.Values(src.files), func(a, b lake.File) int { return int(a.First) - int(b.First) })
-	sum := p.sums.get(key)
-	if sum == nil || !sum.within(files) {
-		sum = &pendingSum{sum: fresh(), done: map[lake.Name]bool{}}
+// get is what a source's files have added up to for a view; nothing where one of them is gone, or others are told by name than were.
+func (p *pendingTallies) get(look *look, src *pendingSource, o viewed, files []lake.File) *pendingSum {
+	key := pendingKey{sourceKey: sourceKey{src.hour.Unix(), src.log}}
+	fresh := func() adding { return newTally(look.defs) }
+	if o.view.only != (kpi.Filter{}) {
+		key.view = o.view
+		fresh = func() adding { return newFilter(look.defs, o.view, o.named) }
 	}
-	small := map[lake.Name]adding{}
-	for i, f := range files {
-		switch {
-		case sum.done[f.Name]:
-		case i < len(files)-1:
-			if err := s.addUp(ctx, look, src, f, sum.sum); err != nil {
-				p.sums.drop(key) // some of the file may be in it
-				return nil, err
-			}
-			sum.done[f.Name] = true
-		case sum.small[f.Name] != nil:
-			small[f.Name] = sum.small[f.Name]
-		default:
-			small[f.Name] = fresh()
-			if err := s.addUp(ctx, look, src, f, small[f.Name]); err != nil {
-				return nil, err
-			}
+	if sum := p.sums.get(key); sum != nil && sum.within(files) && sum.names(o) {
+		return sum
+	}
+	return &pendingSum{sum: fresh(), done: map[lake.Name]bool{}, named: o.named, key: key, fresh: fresh}
+}
+
+// names says whether the same values are told by name on the days of a view.
+func (s *pendingSum) names(o viewed) bool {
+	for date, names := range o.named {
+		if !maps.Equal(s.named[date], names) {
+			return false
 		}
 	}
-	sum.small = small
-	p.sums.put(key, sum, key.view.bytes()+sum.bytes())
-	return sum, nil
+	return true
+}
+
+// sumsOf adds up those files of a source that were not yet, by view.
+func (p *pendingTallies) sumsOf(ctx context.Context, s *Source, look *look, src *pendingSource, views []viewed) ([]*pendingSum, error) {
+	files := slices.SortedFunc(slices.Values(src.files), func(a, b lake.File) int { return int(a.First) - int(b.First) })
+	sums, small := make([]*pendingSum, len(views)), make([]map[lake.Name]adding, len(views))
+	for i, o := range views {
+		sums[i], small[i] = p.get(look, src, o, files), map[lake.Name]adding{}
+	}
+	for n, f := range files {
+		var into []adding
+		for i, sum := range sums {
+			switch last := n == len(files)-1; {
+			case sum.done[f.Name]:
+			case !last:
+				into = append(into, sum.sum)
+				sum.done[f.Name] = true
+			case sum.small[f.Name] != nil:
+				small[i][f.Name] = sum.small[f.Name]
+			default:
+				small[i][f.Name] = sum.fresh()
+				into = append(into, small[i][f.Name])
+			}
+		}
+		if err := s.addUp(ctx, look, src, f, into); err != nil {
+			for _, sum := range sums {
+				p.sums.drop(sum.key) // some of the file may be in it
+			}
+			return nil, err
+		}
+	}
+	for i, sum := range sums {
+		sum.small = small[i]
+		p.sums.put(sum.key, sum, sum.key.view.bytes()+sum.bytes())
+	}
+	return sums, nil
 }
 
 // within says whether all that was added up is still there.
@@ -131,10 +163,18 @@ func (s *pendingSum) days(defs *kpi.Definitions, v view) map[kpi.Date]held {
 	return total(defs, parts)
 }
 
-// addUp adds up one file: raw rows pass the allowlist first, but for what it hashes, which no fact needs.
-func (s *Source) addUp(ctx context.Context, look *look, src *pendingSource, f lake.File, into adding) error {
+// addUp adds up one file, for all that need it: raw rows pass the allowlist first, but for what it hashes, which no fact needs.
+func (s *Source) addUp(ctx context.Context, look *look, src *pendingSource, f lake.File, into []adding) error {
+	if len(into) == 0 {
+		return nil
+	}
+	add := func(fact *kpi.Fact) {
+		for _, sum := range into {
+			sum.add(fact)
+		}
+	}
 	if !src.raw {
-		return s.addUpSanitized(ctx, look, f, into)
+		return s.addUpSanitized(ctx, look, f, add)
 	}
 	plans, err := s.o.Plans()
 	if err != nil {
@@ -152,11 +192,11 @@ func (s *Source) addUp(ctx context.Context, look *look, src *pendingSource, f la
 			return err
 		}
 		defer done()
-		return in.read(ctx, conn, sql, into.add)
+		return in.read(ctx, conn, sql, add)
 	})
 }
 
-func (s *Source) addUpSanitized(ctx context.Context, look *look, f lake.File, into adding) error {
+func (s *Source) addUpSanitized(ctx context.Context, look *look, f lake.File, add func(*kpi.Fact)) error {
 	metas, err := s.o.Lake.Meta(ctx, []lake.File{f})
 	if err != nil {
 		return err
@@ -167,7 +207,7 @@ func (s *Source) addUpSanitized(ctx context.Context, look *look, f lake.File, in
 		if err != nil {
 			return err
 		}
-		return newInteractions(look.defs, columns, hashed).read(ctx, conn, from, into.add)
+		return newInteractions(look.defs, columns, hashed).read(ctx, conn, from, add)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,12 +25,14 @@ func builtHouse(t *testing.T) *house {
 	return h
 }
 
-// What was prepared needs no file of facts any more, and is what each question gives by itself.
+// What was prepared needs no file of facts any more, and none of what is in no facts yet, and is what each question gives by itself: of Other, too.
 func TestPreparedQuestionsReadNothing(t *testing.T) {
 	h := builtHouse(t)
+	h.hour(30)
+	h.hour(30) // open
 	var questions []kpi.Slice
 	for _, slice := range allSlices() {
-		if v, _ := viewOf(slice); v.only != (kpi.Filter{}) && v.only.Value != kpi.Other {
+		if v, _ := viewOf(slice); v.only != (kpi.Filter{}) {
 			slice.From, slice.To = "2026-11-08", "2026-11-14"
 			questions = append(questions, slice)
 		}
@@ -45,13 +48,20 @@ func TestPreparedQuestionsReadNothing(t *testing.T) {
 	if err := h.source.pinned().Prepare(t.Context(), questions); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range h.lake.List(lake.Facts, stream) {
+	others := 0
+	for _, f := range append(h.lake.List(lake.Facts, stream), h.lake.List(lake.Raw, stream)...) {
 		if err := os.Remove(filepath.Join(h.dir, "lake", f.String())); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, q := range questions {
 		sameDays(t, name(q), h.days(q), want[i])
+		if q.Only.Value == kpi.Other && slices.ContainsFunc(want[i], func(d kpi.Day) bool { return len(d.Cells) > 0 }) {
+			others++
+		}
+	}
+	if others == 0 {
+		t.Error("nobody was Other")
 	}
 	if len(h.source.damaged) > 0 {
 		t.Errorf("files were read: %v", h.source.damaged)
@@ -98,13 +108,15 @@ func TestUnlistedValuesAreNobodys(t *testing.T) {
 	h.source.adding <- struct{}{}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	days, err := h.source.Days(ctx, kpi.Slice{From: "2026-11-08", To: "2026-11-14", Only: &kpi.Filter{Segment: "browser", Value: "nobody"}, By: "screen"})
-	if err != nil || len(days) != 6 {
-		t.Fatal(len(days), err)
-	}
-	for _, day := range days {
-		if len(day.Cells) > 0 {
-			t.Errorf("%s has %v", day.Date, day.Cells)
+	for _, only := range []kpi.Filter{{Segment: "browser", Value: "nobody"}, {Segment: "screen", Value: kpi.Other}} { // each number has its bucket
+		days, err := h.source.Days(ctx, kpi.Slice{From: "2026-11-08", To: "2026-11-14", Only: &only, By: "screen"})
+		if err != nil || len(days) != 6 {
+			t.Fatal(len(days), err)
+		}
+		for _, day := range days {
+			if len(day.Cells) > 0 {
+				t.Errorf("%s has %v", day.Date, day.Cells)
+			}
 		}
 	}
 }

@@ -172,8 +172,8 @@ func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 // mostPrepared bounds the days, times views, that are added up in one reading.
 const mostPrepared = 1000
 
-// Prepare loads what several questions need of facts into the cache, in one reading where it is not too much at once. It changes no answer: [Source.Days] loads
-// what is not there. Those of a filter for Other are left to it.
+// Prepare loads what several questions need of facts into the cache, in one reading where it is not too much at once, and adds up for all of them what is in no
+// file yet. It changes no answer: [Source.Days] loads what is not there.
 func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 	days := map[view]map[kpi.Date]bool{}
 	for _, slice := range questions {
@@ -185,7 +185,7 @@ func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 			return err
 		}
 		v, _ := viewOf(slice)
-		if v.only == (kpi.Filter{}) || v.only.Value == kpi.Other {
+		if v.only == (kpi.Filter{}) || !listed(p.defs, v.only) {
 			continue
 		}
 		if days[v] == nil {
@@ -202,22 +202,26 @@ func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 }
 
 func (s *Source) prepare(ctx context.Context, look *look, days map[view]map[kpi.Date]bool) error {
-	var now []viewed
+	var now, all []viewed
 	n := 0
 	for v, wanted := range days {
-		dates, err := s.having(ctx, look, v, slices.Sorted(maps.Keys(wanted)))
+		some, err := s.having(ctx, look, v, slices.Sorted(maps.Keys(wanted)))
 		if err != nil {
 			return err
 		}
-		if n += len(dates); n > mostPrepared && len(now) > 0 {
-			if _, err := s.heldOf(ctx, look, now, nil); err != nil {
+		all = append(all, some)
+		if n += len(some.dates); n > mostPrepared && len(now) > 0 {
+			if _, err := s.heldOf(ctx, look, now); err != nil {
 				return err
 			}
-			now, n = nil, len(dates)
+			now, n = nil, len(some.dates)
 		}
-		now = append(now, viewed{v, dates})
+		now = append(now, some)
 	}
-	_, err := s.heldOf(ctx, look, now, nil)
+	if _, err := s.heldOf(ctx, look, now); err != nil {
+		return err
+	}
+	_, err := s.addedUp(ctx, look, all)
 	return err
 }
 
@@ -302,51 +306,61 @@ func (s *Source) answer(ctx context.Context, look *look, v view, dates []kpi.Dat
 	if len(unbuilt) > maxPending {
 		return nil, &kpi.Building{Done: look.done, Of: look.done + len(unbuilt)}
 	}
-	if v.only != (kpi.Filter{}) && !look.defs.Segments[segmentPlace(look.defs, v.only.Segment)].Has(v.only.Value) {
-		return nil, nil
-	}
-	var named map[kpi.Date]map[string]bool
-	if v.only.Value == kpi.Other { // all values but those that are told by name on the day
-		days, err := s.answer(ctx, look, view{by: v.only.Segment, prompt: v.prompt}, dates)
-		if err != nil {
-			return nil, err
+	some := viewed{view: v, dates: dates}
+	if v.only != (kpi.Filter{}) {
+		if !listed(look.defs, v.only) {
+			return nil, nil
 		}
-		named = namesOf(days)
-	}
-	scanned := dates
-	if v.only != (kpi.Filter{}) && v.only.Value != kpi.Other {
 		var err error
-		if scanned, err = s.having(ctx, look, v, dates); err != nil {
+		if some, err = s.having(ctx, look, v, dates); err != nil {
 			return nil, err
 		}
 	}
-	answer, err := s.held(ctx, look, v, scanned, named)
+	answers, err := s.heldOf(ctx, look, []viewed{some})
 	if err != nil {
 		return nil, err
 	}
+	answer := answers[0]
 	for _, date := range dates {
 		if _, asked := answer[date]; !asked {
 			answer[date] = newHeld()
 		}
 	}
+	some.dates = dates
+	added, err := s.addedUp(ctx, look, []viewed{some})
+	if err != nil {
+		return nil, err
+	}
+	for date, h := range added[0] {
+		if before, asked := answer[date]; asked {
+			answer[date] = before.plus(h, look.defs)
+		}
+	}
+	return answer, nil
+}
+
+// listed says whether somebody may have the value.
+func listed(defs *kpi.Definitions, f kpi.Filter) bool {
+	return defs.Segments[segmentPlace(defs, f.Segment)].Has(f.Value)
+}
+
+// addedUp gives the days of several views, of what is in no file yet.
+func (s *Source) addedUp(ctx context.Context, look *look, of []viewed) ([]map[kpi.Date]held, error) {
+	var dates []kpi.Date
+	for _, o := range of {
+		dates = append(dates, o.dates...)
+	}
+	slices.Sort(dates)
+	unbuilt := look.pendingFor(dates)
 	if len(unbuilt) == 0 {
-		return answer, nil
+		return make([]map[kpi.Date]held, len(of)), nil
 	}
 	done, err := turn(ctx, s.adding)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	parts, err := s.pending.tallies(ctx, s, look, unbuilt, v, named)
-	if err != nil {
-		return nil, err
-	}
-	for date, h := range total(look.defs, parts) {
-		if before, asked := answer[date]; asked {
-			answer[date] = before.plus(h, look.defs)
-		}
-	}
-	return answer, nil
+	return s.pending.tallies(ctx, s, look, unbuilt, of)
 }
 
 // look is what there is to answer from.
@@ -432,6 +446,9 @@ const maxLate, maxEarly = 8 * 24 * time.Hour, 25 * time.Hour
 
 // pendingFor are those that may hold events of the days.
 func (k *look) pendingFor(dates []kpi.Date) (some []*pendingSource) {
+	if len(dates) == 0 {
+		return nil
+	}
 	from, to := dates[0].Start(k.defs.Zone), dates[len(dates)-1].Start(k.defs.Zone).Add(maxLate)
 	for _, p := range k.pending {
 		if p.hour.After(from.Add(-maxEarly)) && p.hour.Before(to.Add(24*time.Hour)) {

@@ -1,11 +1,14 @@
 // Draws the charts of a page: <figure data-chart> holds what is to be drawn as JSON. Without this script, or where it
 // fails, the tables beside tell the same.
 
+import { again } from "./again";
 import { draw } from "./draw";
 import { save } from "./save";
 import type { Spec } from "./spec";
 
-for (const figure of document.querySelectorAll<HTMLElement>("figure[data-chart]")) show(figure);
+const showAll = () => document.querySelectorAll<HTMLElement>("figure[data-chart]").forEach(show);
+showAll();
+again(showAll);
 
 function show(figure: HTMLElement): void {
   const place = figure.querySelector<HTMLElement>(".plot");

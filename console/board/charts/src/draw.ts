@@ -184,6 +184,12 @@ function funnel(spec: Spec, width: number): Element {
   });
 }
 
+// halo keeps a text legible above what it lies on.
+const halo = { stroke: "var(--paper)", strokeWidth: 4, paintOrder: "stroke" } as const;
+
+// unsure is a difference that nothing is known about but itself: it must not look like one that is known exactly.
+const unsure = (r: { value: number; low: number; high: number }) => !Number.isNaN(r.value) && Number.isNaN(r.low) && Number.isNaN(r.high);
+
 function narrowing(spec: Spec, width: number): Element {
   const scale = differenceOf(spec.unit, largest(spec));
   const points = place(spec.points ?? [], scale);
@@ -198,17 +204,13 @@ function narrowing(spec: Spec, width: number): Element {
     y: { label: "difference" + (scale.sign && `, ${scale.sign}`), labelAnchor: "top", labelArrow: "none", grid: true, tickFormat: scale.text },
     marks: [
       Plot.ruleY([0], { stroke: ink, strokeWidth: 1 }),
-      ...(smallest > 0
-        ? [
-            Plot.ruleY([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 }),
-            Plot.text([smallest], { y: (n: number) => n, text: () => "smallest that matters", frameAnchor: "right", textAnchor: "end", dy: -7, fill: soft, fontSize: 10 }),
-          ]
-        : []),
+      ...(smallest > 0 ? [Plot.ruleY([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 })] : []),
       Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: accent, fillOpacity: 0.16 }),
       Plot.lineY(points, { x: "at", y: "low", stroke: accent, strokeDasharray: "3,3" }),
       Plot.lineY(points, { x: "at", y: "high", stroke: accent, strokeDasharray: "3,3" }),
       Plot.lineY(points, { x: "at", y: "value", stroke: accent, strokeWidth: 2 }),
       Plot.dot(points.slice(-1), { x: "at", y: "value", r: 3.5, fill: accent }),
+      ...(smallest > 0 ? [Plot.text([smallest], { y: (n: number) => n, text: () => "smallest that matters", frameAnchor: "right", textAnchor: "end", dy: -7, fill: soft, fontSize: 10, ...halo })] : []),
       ...pointer(points, scale),
     ],
   });
@@ -218,6 +220,8 @@ function forest(spec: Spec, width: number): Element {
   const scale = differenceOf(spec.unit, largest(spec));
   const rows = (spec.rows ?? []).map((r, i) => ({ label: r.label, why: r.why ?? "no data", key: String(i), value: scaled(r.value, scale), low: scaled(r.low, scale), high: scaled(r.high, scale) }));
   const smallest = (spec.smallest ?? 0) * scale.factor;
+  const ends = [...rows.flatMap((r) => [r.value, r.low, r.high]).filter((v) => !Number.isNaN(v)), 0, smallest, -smallest];
+  const middle = (Math.min(...ends) + Math.max(...ends)) / 2;
   return Plot.plot({
     ...common(spec, width),
     height: rows.length * 24 + 58,
@@ -230,9 +234,11 @@ function forest(spec: Spec, width: number): Element {
       Plot.ruleX([0], { stroke: ink }),
       ...(smallest > 0 ? [Plot.ruleX([-smallest, smallest], { stroke: ink, strokeDasharray: "6,4", strokeOpacity: 0.7 })] : []),
       Plot.ruleY(rows, { y: "key", x1: "low", x2: "high", stroke: accent, strokeWidth: 2 }),
-      Plot.dot(rows, { x: "value", y: "key", r: 4, fill: accent }),
+      Plot.dot(rows.filter((r) => !unsure(r)), { x: "value", y: "key", r: 4, fill: accent }),
+      Plot.dot(rows.filter(unsure), { x: "value", y: "key", r: 4, fill: "var(--paper)", stroke: accent, strokeWidth: 1.5 }),
+      ...[true, false].map((after) => Plot.text(rows.filter((r) => unsure(r) && r.value < middle === after), { x: "value", y: "key", text: () => "no interval yet", textAnchor: after ? "start" : "end", dx: after ? 9 : -9, fill: soft, ...halo })),
       Plot.text(rows, { y: "key", text: "label", frameAnchor: "left", textAnchor: "end", dx: -8, fill: ink }),
-      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: "why", textAnchor: "start", dx: 6, fill: soft }),
+      Plot.text(rows.filter((r) => Number.isNaN(r.value)), { y: "key", x: 0, text: "why", textAnchor: "start", dx: 6, fill: soft, ...halo }),
     ],
   });
 }
@@ -241,14 +247,17 @@ function arrivals(spec: Spec, width: number): Element {
   const scale = scaleOf(spec.unit, largest(spec));
   const points = place(spec.points ?? [], scale);
   const usual = place(spec.usual ?? [], scale);
+  const every = Math.ceil((spec.ticks ?? []).length / Math.max(2, Math.floor(width / 90)));
+  const ticks = (spec.ticks ?? []).filter((_, i) => i % every === 0);
+  const labels = new Map(ticks.map((t) => [+new Date(t.at), t.label]));
   return Plot.plot({
     ...common(spec, width),
     height: 240,
     marginTop: 20,
     marginLeft: 44,
     marginRight: 10,
-    x: { type: "utc", label: null, ticks: Math.max(2, Math.floor(width / 90)), tickFormat: (at: Date) => at.toISOString().slice(11, 16) },
-    y: { label: null, grid: true, zero: true, nice: true, tickFormat: scale.text },
+    x: { type: "utc", label: null, ticks: ticks.map((t) => new Date(t.at)), tickFormat: (at: Date) => labels.get(+at) ?? "" },
+    y: { label: null, grid: true, tickFormat: scale.text, ...(largest(spec) > 0 ? { zero: true, nice: true } : { domain: [0, 1] }) },
     marks: [
       ...gapMarks(points, 600_000, width - 54),
       Plot.areaY(points, { x: "at", y: "value", fill: accent, fillOpacity: 0.2, curve: "step" }),

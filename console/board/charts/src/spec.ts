@@ -9,6 +9,7 @@ export interface Spec {
   smallest?: number; // the smallest difference that matters
   points?: Point[];
   usual?: Point[];
+  ticks?: Tick[]; // of the axis of times
   bars?: Bar[];
   marks?: Mark[];
   rows?: Row[];
@@ -24,6 +25,11 @@ export interface Point {
   high?: number | null;
   open?: boolean;
   why?: string;
+}
+
+export interface Tick {
+  at: string;
+  label: string; // what the clock says where the days are of
 }
 
 export interface Bar {

@@ -17,18 +17,20 @@ type interactions struct {
 	fields []string // SQL of the text of each field that the walker asks for; "" where the rows cannot have it
 	name   int      // places of these in an entry of the event stream; -1: there are no events
 	offset int
+	absent []int    // bits of the fields whose absence is selected
+	always uint64   // bits of those that are always absent
 	sql    []string // what is selected before the fields
 
-	fact kpi.Fact
+	fact    kpi.Fact
+	missing []uint64 // by row of a chunk
 }
 
 // The columns that are selected before the fields.
 const (
 	selectTime = iota
 	selectRate
-	selectMissing
 	selectEvents
-	selectFields
+	selectAbsent
 )
 
 // newInteractions reads rows of these columns: those of a sanitized file, or of a plan. What is hashed, by its path, is
@@ -46,7 +48,9 @@ func newInteractions(defs *kpi.Definitions, columns []event.Column, hashed []str
 			events = "event_stream"
 		}
 	}
-	in.sql = []string{duck.Ident(duck.KeyColumns[0].Name), rate, missing(columns), events}
+	absent, bits, always := absences(columns)
+	in.sql = append([]string{duck.Ident(duck.KeyColumns[0].Name), rate, events}, absent...)
+	in.absent, in.always = bits, always
 	for _, path := range in.walker.Fields() {
 		sql := ""
 		if !slices.Contains(hashed, path) {
@@ -69,18 +73,16 @@ func place(entry event.Column, name string, kind event.Kind) int {
 	return slices.IndexFunc(entry.Fields, func(c event.Column) bool { return c.Name == name && c.Kind == kind })
 }
 
-// missing is a number whose bit i is set where the i-th of [kpi.Fields] is absent.
-func missing(columns []event.Column) string {
-	var bits []string
-	var always uint64
+// absences are the SQL of whether fields are absent, and the bits of each; always are the bits of those that the rows cannot have.
+func absences(columns []event.Column) (sql []string, bits []int, always uint64) {
 	for i, name := range kpi.Fields {
 		if find(columns, name) == nil {
 			always |= 1 << i
 			continue
 		}
-		bits = append(bits, fmt.Sprintf("CASE WHEN %s IS NULL THEN %d ELSE 0 END", duck.Ident(name), 1<<i))
+		sql, bits = append(sql, duck.Ident(name)+" IS NULL"), append(bits, i)
 	}
-	return fmt.Sprintf("(%s)::BIGINT", strings.Join(append(bits, fmt.Sprint(always)), " + "))
+	return sql, bits, always
 }
 
 // text is the SQL of what the field at a path holds, as text; "" where no column can hold it.
@@ -143,13 +145,14 @@ type chunk interface {
 
 // each gives the facts of a chunk. A fact is good until the next.
 func (in *interactions) each(rows chunk, use func(*kpi.Fact)) {
-	times, rates, absent, events := rows.Vector(selectTime), rows.Vector(selectRate), rows.Vector(selectMissing), rows.Vector(selectEvents)
+	times, rates, events := rows.Vector(selectTime), rows.Vector(selectRate), rows.Vector(selectEvents)
 	var entries, names, offsets duck.Vector
 	if in.name >= 0 && in.offset >= 0 {
 		entries = events.Elements()
 		names, offsets = entries.Field(in.name), entries.Field(in.offset)
 	}
 	fields, vectors := in.bind(rows)
+	in.miss(rows)
 	for row := range rows.Len() {
 		for i, v := range vectors {
 			if !v.Null(row) {
@@ -164,7 +167,7 @@ func (in *interactions) each(rows chunk, use func(*kpi.Fact)) {
 				}
 			}
 		}
-		in.fact.Time, in.fact.Weight, in.fact.Missing = times.Int64(row), 1, uint64(absent.Int64(row))
+		in.fact.Time, in.fact.Weight, in.fact.Missing = times.Int64(row), 1, in.missing[row]
 		if !rates.Null(row) && rates.Double(row) > 0 {
 			in.fact.Weight = 1 / rates.Double(row)
 		}
@@ -173,11 +176,27 @@ func (in *interactions) each(rows chunk, use func(*kpi.Fact)) {
 	}
 }
 
+// miss says which fields the rows of a chunk lack.
+func (in *interactions) miss(rows chunk) {
+	in.missing = in.missing[:0]
+	for range rows.Len() {
+		in.missing = append(in.missing, in.always)
+	}
+	for i, bit := range in.absent {
+		absent := rows.Vector(selectAbsent + i)
+		for row := range in.missing {
+			if absent.Bool(row) {
+				in.missing[row] |= 1 << bit
+			}
+		}
+	}
+}
+
 // bind gives the vectors of the fields that the rows have, and which of the walker's fields each is.
 func (in *interactions) bind(rows chunk) (fields []int, vectors []duck.Vector) {
 	for i, sql := range in.fields {
 		if sql != "" {
-			fields, vectors = append(fields, i), append(vectors, rows.Vector(selectFields+len(vectors)))
+			fields, vectors = append(fields, i), append(vectors, rows.Vector(len(in.sql)+len(vectors)))
 		}
 	}
 	return fields, vectors

@@ -8,38 +8,44 @@ import (
 	"brine/lake/duck"
 )
 
-// layout is where a fact's parts lie in the columns of its file.
+// layout is where a fact's parts lie in the columns of its file: as few as can be, as each costs about as much to write as another.
 type layout struct {
 	defs    *kpi.Definitions
 	columns []event.Column
-	// The first of the columns of segments, flows and KPIs. A flow has three: offsets, next and last.
-	segments, flows int
-	kpis            []int // by KPI: its column; 0 where the value follows from a flow
+	flows   int   // the first of the columns that all flows share: placeReached and what follows
+	kpis    []int // by KPI: its column; 0 where the value follows from a flow
+
+	offsets []int32 // of the fact that is appended
+	left    []string
 }
 
 const (
 	placeTime = iota
 	placeWeight
 	placeMissing
-	placesFixed
+	placeSegments // the first of the segments
 )
 
-// flowColumns are those of one flow: the offsets of the steps reached, and what who left did.
-const flowColumns = 3
+// The columns of flows, from the first of them on.
+const (
+	placeReached = iota // how many steps, reachedBits for each flow; null where it got into none
+	placeOffsets        // of these steps, flow by flow
+	placeLeft           // of each flow that it left: what came next and last
+)
+
+// reachedBits are enough for the steps that a flow may have, and few enough for as many flows as there may be.
+const reachedBits = 4
 
 func newLayout(defs *kpi.Definitions) *layout {
 	l := &layout{defs: defs, columns: []event.Column{
 		{Name: columnTime, Kind: event.Int64}, {Name: "weight", Kind: event.Double}, {Name: "missing", Kind: event.Int64}}}
-	l.segments = placesFixed
 	for _, s := range defs.Segments {
 		l.columns = append(l.columns, event.Column{Name: columnOf(s.Name), Kind: event.String})
 	}
 	l.flows = len(l.columns)
-	for _, f := range defs.Flows {
-		l.columns = append(l.columns,
-			event.Column{Name: "flow_" + f.Name, Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}},
-			event.Column{Name: "next_" + f.Name, Kind: event.String}, event.Column{Name: "last_" + f.Name, Kind: event.String})
-	}
+	l.columns = append(l.columns, event.Column{Name: "reached", Kind: event.Int64},
+		event.Column{Name: "offsets", Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}},
+		event.Column{Name: "left", Kind: event.List, Fields: []event.Column{{Kind: event.String}}})
 	l.kpis = make([]int, len(defs.KPIs))
 	for i, k := range defs.KPIs {
 		if k.Derived() {
@@ -58,20 +64,9 @@ func (l *layout) append(feed *duck.Feed, f *kpi.Fact) {
 	feed.SetDouble(placeWeight, f.Weight)
 	feed.SetInt64(placeMissing, int64(f.Missing))
 	for i, value := range f.Segments {
-		feed.SetText(l.segments+i, value)
+		feed.SetText(placeSegments+i, value)
 	}
-	for i := range f.Flows {
-		w := &f.Flows[i]
-		if w.Reached == 0 {
-			continue
-		}
-		at := l.flows + i*flowColumns
-		feed.SetInt32s(at, w.Offsets[:w.Reached])
-		if w.Reached < len(w.Offsets) {
-			feed.SetText(at+1, w.Next)
-			feed.SetText(at+2, w.Last)
-		}
-	}
+	l.appendFlows(feed, f)
 	for i, value := range f.Values {
 		if at := l.kpis[i]; at > 0 && !math.IsNaN(value) {
 			feed.SetDouble(at, value)
@@ -79,10 +74,33 @@ func (l *layout) append(feed *duck.Feed, f *kpi.Fact) {
 	}
 }
 
+func (l *layout) appendFlows(feed *duck.Feed, f *kpi.Fact) {
+	var reached uint64
+	l.offsets, l.left = l.offsets[:0], l.left[:0]
+	for i := range f.Flows {
+		w := &f.Flows[i]
+		reached |= uint64(w.Reached) << (i * reachedBits)
+		l.offsets = append(l.offsets, w.Offsets[:w.Reached]...)
+		if w.Reached > 0 && w.Reached < len(w.Offsets) {
+			l.left = append(l.left, w.Next, w.Last)
+		}
+	}
+	if reached == 0 {
+		return
+	}
+	feed.SetInt64(l.flows+placeReached, int64(reached))
+	feed.SetInt32s(l.flows+placeOffsets, l.offsets)
+	if len(l.left) > 0 {
+		feed.SetTexts(l.flows+placeLeft, l.left)
+	}
+}
+
 // reader reads facts out of chunks whose columns are the layout's.
 type reader struct {
 	*layout
 	vectors []duck.Vector
+	steps   duck.Vector // elements of the offsets
+	events  duck.Vector // elements of what came next and last
 	walker  *kpi.Walker
 	fact    kpi.Fact
 	texts   map[string]string
@@ -105,6 +123,7 @@ func (r *reader) bind(rows *duck.Rows) {
 	for i := range r.columns {
 		r.vectors = append(r.vectors, rows.Vector(i))
 	}
+	r.steps, r.events = r.vectors[r.flows+placeOffsets].Elements(), r.vectors[r.flows+placeLeft].Elements()
 }
 
 // read gives a row of the chunk. The fact is good until the next.
@@ -112,11 +131,9 @@ func (r *reader) read(row int) *kpi.Fact {
 	f := &r.fact
 	f.Time, f.Weight, f.Missing = r.vectors[placeTime].Int64(row), r.vectors[placeWeight].Double(row), uint64(r.vectors[placeMissing].Int64(row))
 	for i := range f.Segments {
-		f.Segments[i] = r.text(r.segments+i, row)
+		f.Segments[i] = r.text(r.vectors[placeSegments+i], row)
 	}
-	for i := range f.Flows {
-		r.walk(&f.Flows[i], r.flows+i*flowColumns, row)
-	}
+	r.walks(f, row)
 	for i := range f.Values {
 		f.Values[i] = math.NaN()
 		if at := r.kpis[i]; at > 0 && !r.vectors[at].Null(row) {
@@ -127,31 +144,53 @@ func (r *reader) read(row int) *kpi.Fact {
 	return f
 }
 
-func (r *reader) walk(w *kpi.Walk, at, row int) {
-	w.Reached, w.Next, w.Last = 0, "", ""
-	for i := range w.Offsets {
-		w.Offsets[i] = -1
+func (r *reader) walks(f *kpi.Fact, row int) {
+	var reached uint64
+	if v := r.vectors[r.flows+placeReached]; !v.Null(row) {
+		reached = uint64(v.Int64(row))
 	}
-	if r.vectors[at].Null(row) {
-		return
+	steps, events := r.list(placeOffsets, row), r.list(placeLeft, row)
+	for i := range f.Flows {
+		w := &f.Flows[i]
+		w.Next, w.Last = "", ""
+		w.Reached = min(int(reached>>(i*reachedBits)&(1<<reachedBits-1)), len(w.Offsets), steps.len())
+		for s := range w.Offsets {
+			w.Offsets[s] = -1
+			if s < w.Reached {
+				w.Offsets[s] = r.steps.Int32(steps.next())
+			}
+		}
+		if w.Reached > 0 && w.Reached < len(w.Offsets) && events.len() >= 2 {
+			w.Next, w.Last = r.text(r.events, events.next()), r.text(r.events, events.next())
+		}
 	}
-	from, to := r.vectors[at].List(row)
-	offsets := r.vectors[at].Elements()
-	for i := from; i < to && w.Reached < len(w.Offsets); i++ {
-		w.Offsets[w.Reached] = offsets.Int32(i)
-		w.Reached++
+}
+
+// places are those of a list's elements that are still to be read.
+type places struct{ at, end int }
+
+func (r *reader) list(place, row int) (p places) {
+	if v := r.vectors[r.flows+place]; !v.Null(row) {
+		p.at, p.end = v.List(row)
 	}
-	w.Next, w.Last = r.text(at+1, row), r.text(at+2, row)
+	return p
+}
+
+func (p *places) len() int { return p.end - p.at }
+
+func (p *places) next() int {
+	p.at++
+	return p.at - 1
 }
 
 // mostTexts bounds the texts that are remembered, so that most rows cost no allocation.
 const mostTexts = 4096
 
-func (r *reader) text(column, row int) string {
-	if r.vectors[column].Null(row) {
+func (r *reader) text(v duck.Vector, row int) string {
+	if v.Null(row) {
 		return ""
 	}
-	bytes := r.vectors[column].String(row)
+	bytes := v.String(row)
 	if text, met := r.texts[string(bytes)]; met {
 		return text
 	}

@@ -90,3 +90,16 @@ func (f *Feed) SetInt32s(i int, values []int32) {
 	n.setList(f.rows-1, from, n.size)
 	n.setValid(f.rows - 1)
 }
+
+// SetTexts is for a List of String.
+func (f *Feed) SetTexts(i int, values []string) {
+	n := f.nodes[i]
+	from := n.size
+	for _, v := range values {
+		at := n.element()
+		n.kids[0].setNumber(at, n.kids[0].numberOf(v))
+		n.kids[0].setValid(at)
+	}
+	n.setList(f.rows-1, from, n.size)
+	n.setValid(f.rows - 1)
+}

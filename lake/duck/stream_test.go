@@ -12,7 +12,8 @@ import (
 
 func streamColumns() []event.Column {
 	return []event.Column{{Name: "int", Kind: event.Int64}, {Name: "number", Kind: event.Double}, {Name: "text", Kind: event.String},
-		{Name: "list", Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}}, {Name: "small", Kind: event.Int32}}
+		{Name: "list", Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}}, {Name: "small", Kind: event.Int32},
+		{Name: "texts", Kind: event.List, Fields: []event.Column{{Kind: event.String}}}}
 }
 
 // Rows are made while SQL reads them: more than a chunk of them, some values null, and texts that differ from chunk to chunk.
@@ -31,6 +32,7 @@ func TestAStreamIsReadAsItIsMade(t *testing.T) {
 			f.SetText(2, fmt.Sprintf("a text that is longer than twelve bytes: %d", made/100))
 			f.SetInt32s(3, []int32{int32(made), -1}[:made%3])
 			f.SetInt32(4, 7)
+			f.SetTexts(5, []string{"", fmt.Sprint(made % 7)}[:made%3])
 		}
 		return nil
 	})
@@ -49,8 +51,9 @@ func TestAStreamIsReadAsItIsMade(t *testing.T) {
 		want := fmt.Sprintf(`{"int":%d}`, i)
 		if i%3 > 0 {
 			list := []string{"", fmt.Sprintf("[%d]", i), fmt.Sprintf("[%d,-1]", i)}[i%3]
+			texts := []string{"", `[""]`, fmt.Sprintf(`["","%d"]`, i%7)}[i%3]
 			number := fmt.Sprint(float64(i) / 2)
-			want = fmt.Sprintf(`{"int":%d,"number":%s,"text":"a text that is longer than twelve bytes: %d","list":%s,"small":7}`, i, number, i/100, list)
+			want = fmt.Sprintf(`{"int":%d,"number":%s,"text":"a text that is longer than twelve bytes: %d","list":%s,"small":7,"texts":%s}`, i, number, i/100, list, texts)
 		}
 		if row != want {
 			t.Fatalf("row %d is %s, want %s", i, row, want)

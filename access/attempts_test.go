@@ -217,7 +217,7 @@ func TestAttemptsMemory(t *testing.T) {
 	}
 	before := heap()
 	d := newDoor()
-	for i := range uint32(100_000) {
+	for i := range uint32(50_000) {
 		var a [4]byte
 		binary.BigEndian.PutUint32(a[:], i)
 		done, err := d.Begin(strings.Repeat("x", 100)+fmt.Sprint(i), netip.AddrFrom4(a))

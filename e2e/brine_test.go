@@ -46,7 +46,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "brine")
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-ldflags=-w", "-o", binary}
 	if withRace() {
 		args = append(args, "-race")
 	}
@@ -325,15 +325,14 @@ func runBrine(tb testing.TB, stdin io.Reader, args ...string) (stdout, stderr st
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// eventually polls until ok, and fails the test when that takes longer than within.
+// eventually polls until ok, and fails the test when that takes longer than within. It asks ever less often: the process that
+// is waited for needs the machine.
 func (b *brine) eventually(within time.Duration, what string, ok func() bool) {
 	b.tb.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
 	deadline := time.After(within)
-	for !ok() {
+	for pause := 20 * time.Millisecond; !ok(); pause = min(pause*5/4, 500*time.Millisecond) {
 		select {
-		case <-poll.C:
+		case <-time.After(pause):
 		case <-deadline:
 			b.tb.Fatalf("not within %s: %s", within, what)
 		}

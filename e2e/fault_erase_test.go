@@ -96,6 +96,8 @@ func (b *brine) checkErased(installs []string) {
 	for _, f := range b.newestFiles() {
 		read[f] = true
 	}
+	conn, done := b.duck()
+	defer done()
 	err := filepath.WalkDir(b.data, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) || err == nil && !d.Type().IsRegular() {
 			return nil
@@ -109,7 +111,7 @@ func (b *brine) checkErased(installs []string) {
 			return nil
 		}
 		if read[rel] {
-			content = append(content, b.parquetText(rel)...)
+			content = append(content, b.parquetText(conn, rel)...)
 		}
 		if filepath.Ext(path) != ".parquet" || read[rel] {
 			look(rel, content)
@@ -141,19 +143,9 @@ func (b *brine) newestFiles() (paths []string) {
 }
 
 // parquetText is all that a file of the lake holds, as text; empty where it was swept meanwhile.
-func (b *brine) parquetText(path string) (text []byte) {
+func (b *brine) parquetText(conn *duck.Conn, path string) (text []byte) {
 	b.tb.Helper()
 	folder := filepath.Join(b.data, "lake")
-	db, err := duck.Open(duck.Options{Folders: []string{folder}})
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	defer db.Close()
-	conn, err := db.Conn()
-	if err != nil {
-		b.tb.Fatal(err)
-	}
-	defer conn.Close()
 	rows, err := conn.Query(b.tb.Context(), "SELECT CAST(f AS VARCHAR) FROM read_parquet("+duck.Quote(filepath.Join(folder, path))+", hive_partitioning=false) AS f")
 	if err != nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"brine/sanitize"
 )
 
-// rehearsal is 200 days of a house in which the same installs send to two streams, day after day.
+// rehearsal is 200 days of a house in which the same installs send to two streams, every third day.
 type rehearsal struct {
 	*house
 	periods []*rehearsed // of salts, in their order
@@ -31,6 +31,8 @@ type rehearsed struct {
 
 const (
 	rehearsalDays = 200
+	visitEvery    = 3 // days
+	visits        = rehearsalDays/visitEvery + 1
 	rawDays       = 90
 	mistake       = "kept-by-mistake.example.org"
 )
@@ -41,8 +43,8 @@ const rehearsalList = "app: {install: hash, screen: keep}\nweb: {meta: {install:
 // a server does them, and then looks at what is left.
 func TestRehearsal(t *testing.T) {
 	r := &rehearsal{house: newHouse(t, rehearsalList, "quarter")}
-	for day := range rehearsalDays {
-		r.day(day)
+	for n := range visits {
+		r.visitDay(n)
 	}
 	r.wantRawWithin(rawDays)
 	r.wantJoins()
@@ -52,8 +54,8 @@ func TestRehearsal(t *testing.T) {
 	r.wantNothingRaw()
 }
 
-// day is one day: visits, an hour that closes, and what is done once a day.
-func (r *rehearsal) day(day int) {
+// visitDay is one day with visits, an hour that closes, and what is done once a day; and the days after it, on which nobody comes.
+func (r *rehearsal) visitDay(n int) {
 	r.tb.Helper()
 	r.note()
 	for _, who := range []install{ada, bob} {
@@ -63,8 +65,8 @@ func (r *rehearsal) day(day int) {
 	}
 	r.nextHour()
 	r.purge(rawDays * 24 * time.Hour)
-	if day < rehearsalDays-1 {
-		r.clock.advance(23 * time.Hour)
+	if n < visits-1 {
+		r.clock.advance(visitEvery*24*time.Hour - time.Hour)
 	}
 }
 
@@ -102,10 +104,10 @@ func (r *rehearsal) wantRawWithin(days int) {
 	r.tb.Helper()
 	raw, sanitized := r.lake.List(lake.Raw, "app"), r.lake.List(lake.Sanitized, "app")
 	oldest := r.clock.Wall().Sub(raw[0].Hour)
-	if oldest > time.Duration(days)*24*time.Hour || oldest < time.Duration(days-2)*24*time.Hour {
+	if oldest > time.Duration(days)*24*time.Hour || oldest < time.Duration(days-visitEvery-1)*24*time.Hour {
 		r.tb.Errorf("raw goes back %s", oldest)
 	}
-	if len(sanitized) != rehearsalDays || !sanitized[0].Hour.Equal(testStart.Truncate(time.Hour)) {
+	if len(sanitized) != visits || !sanitized[0].Hour.Equal(testStart.Truncate(time.Hour)) {
 		r.tb.Errorf("%d hours are sanitized, the first %s", len(sanitized), sanitized[0].Hour)
 	}
 }
@@ -194,12 +196,12 @@ func (r *rehearsal) wantTightened() {
 	sanitized := func() []string {
 		return slices.DeleteFunc(r.holds(mistake), func(file string) bool { return !strings.HasPrefix(file, "lake/"+lake.Sanitized) })
 	}
-	if len(sanitized()) != rehearsalDays {
+	if len(sanitized()) != visits {
 		r.tb.Fatal("the mistake is not in every file")
 	}
 	r.list = strings.Replace(rehearsalList, ", domain: keep", "", 1)
 	report, err := r.job.Tighten(r.tb.Context(), false, nil)
-	if err != nil || report.Files != rehearsalDays || len(report.Refused) != 0 {
+	if err != nil || report.Files != visits || len(report.Refused) != 0 {
 		r.tb.Fatalf("%+v, %v", report, err)
 	}
 	r.sweep()

@@ -67,7 +67,7 @@ func rotateForEver(data, began string) {
 	os.Exit(1)
 }
 
-// Two processes that rotate one folder are killed at random, 20 times; BRINE_ROUNDS says how often.
+// Two processes that rotate one folder are killed at random; BRINE_ROUNDS says how often.
 // Each hour has one salt whoever asks and whenever, the folder is in order, and of a destroyed salt nothing is left.
 func TestKill(t *testing.T) {
 	data, began := t.TempDir(), strconv.FormatInt(time.Now().UnixNano(), 10)
@@ -101,7 +101,7 @@ func TestKill(t *testing.T) {
 func rounds(t *testing.T) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
-		return 20
+		return 8
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

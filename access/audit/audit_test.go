@@ -239,7 +239,7 @@ func states(t *testing.T, l *Log, want ...string) {
 func TestPages(t *testing.T) {
 	d, now := newMemDisk(), newClock()
 	l := d.log(t, now)
-	for n := range 1000 {
+	for n := range 300 {
 		who := []string{"ada", "ben"}[n%2]
 		r := must(l.BeginRead(read(who, "interaction")))
 		now.add(time.Minute)
@@ -261,7 +261,7 @@ func TestPages(t *testing.T) {
 			break
 		}
 	}
-	if len(seen) != 439 || seen[0] != 1999 || seen[len(seen)-1] != 247 {
+	if len(seen) != 89 || seen[0] != 599 || seen[len(seen)-1] != 247 {
 		t.Errorf("%d entries, from %d to %d", len(seen), seen[0], seen[len(seen)-1])
 	}
 	if _, err := l.Page(t.Context(), Filter{}, "x", 1); !errors.Is(err, ErrCursor) {

@@ -44,7 +44,7 @@ func appendForEver(dir string) {
 	select {}
 }
 
-// Two processes that append to one folder are killed at random, 20 times; BRINE_ROUNDS says how often. Every record that was
+// Two processes that append to one folder are killed at random; BRINE_ROUNDS says how often. Every record that was
 // acknowledged is there, and verify finds nothing.
 func TestKill(t *testing.T) {
 	dir, acknowledged := filepath.Join(t.TempDir(), "audit"), map[uint64]string{}
@@ -70,7 +70,7 @@ func TestKill(t *testing.T) {
 func rounds(t *testing.T) int {
 	text := os.Getenv("BRINE_ROUNDS")
 	if text == "" {
-		return 20
+		return 8
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

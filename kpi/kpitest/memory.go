@@ -24,6 +24,7 @@ type Memory struct {
 	Now   func() time.Time // days from its own on are open
 
 	walker *kpi.Walker
+	dates  []kpi.Date // of the facts
 }
 
 // Simulated is a memory of so many interactions a day, of the day of an end up to it and of those before, but for days that are left out.
@@ -78,7 +79,7 @@ func (m *Memory) Add(row []byte) error {
 		}
 	}
 	w.Finish(&f)
-	m.Facts = append(m.Facts, f)
+	m.Facts, m.dates = append(m.Facts, f), append(m.dates, m.date(f.Time))
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (m *Memory) Days(_ context.Context, s kpi.Slice) (days []kpi.Day, err error
 	add := m.Defs.Adder()
 	for i := range m.Facts {
 		f := &m.Facts[i]
-		day, ok := at[m.date(f.Time)]
+		day, ok := at[m.dates[i]]
 		if !ok || s.Only != nil && m.value(f, s.Only.Segment) != s.Only.Value {
 			continue
 		}

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-needs lint generate fuzz bench
+.PHONY: help demo build test test-cluster test-needs lint generate fuzz bench
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 ARGS ?=
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s  %s\n", $$1, $$2}' Makefile
 
 demo: build ## run Brine with simulated users and a dialog to click through; Ctrl-C ends it
 	./bin/brine demo $(ARGS)
@@ -23,6 +23,11 @@ test: test-needs ## install what the tests need, and run them all (make lint has
 	@echo "client/dist/brine.js: $$(gzip -9c client/dist/brine.js | wc -c) bytes gzipped"
 	@# The longest first. A program with the race detector sleeps a second before it exits, unless told not to: the tests run hundreds.
 	GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -vet=off -count=1 -timeout 20m ./e2e ./...
+
+ROUNDS ?= 18
+
+test-cluster: test-needs ## run three stores and six collectors in two places, under ROUNDS (18) faults: half an hour
+	BRINE_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestCluster$$' ./e2e
 
 lint: ## check format, code and go.mod
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
@@ -66,6 +71,7 @@ test-needs:
 	$(call need,cc gcc clang,gcc libc6-dev)
 	$(call need,unshare,util-linux)
 	$(call need,mount,mount)
+	$(call need,ip /usr/sbin/ip /sbin/ip,iproute2)
 	$(call need,node,nodejs)
 	$(call need,npm,npm)
 	$(MAKE) $(addsuffix /node_modules/.package-lock.json,$(NPM))

@@ -23,8 +23,8 @@ import (
 // Pair is a certificate of localhost, for server or client, that signed itself, and its key, both in PEM.
 type Pair struct{ Cert, Key []byte }
 
-// NewPair makes one that is good for so long from now; less than nothing makes one that has expired.
-func NewPair(tb testing.TB, life time.Duration) *Pair {
+// NewPair makes one that is good for so long from now, for these addresses too; less than nothing makes one that has expired.
+func NewPair(tb testing.TB, life time.Duration, addrs ...net.IP) *Pair {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -37,7 +37,7 @@ func NewPair(tb testing.TB, life time.Duration) *Pair {
 	now := time.Now()
 	of := &x509.Certificate{
 		SerialNumber: number, Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(life),
+		IPAddresses: append(addrs, net.IPv4(127, 0, 0, 1), net.IPv6loopback), NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(life),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IsCA: true, BasicConstraintsValid: true,
 	}

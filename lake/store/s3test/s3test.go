@@ -53,6 +53,16 @@ func Start(tb testing.TB) *Server {
 // StartIn is Start for a test that looks at what the server keeps: all of it is in the folder dir.
 func StartIn(tb testing.TB, dir string) *Server {
 	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return StartOn(tb, dir, l)
+}
+
+// StartOn is StartIn where the server is to be asked elsewhere than on loopback: at the listener, which it closes.
+func StartOn(tb testing.TB, dir string, l net.Listener) *Server {
+	tb.Helper()
 	s := &Server{Credentials: filepath.Join(dir, "credentials")}
 	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKey, secretKey)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -62,7 +72,8 @@ func StartIn(tb testing.TB, dir string) *Server {
 		tb.Fatal(err)
 	}
 	behind := run(tb, dir)
-	proxy := httptest.NewServer(s.handler(behind))
+	proxy := &httptest.Server{Listener: l, Config: &http.Server{Handler: s.handler(behind)}}
+	proxy.Start()
 	tb.Cleanup(proxy.Close)
 	s.URL = proxy.URL
 	s.client = s3.New(s3.Options{BaseEndpoint: aws.String("http://" + behind), UsePathStyle: true, Region: region,
@@ -81,7 +92,7 @@ func run(tb testing.TB, dir string) string {
 	}
 	addr := freeAddr(tb)
 	var said bytes.Buffer
-	cmd := exec.Command(binary(tb), "--access", accessKey, "--secret", secretKey, "--region", region, "--port", addr, "--quiet",
+	cmd := exec.Command(Binary(tb), "--access", accessKey, "--secret", secretKey, "--region", region, "--port", addr, "--quiet",
 		"posix", "--sidecar", filepath.Join(dir, "attributes"), "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "objects"))
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
@@ -111,8 +122,8 @@ func freeAddr(tb testing.TB) string {
 	return l.Addr().String()
 }
 
-// binary builds the server where that was not done before, and gives its path. Test processes take turns.
-func binary(tb testing.TB) string {
+// Binary builds the server where that was not done before, and gives its path. Test processes take turns.
+func Binary(tb testing.TB) string {
 	tb.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -1,0 +1,574 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"brine/door/doortest"
+	"brine/lake/store/s3test"
+)
+
+// betweenPlaces is the round trip between the two places.
+const betweenPlaces = 20 * time.Millisecond
+
+// What is promised after a fault of one node: see docs/operations.md, A replicated log.
+const (
+	maxRefused  = 15 * time.Second
+	maxTakeover = 30 * time.Second
+)
+
+// node is a brine on a host of its own.
+type node struct {
+	*brine
+	place string
+}
+
+// cluster is stores and collectors in two places, and the object store.
+type cluster struct {
+	t          *testing.T
+	site       *site
+	s3         *s3test.Server
+	pair       *doortest.Pair
+	stores     []*node
+	collectors []*node
+	said       *account
+	ends       []func() // of the load and the reading
+}
+
+// newCluster starts stores and collectors, so many in each place: places are given as one letter a node. It is nil where the test
+// has run elsewhere.
+func newCluster(t *testing.T, stores, collectors string) *cluster {
+	t.Helper()
+	s3test.Binary(t) // where there is a way to the outside
+	c := &cluster{t: t, site: newSite(t, betweenPlaces, "east", "west"), said: newAccount(t)}
+	if c.site == nil {
+		return nil
+	}
+	s3 := c.site.host("east", "s3")
+	c.s3 = s3test.StartOn(t, filepath.Join(t.TempDir(), "s3"), c.site.listen(s3, 7070))
+	c.stores, c.collectors = c.add(stores, "store"), c.add(collectors, "collect")
+	c.configure()
+	began := time.Now()
+	if conn, err := c.stores[0].host.dial(t.Context(), "tcp", c.in("west")[0].host.addr+":1"); err == nil {
+		conn.Close()
+	}
+	if took := time.Since(began); took < betweenPlaces {
+		t.Fatalf("a round trip between the places took %s, want at least %s", took, betweenPlaces)
+	}
+	for _, n := range c.all() {
+		n.launch()
+	}
+	c.allWell("after the start")
+	return c
+}
+
+// add makes nodes of a role: one in each of these places, e or w.
+func (c *cluster) add(places, role string) (all []*node) {
+	for i, letter := range places {
+		n := &node{brine: newBrine(c.t), place: map[rune]string{'e': "east", 'w': "west"}[letter]}
+		n.role, n.host = role, c.site.host(n.place, fmt.Sprintf("%s%d", role, i+1))
+		all = append(all, n)
+	}
+	return all
+}
+
+func (c *cluster) all() []*node { return slices.Concat(c.stores, c.collectors) }
+
+func (c *cluster) configure() {
+	var addrs []net.IP
+	var nodes, doors []string
+	for _, n := range c.stores {
+		addrs = append(addrs, net.ParseIP(n.host.addr))
+		nodes = append(nodes, n.host.name+"="+n.host.addr+":6222")
+		doors = append(doors, "https://"+n.host.addr+":8082")
+	}
+	c.pair = doortest.NewPair(c.t, 24*time.Hour, addrs...)
+	file := filepath.Join(c.t.TempDir(), "collectors")
+	for _, n := range c.stores {
+		c.pair.Files(c.t, n.dir)
+		n.configure(fmt.Sprintf("lake: %q\nsalts: {manage: external}\nlog: {nodes: [\"%s\"], cluster: e2e, name: %s, replicas: 3, tls: {cert: door.pem, key: door.key, ca: door.pem}}\n"+
+			"store: {addr: %q, tls: {cert: door.pem, key: door.key}, collectors_file: %q}",
+			c.s3.Address("brine", "lake"), strings.Join(nodes, `","`), n.host.name, n.host.addr+":8082", file))
+	}
+	for _, n := range c.collectors {
+		token, stderr, code := c.stores[0].command(nil, "collector", "add", n.host.name)
+		if code != 0 {
+			c.t.Fatalf("brine collector add: %d %s", code, stderr)
+		}
+		c.pair.Files(c.t, n.dir)
+		if err := os.WriteFile(filepath.Join(n.dir, "token"), []byte(token), 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+		n.configure(fmt.Sprintf("forward: {to: [\"%s\"], token_file: token, ca: door.pem}", strings.Join(doors, `","`)))
+	}
+}
+
+// allWell waits until each node is as it should be: a store is a node that takes events, a collector has one.
+func (c *cluster) allWell(when string) {
+	c.t.Helper()
+	for _, n := range c.stores {
+		n.eventually(time.Minute, n.host.name+" stores "+when, func() bool { st, err := n.look(); return err == nil && st.Ready })
+	}
+	for _, n := range c.collectors {
+		n.eventually(maxRefused, n.host.name+" has a store "+when, n.ready)
+	}
+}
+
+// standing is what a store says of itself and of the others.
+type standing struct {
+	Ready   bool
+	Reason  string
+	Cluster struct {
+		Leading bool
+		Epoch   uint64
+	}
+	LeftOut []struct{ Path, Why string } `json:"left_out"`
+}
+
+// look asks a store how it stands. A bearer is made anew where the process is another.
+func (n *node) look() (st standing, err error) {
+	body, _, err := n.tryGet(context.Background(), "/api/v1/status", "application/json")
+	if err == nil {
+		err = json.Unmarshal(body, &st)
+	}
+	return st, err
+}
+
+// tryGet is get for a node that may be away, and gives Brine-Complete-To, too.
+func (n *node) tryGet(ctx context.Context, route, accept string) (body []byte, complete time.Time, err error) {
+	if !n.hasSocket() {
+		return nil, complete, errors.New("it does not serve")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.private+route, nil)
+	if err != nil {
+		return nil, complete, err
+	}
+	req.Header.Set("Accept", accept)
+	res, err := n.host.client.Do(n.identify(req))
+	if err != nil {
+		return nil, complete, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, complete, errors.New(res.Status)
+	}
+	if text := res.Header.Get("Brine-Complete-To"); text != "" {
+		if complete, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, complete, err
+		}
+	}
+	body, err = io.ReadAll(res.Body)
+	return body, complete, err
+}
+
+// leader waits until one store leads, in a later epoch than this, and gives it.
+func (c *cluster) leader(within time.Duration, after uint64) (leader *node, epoch uint64) {
+	c.t.Helper()
+	c.stores[0].eventually(within, fmt.Sprintf("a store leads, in an epoch after %d", after), func() bool {
+		for _, n := range c.stores {
+			if st, err := n.look(); err == nil && st.Cluster.Leading && st.Cluster.Epoch > after {
+				leader, epoch = n, st.Cluster.Epoch
+				return true
+			}
+		}
+		return false
+	})
+	return leader, epoch
+}
+
+// account is the history of the whole: what senders were told and readers saw, of the whole.
+type account struct {
+	*ledger
+	t       *testing.T
+	at      map[string]time.Time // when an event's 200 had come
+	refused map[string]bool      // with 400: it is never stored
+	seen    map[string]bool      // in some read
+	last    map[*node]time.Time  // of a collector's 200
+	reads   map[*node]int        // whole ones
+}
+
+func newAccount(t *testing.T) *account {
+	return &account{ledger: newLedger("interaction"), t: t, at: map[string]time.Time{}, refused: map[string]bool{}, seen: map[string]bool{},
+		last: map[*node]time.Time{}, reads: map[*node]int{}}
+}
+
+// browse is one browser at a collector, until ctx ends: it sends one to three events at a time, some of them once more that were not
+// acknowledged, and some that no schema takes.
+func (h *account) browse(ctx context.Context, n *node) {
+	for ctx.Err() == nil {
+		s, err := n.trySession()
+		for err == nil && ctx.Err() == nil {
+			err = h.post(s, n)
+			sleep(ctx, rand.N(20*time.Millisecond))
+		}
+		sleep(ctx, 100*time.Millisecond)
+	}
+}
+
+func (h *account) post(s *session, n *node) error {
+	if rand.N(50) == 0 {
+		return h.postBad(s)
+	}
+	var ids, blobs []string
+	for range 1 + rand.N(3) {
+		id, sent := h.next()
+		ids, blobs = append(ids, id), append(blobs, sent)
+	}
+	r, err := s.send(blobs...)
+	h.note(ids, r, err)
+	if err != nil || r.status != http.StatusOK {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last[n] = time.Now()
+	for _, id := range ids {
+		if h.at[id].IsZero() {
+			h.at[id] = h.last[n]
+		}
+	}
+	return nil
+}
+
+// postBad sends what has to be refused.
+func (h *account) postBad(s *session) error {
+	id := newID()
+	r, err := s.send(strings.Replace(blob(id), `"number_emails":3`, `"number_emails":"three"`, 1))
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused[id] = true
+	if r.status != http.StatusBadRequest && r.status != http.StatusServiceUnavailable {
+		h.odd = append(h.odd, r)
+	}
+	return nil
+}
+
+// since says whether a collector has said 200 after a time.
+func (h *account) since(n *node, t time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[n].After(t)
+}
+
+// read reads everything from a store and holds it against the account: an event is there once at most, one that was refused never,
+// one that was acknowledged before the time the answer is complete to is there, one that any store has shown stays, and order
+// by time holds. It says how many of the acknowledged are not there yet. An error is one that a fault explains.
+func (h *account) read(ctx context.Context, n *node) (missing int, err error) {
+	h.mu.Lock()
+	before := make(map[string]bool, len(h.seen)) // shown before this read began
+	for id := range h.seen {
+		before[id] = true
+	}
+	h.mu.Unlock()
+	body, complete, err := n.tryGet(ctx, "/api/v1/events/interaction?dataset=raw", "application/x-ndjson")
+	if err != nil {
+		return 0, err
+	}
+	times, last := map[string]int{}, int64(0)
+	for line := range strings.Lines(string(body)) {
+		var e event
+		var at int64
+		if err := errors.Join(json.Unmarshal([]byte(line), &e), json.Unmarshal(e["timestamp"], &at)); err != nil {
+			h.t.Errorf("%s answered a line that is none: %v", n.host.name, err)
+		}
+		if times[e.id()]++; at < last {
+			h.t.Errorf("%s goes back in time", n.host.name)
+		}
+		last = at
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads[n]++
+	back, late, twice, bad, foreign := 0, 0, 0, 0, 0
+	for id := range before {
+		if times[id] == 0 {
+			back++
+		}
+	}
+	for id, at := range h.at {
+		switch {
+		case times[id] > 0:
+		case at.Before(complete):
+			late++
+		default:
+			missing++
+		}
+	}
+	for id, count := range times {
+		h.seen[id] = true
+		if count > 1 {
+			twice++
+		}
+		if h.refused[id] {
+			bad++
+		} else if h.blobs[id] == "" {
+			foreign++
+		}
+	}
+	if back+late+twice+bad+foreign > 0 {
+		h.t.Errorf("of %d events that %s has, %d are there more than once, %d were refused, %d sent by nobody; %d are not there that a store has shown, and %d that were "+
+			"acknowledged before it is complete, to %s", len(times), n.host.name, twice, bad, foreign, back, late, complete)
+	}
+	return missing + late, nil
+}
+
+// begin lets browsers send to each collector, and reads from one store after the other meanwhile.
+func (c *cluster) begin() {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	var senders, reader sync.WaitGroup
+	for _, n := range c.collectors {
+		for range 2 {
+			senders.Go(func() { c.said.browse(ctx, n) })
+		}
+	}
+	reader.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			short, stop := context.WithTimeout(ctx, 10*time.Second)
+			_, _ = c.said.read(short, c.stores[i%len(c.stores)])
+			stop()
+			sleep(ctx, time.Second)
+		}
+	})
+	c.ends = append(c.ends, func() { cancel(); senders.Wait(); reader.Wait() })
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// takes waits until each of these collectors has said 200 to an event sent from now on.
+func (c *cluster) takes(what string, collectors ...*node) {
+	c.t.Helper()
+	from := time.Now()
+	for _, n := range collectors {
+		n.eventually(maxRefused, n.host.name+" takes events "+what, func() bool { return c.said.since(n, from) })
+	}
+	c.t.Logf("%s: all took events within %s", what, time.Since(from).Round(time.Millisecond))
+}
+
+// refuses waits until each of these collectors fails its heartbeat and answers 503 with Retry-After.
+func (c *cluster) refuses(what string, collectors ...*node) {
+	c.t.Helper()
+	for _, n := range collectors {
+		n.eventually(maxRefused, n.host.name+" refuses events "+what, func() bool {
+			s, err := n.trySession()
+			return err == nil && !n.ready() && n.refused(s, c.said)
+		})
+	}
+}
+
+func (n *node) refused(s *session, said *account) bool {
+	id, sent := said.fresh()
+	r, err := s.send(sent)
+	said.note([]string{id}, r, err)
+	return err == nil && r.status == http.StatusServiceUnavailable && r.header.Get("Retry-After") != ""
+}
+
+// end ends the load once every acknowledged event is read from every store, and looks at all once more.
+func (c *cluster) end() {
+	c.t.Helper()
+	c.allWell("at the end")
+	until := time.Now()
+	leader, _ := c.leader(maxTakeover, 0)
+	leader.eventually(time.Minute, "the lake is complete up to the end", func() bool { // the load goes on, so that what waits is enough for an object
+		_, complete, err := leader.tryGet(c.t.Context(), "/api/v1/events/interaction?dataset=raw", "application/x-ndjson")
+		return err == nil && complete.After(until)
+	})
+	for _, end := range c.ends {
+		end()
+	}
+	c.said.mu.Lock()
+	for id, at := range c.said.at {
+		if at.After(until) {
+			delete(c.said.at, id) // it may wait for more
+		}
+	}
+	acked, open, refusals := len(c.said.at), len(c.said.open), c.said.refusals
+	c.said.mu.Unlock()
+	for _, n := range c.stores {
+		if missing, err := c.said.read(c.t.Context(), n); err != nil || missing > 0 {
+			c.t.Errorf("%s lacks %d of %d acknowledged events: %v", n.host.name, missing, acked, err)
+		}
+		if st, err := n.look(); err != nil || len(st.LeftOut) > 0 {
+			c.t.Errorf("%s has left out %v: %v", n.host.name, st.LeftOut, err)
+		}
+		c.t.Logf("%s was read %d times", n.host.name, c.said.reads[n])
+	}
+	for _, r := range c.said.odd {
+		c.t.Errorf("answered %d %s", r.status, r.body)
+	}
+	c.t.Logf("%d events acknowledged, %d requests answered 503, %d events left in doubt, %d invalid", acked, refusals, open, len(c.said.refused))
+	if acked < 1000 {
+		c.t.Errorf("only %d events were acknowledged: this was no load", acked)
+	}
+}
+
+// in are the collectors of a place.
+func (c *cluster) in(place string) (all []*node) {
+	for _, n := range c.collectors {
+		if n.place == place {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// leaderKilled kills who leads, under load: the others take events within 15 s, and one of them leads within 30 s.
+func (c *cluster) leaderKilled() {
+	leader, epoch := c.leader(maxTakeover, 0)
+	leader.kill()
+	killed := time.Now()
+	c.takes("after the leader was killed", c.collectors...)
+	_, next := c.leader(maxTakeover, epoch)
+	c.t.Logf("epoch %d after epoch %d, %s after the kill", next, epoch, time.Since(killed).Round(time.Millisecond))
+	leader.launch()
+}
+
+// leaderPaused stops who leads until another does, and lets it go on.
+func (c *cluster) leaderPaused() {
+	leader, epoch := c.leader(maxTakeover, 0)
+	leader.signal(syscall.SIGSTOP)
+	c.takes("while the leader is stopped", c.collectors...)
+	others := *c
+	others.stores = slices.DeleteFunc(slices.Clone(c.stores), func(n *node) bool { return n == leader })
+	others.leader(maxTakeover, epoch)
+	leader.signal(syscall.SIGCONT)
+}
+
+// leaderCut parts who leads from everybody. A collector may need a try of its own to find out.
+func (c *cluster) leaderCut() {
+	leader, epoch := c.leader(maxTakeover, 0)
+	c.site.cut(leader.host)
+	c.takes("while the leader is cut off", c.collectors...)
+	others := *c
+	others.stores = slices.DeleteFunc(slices.Clone(c.stores), func(n *node) bool { return n == leader })
+	others.leader(maxTakeover, epoch)
+	c.site.heal(leader.host)
+}
+
+// storeKilled kills any store, and starts it again soon.
+func (c *cluster) storeKilled() {
+	n := c.stores[rand.N(len(c.stores))]
+	n.kill()
+	c.takes("after "+n.host.name+" was killed", c.collectors...)
+	n.launch()
+}
+
+// placeCut parts the two places: that with the majority goes on, the other refuses.
+func (c *cluster) placeCut() {
+	c.site.wire.Store(true)
+	c.refuses("in the place that is cut off", c.in("west")...)
+	c.takes("while the other place is cut off", c.in("east")...)
+	c.site.wire.Store(false)
+}
+
+// collectorPaused stops a collector for longer than a group may take, and lets it go on.
+func (c *cluster) collectorPaused() {
+	n := c.collectors[rand.N(len(c.collectors))]
+	n.signal(syscall.SIGSTOP)
+	c.takes("while "+n.host.name+" is stopped", slices.DeleteFunc(slices.Clone(c.collectors), func(o *node) bool { return o == n })...)
+	sleep(c.t.Context(), maxRefused)
+	n.signal(syscall.SIGCONT)
+}
+
+// collectorsKilled kills all collectors of a place.
+func (c *cluster) collectorsKilled() {
+	places := []string{"east", "west"}
+	i := rand.N(2)
+	for _, n := range c.in(places[i]) {
+		n.kill()
+	}
+	c.takes("without the collectors in the "+places[i], c.in(places[1-i])...)
+	for _, n := range c.in(places[i]) {
+		n.launch()
+	}
+}
+
+// objectsGone takes the object store away for 5 minutes: events wait in the log.
+func (c *cluster) objectsGone() {
+	c.s3.Fail(s3test.Gone)
+	for range 10 {
+		c.takes("while the object store is gone", c.collectors...)
+		sleep(c.t.Context(), 30*time.Second)
+	}
+	c.s3.Fail(nil)
+}
+
+// storesGone kills all stores: collectors refuse, until they are back.
+func (c *cluster) storesGone() {
+	for _, n := range c.stores {
+		n.kill()
+	}
+	c.refuses("without a store", c.collectors...)
+	for _, n := range c.stores {
+		n.launch()
+	}
+}
+
+// faults are what may happen, by name. The first two are what every run has.
+var faults = []struct {
+	name string
+	do   func(*cluster)
+}{
+	{"the leader is killed", (*cluster).leaderKilled},
+	{"the places are parted", (*cluster).placeCut},
+	{"the leader is stopped for a while", (*cluster).leaderPaused},
+	{"the leader is cut off", (*cluster).leaderCut},
+	{"a store is killed", (*cluster).storeKilled},
+	{"all stores are killed", (*cluster).storesGone},
+	{"a collector is stopped for a while", (*cluster).collectorPaused},
+	{"the collectors of a place are killed", (*cluster).collectorsKilled},
+	{"the object store is gone", (*cluster).objectsGone},
+}
+
+// Stores and collectors in two places, with 20 ms between them, under faults: no event that was acknowledged is lost or there twice,
+// whichever store is asked. With BRINE_ROUNDS=N, as of make test-cluster, there are six collectors and N faults of all kinds, in
+// any order; without, two collectors, and the leader is killed and the places are parted.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	long := os.Getenv("BRINE_ROUNDS") != ""
+	c := newCluster(t, "eew", map[bool]string{false: "ew", true: "eeewww"}[long])
+	if c == nil {
+		return
+	}
+	c.begin()
+	kinds := len(faults)
+	if !long {
+		kinds = 2
+	}
+	var order []int
+	for round := range roundsOr(t, kinds) {
+		if len(order) == 0 {
+			order = rand.Perm(kinds)
+		}
+		fault := faults[order[0]]
+		order = order[1:]
+		began := time.Now()
+		fault.do(c)
+		c.allWell("after " + fault.name)
+		c.takes("after "+fault.name, c.collectors...)
+		t.Logf("round %d: %s, in %s", round+1, fault.name, time.Since(began).Round(time.Second))
+	}
+	c.end()
+}

@@ -46,9 +46,11 @@ func (e Epsilon) MarshalText() ([]byte, error) { return []byte(e.String()), nil 
 // MarshalJSON is the number.
 func (e Epsilon) MarshalJSON() ([]byte, error) { return e.MarshalText() }
 
-// UnmarshalJSON reads the number.
+// UnmarshalJSON reads the number, which may be 0: nothing is spent yet.
 func (e *Epsilon) UnmarshalJSON(text []byte) (err error) {
-	*e, err = ParseEpsilon(string(text))
+	if *e = 0; string(text) != "0" {
+		*e, err = ParseEpsilon(string(text))
+	}
 	return err
 }
 

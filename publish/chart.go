@@ -133,17 +133,13 @@ func (t TotalShown) cell(value string, from, to kpi.Date, top float64) cellView 
 // chart is what is drawn, in the units of its view box: a line with a band, each in pieces where days have no figure.
 type chart struct {
 	Lines, Bands []string // points
-	Dots         [][2]string
 	Top, Label   string
 }
 
 // The view box of a chart, and the room within it.
 const (
 	chartWidth  = 600.0
-	chartHeight = 140.0
-	chartLeft   = 4.0
-	chartTop    = 16.0
-	chartBottom = 136.0
+	chartHeight = 120.0
 )
 
 func (t TotalShown) chart(value string, from, to kpi.Date, top float64) *chart {
@@ -155,18 +151,16 @@ func (t TotalShown) chart(value string, from, to kpi.Date, top float64) *chart {
 		days++
 	}
 	x := func(date kpi.Date) float64 {
-		return chartLeft + (chartWidth-2*chartLeft)*(float64(places[date])+0.5)/float64(max(1, days))
+		return chartWidth * (float64(places[date]) + 0.5) / float64(max(1, days))
 	}
-	y := func(v float64) float64 { return chartBottom - (chartBottom-chartTop)*min(v/top, 1) }
+	y := func(v float64) float64 { return chartHeight * (1 - min(v/top, 1)) }
 	var line, above, below []string
 	var before kpi.Date
 	end := func() {
-		switch len(line) {
-		case 0:
-		case 1:
-			place := strings.Split(line[0], ",")
-			c.Dots = append(c.Dots, [2]string{place[0], place[1]})
-		default:
+		if len(line) == 1 { // with round ends a line to itself is a dot
+			line = append(line, line[0])
+		}
+		if len(line) > 0 {
 			slices.Reverse(below)
 			c.Lines, c.Bands = append(c.Lines, strings.Join(line, " ")), append(c.Bands, strings.Join(append(above, below...), " "))
 		}

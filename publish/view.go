@@ -121,7 +121,7 @@ func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
 	if d.Ratio(t) {
 		s.Unit = kpi.UnitShare
 	}
-	meaning, noise := "", scaleOf(t.Epsilon, 1).within(outside/2, false)
+	meaning, sensitivity := "", int64(1)
 	for _, r := range days {
 		i := slices.IndexFunc(r.Totals, func(o TotalsOfDay) bool { return o.Name == t.Name && o.Unit == s.Unit })
 		if i < 0 {
@@ -136,10 +136,10 @@ func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
 				s.Values = append(s.Values, c.Value)
 			}
 		}
-		meaning, noise = o.Meaning, o.Noise
+		meaning, sensitivity = o.Meaning, o.Sensitivity
 		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
 	}
-	s.Words = meaningOf(t, s, noise)
+	s.Words = meaningOf(t, s, sensitivity)
 	return s
 }
 
@@ -158,7 +158,7 @@ func factor(e kpi.Epsilon) string {
 	return strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64)
 }
 
-func meaningOf(t kpi.Total, s TotalShown, noise int64) string {
+func meaningOf(t kpi.Total, s TotalShown, sensitivity int64) string {
 	counts, whose := "The count is", "use of a dialog"
 	if s.Unit == kpi.UnitShare {
 		counts = "The share is of two counts, those who have it and those who have not; each is"
@@ -166,6 +166,6 @@ func meaningOf(t kpi.Total, s TotalShown, noise int64) string {
 	if t.Installs != "" {
 		whose = "installation on that day, however many events it sent,"
 	}
-	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: noise of the size 1/%s. With one %s more or less, every figure is at most %s times as likely.",
-		counts, noise, t.Epsilon, whose, factor(t.Epsilon))
+	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: discrete Laplace noise of the scale %.3g. With one %s more or less, every figure is at most %s times as likely.",
+		counts, scaleOf(t.Epsilon, sensitivity).within(outside/2, false), float64(sensitivity)/t.Epsilon.Float(), whose, factor(t.Epsilon))
 }

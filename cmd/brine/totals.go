@@ -23,7 +23,7 @@ import (
 const publishFolder = "publish"
 
 // publishEvery is how often is looked whether a day is due: one is, an hour after it is over.
-const publishEvery = time.Minute
+const publishEvery = 10 * time.Second
 
 // openTotals opens the ledger, and what publishes and shows it. Where the process has no public door, nothing is published.
 func (h *house) openTotals() error {

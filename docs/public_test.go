@@ -15,7 +15,9 @@ import (
 
 	"brine/event"
 	"brine/intake"
+	"brine/kpi"
 	"brine/policy"
+	"brine/publish"
 	"brine/simulate"
 )
 
@@ -52,6 +54,7 @@ func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 			p.page = v.Token
 			pages.Serve(w, r, policy.Visitor(v))
 		},
+		Totals:  publishedTotals(t, dir).ServeHTTP,
 		Streams: map[string]*event.Stream{"app_session": appStream(t)}, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, o := range options {
@@ -80,6 +83,32 @@ func (p *public) begin() {
 	_, rest, _ := strings.Cut(w.Body.String(), `"csrf_token":"`)
 	p.token, _, _ = strings.Cut(rest, `"`)
 	p.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://localhost/privacy", nil))
+}
+
+// publishedTotals has two days.
+func publishedTotals(t *testing.T, dir string) *publish.Pages {
+	t.Helper()
+	defs, mistakes := kpi.Parse("kpi.yaml", []byte(`
+kpis: {visits: {count: all, better: more, smallest: 1}}
+publish: {from: 2026-11-01, epsilon: {day: 1, all: 365}, totals: {visits: {kpi: visits, epsilon: 1}}}
+`))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	ledger, err := publish.OpenLedger(filepath.Join(dir, "publish"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &publish.Publisher{Ledger: ledger, Definitions: func() *kpi.Definitions { return defs }, Whole: func(context.Context) (kpi.Date, error) { return "", nil },
+		Days: func(_ context.Context, s kpi.Slice) ([]kpi.Day, error) {
+			cell := defs.NewCell(false)
+			cell.KPIs[0].N = 1000
+			return []kpi.Day{{Date: s.From, Open: s.From > "2026-11-02", Cells: map[string]*kpi.Cell{"": cell}}}, nil
+		}}
+	if err := p.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &publish.Pages{Ledger: ledger, Definitions: p.Definitions, Stopped: p.Stopped}
 }
 
 func appStream(t *testing.T) *event.Stream {
@@ -168,12 +197,21 @@ func TestPublicDoor(t *testing.T) {
 		{route: forget, status: 415, body: `{}`, header: text},
 		{route: forget, status: 503, body: `{"unit":"an-install"}`, before: fail, after: mend},
 		{route: "GET /brine.js", status: 200},
-		{route: "GET /brine.js", status: 304, header: map[string]string{"If-None-Match": tagOf(p)}},
+		{route: "GET /brine.js", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/brine.js")}},
 		{route: "GET /brine.js.map", status: 200},
 		{route: "GET /privacy", status: 200},
 		{route: "GET /privacy.json", status: 200},
 		{route: "GET /privacy/history", status: 200},
 		{route: "GET /privacy/history/{edition}", status: 200, path: "/privacy/history/" + time.Now().UTC().Format(time.DateOnly)},
+		{route: "GET /kpi", status: 200},
+		{route: "GET /kpi", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi")}},
+		{route: "GET /kpi", status: 400, path: "/kpi?from=yesterday"},
+		{route: "GET /kpi.json", status: 200},
+		{route: "GET /kpi.json", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi.json")}},
+		{route: "GET /kpi.json", status: 400, path: "/kpi.json?from=yesterday"},
+		{route: "GET /kpi.csv", status: 200},
+		{route: "GET /kpi.csv", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi.csv")}},
+		{route: "GET /kpi.csv", status: 400, path: "/kpi.csv?from=yesterday"},
 		{route: choose, status: 200, body: `{"opted_out":true}`},
 		{route: choose, status: 303, body: "opted_out=true&csrf=" + p.page, header: map[string]string{"Content-Type": form}},
 		{route: choose, status: 400, body: `{}`},
@@ -187,10 +225,16 @@ func TestPublicDoor(t *testing.T) {
 		{route: "GET /__version__", status: 200},
 	})
 
-	bare := openPublic(t, func(s *intake.Server) { s.Library, s.LibraryMap = nil, nil })
+	bare := openPublic(t, func(s *intake.Server) {
+		s.Library, s.LibraryMap = nil, nil
+		s.Totals = (&publish.Pages{Definitions: kpi.None}).ServeHTTP
+	})
 	hold(t, doc, only(ops, "404"), bare.Handler(), []sample{
 		{route: "GET /brine.js", status: 404},
 		{route: "GET /brine.js.map", status: 404},
+		{route: "GET /kpi", status: 404},
+		{route: "GET /kpi.json", status: 404},
+		{route: "GET /kpi.csv", status: 404},
 		{route: "GET /privacy/history/{edition}", status: 404, path: "/privacy/history/1999-01-01"},
 	})
 
@@ -200,6 +244,9 @@ func TestPublicDoor(t *testing.T) {
 		{route: send, status: 429, body: data(blob()), header: session},
 		{route: events, status: 429, body: app},
 		{route: forget, status: 429, body: `{"unit":"an-install"}`},
+		{route: "GET /kpi", status: 429},
+		{route: "GET /kpi.json", status: 429},
+		{route: "GET /kpi.csv", status: 429},
 		{route: "GET /privacy", status: 429},
 		{route: "GET /privacy.json", status: 429},
 		{route: "GET /privacy/history", status: 429},
@@ -216,9 +263,9 @@ func TestPublicDoor(t *testing.T) {
 	}
 }
 
-// tagOf is the library's ETag.
-func tagOf(p *public) string {
+// tagOf is the ETag of what is at a path.
+func tagOf(p *public, path string) string {
 	w := httptest.NewRecorder()
-	p.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/brine.js", nil))
+	p.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
 	return w.Header().Get("ETag")
 }

@@ -22,6 +22,13 @@ policy: {operator: Example Foundation, contact: privacy@brine.example}
 salts: {period: 365d, start: "` + time.Now().UTC().AddDate(0, 0, -200).Format(time.DateOnly) + `"}
 streams:
   app_session: {schema: /app/session, unit: app_install_id, purpose: to see how often the app is used, collect_until: 2099-12-31}
+kpi: ./kpi.yaml
+`
+
+// policyKPI publishes no day yet: the first is tomorrow.
+var policyKPI = `
+kpis: {visits: {title: Visits a day, count: all, better: more, smallest: 100}}
+publish: {from: ` + time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly) + `, epsilon: {day: 1.5, all: 365}, totals: {visits: {kpi: visits, epsilon: 1.5}}}
 `
 
 const policyAllowlist = `
@@ -50,6 +57,9 @@ func startWithPolicy(tb testing.TB, configYAML ...string) *brine {
 	b := newBrine(tb, append([]string{policyConfig}, configYAML...)...)
 	b.writeSchema("session.yaml", policySchema)
 	b.writeAllowlist(policyAllowlist)
+	if err := os.WriteFile(filepath.Join(b.dir, "kpi.yaml"), []byte(policyKPI), 0o600); err != nil {
+		tb.Fatal(err)
+	}
 	b.start()
 	return b
 }

@@ -71,6 +71,8 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 	"forget":                 forgotten,
 	"readers_users":          readersAreUsers,
 	"readers_recorded":       readsAreRecorded,
+	"published":              totalsAreShown,
+	"published_noise":        noiseIsAsSaid,
 	"stores_none":            noOtherStore,
 
 	"consent":       silenceTakesPart,
@@ -364,6 +366,22 @@ func readsAreRecorded(t *testing.T, v *visit, _ string) {
 }
 
 // noOtherStore wants nothing to go elsewhere that the page does not tell of: this brine has no outlet, and a config with one says so.
+func totalsAreShown(t *testing.T, v *visit, text string) {
+	if page := v.privacy(t, "/kpi"); page.status != 200 || !strings.Contains(string(page.body), "Visits a day") || !strings.Contains(text, "Visits a day") {
+		t.Errorf("status %d: %s", page.status, text)
+	}
+}
+
+func noiseIsAsSaid(t *testing.T, v *visit, text string) {
+	var shown struct{ Epsilon struct{ Day, All float64 } }
+	if err := json.Unmarshal(v.privacy(t, "/kpi.json").body, &shown); err != nil {
+		t.Fatal(err)
+	}
+	if shown.Epsilon.Day != 1.5 || shown.Epsilon.All != 365 || !strings.Contains(text, "epsilon of 1.5") || !strings.Contains(text, "spend 365") {
+		t.Errorf("%+v: %s", shown, text)
+	}
+}
+
 func noOtherStore(t *testing.T, v *visit, _ string) {
 	if out, _, code := v.command(nil, "status"); code != 0 || strings.Contains(out, "outlet") {
 		t.Errorf("exit code %d: %s", code, out)

@@ -52,6 +52,14 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, v Visitor) {
 	}
 }
 
+// totals serves what is published, limited in the same way.
+func (s *Server) totals(w http.ResponseWriter, r *http.Request) {
+	if !s.limited(w, r, s.Now()) {
+		door.SetPageHeaders(w.Header(), r)
+		s.Totals(w, r)
+	}
+}
+
 // optOut takes a person's choice, and sets or clears the cookie that tells of it.
 //
 // There is no session to bind a token to, since who has opted out has none. What keeps other sites from choosing for a

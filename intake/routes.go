@@ -45,6 +45,11 @@ func (s *Server) makeRoutes() map[string]route {
 		routes["/privacy/history"] = get(s.privacy, false)
 		routes["/privacy/opt-out"] = route{method: http.MethodPost, allow: "POST, OPTIONS", serve: s.optOut, shared: true}
 	}
+	if s.Totals != nil {
+		for _, path := range []string{"/kpi", "/kpi.json", "/kpi.csv"} {
+			routes[path] = get(s.totals, false)
+		}
+	}
 	return routes
 }
 

@@ -77,6 +77,9 @@ type Server struct {
 	// Privacy serves /privacy and what is below it, and tells a Visitor of a Problem with status 403. None: 404.
 	Privacy func(http.ResponseWriter, *http.Request, Visitor)
 
+	// Totals serves /kpi, /kpi.json and /kpi.csv. None: 404.
+	Totals http.HandlerFunc
+
 	// RateLimit is how many requests a second one client may send, RateBurst how many at once
 	// (at least 1). A RateLimit of 0 is no limit.
 	RateLimit float64

@@ -20,6 +20,7 @@ type Definitions struct {
 	Flows    []Flow
 	KPIs     []KPI
 	Changes  []Change // in the order of their moments
+	Publish  *Publish // nil: nothing is shown to everybody
 
 	// Digest is the SHA-256 (hex) of all that facts and cells hang on: not of titles, directions or changes.
 	Digest string

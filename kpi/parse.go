@@ -106,6 +106,7 @@ func (p *definer) document(body ast.Node) {
 			p.each(e, mostKPIs, nameOf, "KPIs, like sign_in: {conversion: sign_in, better: more, smallest: 2 %}", p.kpi)
 		},
 		"changes": func(e entry) { changes = append(changes, e) },
+		"publish": p.publish,
 	})
 	for _, e := range changes {
 		p.each(e, mostChanges, changeName, "changes, like short_form: {at: 2026-11-16, moves: sign_in}", p.change)
@@ -233,6 +234,7 @@ func (p *definer) references() {
 	for _, k := range p.d.KPIs {
 		p.apart(k)
 	}
+	p.publishable()
 	for _, c := range p.d.Changes {
 		p.known(join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
 		if what, fix := p.d.hidesRelease(c); what != "" {

@@ -42,7 +42,8 @@ func (d Date) days(to Date) int {
 	return int(b.Sub(a).Hours() / 24)
 }
 
-func (d Date) valid() bool {
+// Valid says whether it is a day.
+func (d Date) Valid() bool {
 	t, err := time.Parse(time.DateOnly, string(d))
 	return err == nil && t.Year() >= 1970 && t.Year() < 2200
 }
@@ -66,13 +67,13 @@ func (d *Definitions) Complete(v View, now time.Time) (View, error) {
 	if v.To == "" {
 		v.To = DateOf(now, d.Zone).Plus(1)
 	}
-	if v.From == "" && v.To.valid() {
+	if v.From == "" && v.To.Valid() {
 		v.From = v.To.Plus(-usualDays)
 	}
 	switch {
-	case !v.To.valid():
+	case !v.To.Valid():
 		return v, BadQuestion{"to", fmt.Sprintf("%q is no day", v.To), "like 2026-11-28; it is not part of the range"}
-	case !v.From.valid():
+	case !v.From.Valid():
 		return v, BadQuestion{"from", fmt.Sprintf("%q is no day", v.From), "like 2026-11-28"}
 	case v.From >= v.To:
 		return v, BadQuestion{"to", "the range is empty: " + string(v.To) + " does not come after " + string(v.From), "the day after the last one"}

@@ -41,11 +41,12 @@ func full() *Policy {
 		Streams: []Stream{interactions(), app},
 		Kept: []Kept{KeptInLog(), {Dataset: "raw", Hours: 90 * 24, Bytes: 5e9, Waits: true}, {Dataset: "sanitized"}, {Dataset: "facts"},
 			{Dataset: "rejected", Hours: 7 * 24}, {Dataset: "quarantine", Hours: 90 * 24}, {Dataset: "audit", Hours: 365 * 24}},
-		Guard:   0.2,
-		Salts:   &Salts{Quarter: true, LongestHours: 92 * 24, GraceHours: 48},
-		Readers: []Reader{{Role: "viewer", Groups: []string{"staff"}, MinCell: 10}, {Role: "analyst", Groups: []string{"research", "product"}}, {Role: "raw"}, {Role: "privacy", Groups: []string{"dpo"}}},
-		Stores:  []Store{{Name: "CouchDB", Dataset: "sanitized"}},
-		Forget:  true,
+		Guard:     0.2,
+		Salts:     &Salts{Quarter: true, LongestHours: 92 * 24, GraceHours: 48},
+		Readers:   []Reader{{Role: "viewer", Groups: []string{"staff"}, MinCell: 10}, {Role: "analyst", Groups: []string{"research", "product"}}, {Role: "raw"}, {Role: "privacy", Groups: []string{"dpo"}}},
+		Stores:    []Store{{Name: "CouchDB", Dataset: "sanitized"}},
+		Published: &Published{Totals: []string{"Visits", "Sign-in rate by browser"}, Day: 1.5, All: 365},
+		Forget:    true,
 	}
 	p.Apply([]Rule{
 		{Stream: "app_session", Field: "dt", Name: "floor", Floor: "1h"},
@@ -124,6 +125,10 @@ func TestEveryFactIsSaid(t *testing.T) {
 		"min cell":   func(p *Policy) { p.Readers[0].MinCell = 5 },
 		"stores":     func(p *Policy) { p.Stores = nil },
 		"what goes":  func(p *Policy) { p.Stores[0].Dataset = "raw" },
+		"published":  func(p *Policy) { p.Published = nil },
+		"totals":     func(p *Policy) { p.Published.Totals = p.Published.Totals[:1] },
+		"epsilon":    func(p *Policy) { p.Published.Day = 2 },
+		"budget":     func(p *Policy) { p.Published.All = 400 },
 		"forgetting": func(p *Policy) { p.Forget = false },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +149,7 @@ func TestEveryFactIsSaid(t *testing.T) {
 func TestNothingElseIsClaimed(t *testing.T) {
 	d := plain().Document(languages[0])
 	text := d.Markdown()
-	for _, word := range []string{"pseudonym", "salt", "kept longer", "install id", "last column", "Events of an app"} {
+	for _, word := range []string{"pseudonym", "salt", "kept longer", "install id", "last column", "Events of an app", "/kpi", "noise"} {
 		if strings.Contains(text, word) {
 			t.Errorf("it speaks of %q", word)
 		}

@@ -16,18 +16,19 @@ import (
 
 // Policy is what is enforced. Whatever is not in it the page does not claim.
 type Policy struct {
-	Operator string   `json:"operator"` // who answers for the collection; "" where the config does not say
-	Contact  string   `json:"contact"`  // where to ask; "" where the config does not say
-	OptIn    bool     `json:"opt_in"`   // nothing is collected before a yes; else until a no
-	DNT      bool     `json:"dnt"`      // "DNT: 1" counts as a no
-	Streams  []Stream `json:"streams"`
-	Kept     []Kept   `json:"kept"`            // what is kept, in the order of the flow
-	Reduced  bool     `json:"reduced"`         // an allowlist decides what outlives the raw events
-	Guard    float64  `json:"guard,omitempty"` // share of a dataset that is not deleted at once without a person's word; 0: there is none
-	Salts    *Salts   `json:"salts,omitempty"` // nil: there are none
-	Readers  []Reader `json:"readers"`         // empty: who has a name and a password here
-	Stores   []Store  `json:"stores"`          // other stores that receive data
-	Forget   bool     `json:"forget"`          // an app can have its installation erased
+	Operator  string     `json:"operator"` // who answers for the collection; "" where the config does not say
+	Contact   string     `json:"contact"`  // where to ask; "" where the config does not say
+	OptIn     bool       `json:"opt_in"`   // nothing is collected before a yes; else until a no
+	DNT       bool       `json:"dnt"`      // "DNT: 1" counts as a no
+	Streams   []Stream   `json:"streams"`
+	Kept      []Kept     `json:"kept"`                // what is kept, in the order of the flow
+	Reduced   bool       `json:"reduced"`             // an allowlist decides what outlives the raw events
+	Guard     float64    `json:"guard,omitempty"`     // share of a dataset that is not deleted at once without a person's word; 0: there is none
+	Salts     *Salts     `json:"salts,omitempty"`     // nil: there are none
+	Readers   []Reader   `json:"readers"`             // empty: who has a name and a password here
+	Stores    []Store    `json:"stores"`              // other stores that receive data
+	Published *Published `json:"published,omitempty"` // nil: nothing is shown to everybody
+	Forget    bool       `json:"forget"`              // an app can have its installation erased
 }
 
 // Stream is what is collected of one kind.
@@ -124,6 +125,13 @@ type Reader struct {
 	Role    string   `json:"role"`               // viewer, analyst, raw or privacy
 	Groups  []string `json:"groups"`             // of the directory; none: nobody has it
 	MinCell int      `json:"min_cell,omitempty"` // of viewer: the fewest events a figure rests on
+}
+
+// Published is what everybody is shown, with noise.
+type Published struct {
+	Totals []string `json:"totals"`      // their titles
+	Day    float64  `json:"epsilon_day"` // how much a day may tell
+	All    float64  `json:"epsilon_all"` // and all days together
 }
 
 // Store is another store that receives data.

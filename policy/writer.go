@@ -309,6 +309,10 @@ func (w *writer) readers() {
 		w.say("reader_"+r.Role, "groups", groups, "cell", strconv.Itoa(r.MinCell))
 	}
 	w.say("readers_recorded")
+	if p := w.Published; p != nil {
+		w.say("published", "totals", strings.Join(p.Totals, "; "))
+		w.say("published_noise", "day", w.l.number(p.Day), "all", w.l.number(p.All))
+	}
 }
 
 func (w *writer) stores() {

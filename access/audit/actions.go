@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-var actions = []Action{ReadBegin, ReadEnd, Login, Logout, Refused, Token, User, Erasure, Salt, Purge, Config, Command, Start, Audit}
+var actions = []Action{ReadBegin, ReadEnd, Login, Logout, Refused, Token, User, Erasure, Salt, Publish, Purge, Config, Command, Start, Audit}
 
 // Known says whether there is such an action: an empty answer for one that is misspelt would read as if nobody had done it.
 func (a Action) Known() bool { return slices.Contains(actions, a) }

@@ -27,6 +27,7 @@ const (
 	User      Action = "user"    // added, changed or removed
 	Erasure   Action = "erasure"
 	Salt      Action = "salt"
+	Publish   Action = "publish" // a day of totals, to everybody
 	Purge     Action = "purge"
 	Config    Action = "config"
 	Command   Action = "command" // on the machine, by an OS user, that changes what is stored: asked for, and how it went

@@ -65,7 +65,7 @@ func auditExists(cfg *config.Config) error {
 type auditListCmd struct {
 	auditFlags
 	Who     string    `help:"Only what this person did; os:NAME is a user of this machine, brine is Brine itself."`
-	Action  string    `help:"Only this: read-begin, login, logout, refused, token, user, erasure, salt, purge, config, command, start or audit."`
+	Action  string    `help:"Only this: read-begin, login, logout, refused, token, user, erasure, salt, publish, purge, config, command, start or audit."`
 	Dataset string    `help:"Only of this dataset."`
 	Stream  string    `help:"Only of this stream."`
 	From    time.Time `help:"Only since then (RFC 3339)."`

@@ -32,8 +32,8 @@ type backupCmd struct {
 
 // Help is shown below the flags.
 func (*backupCmd) Help() string {
-	return `Writes what is held for years to a folder: sanitized and rejected events, the audit, receipts, the history of the policy, changes, and the
-records of salts; with --raw raw events too. Never salts, tokens, passwords or keys. Facts are not in it: they are made anew. A brine that serves
+	return `Writes what is held for years to a folder: sanitized and rejected events, the audit, receipts, the history of the policy, published totals, changes,
+and the records of salts; with --raw raw events too. Never salts, tokens, passwords or keys. Facts are not in it: they are made anew. A brine that serves
 goes on meanwhile. Every file is in manifest.json and SHA256SUMS.
 
 With --base it is small and says what was removed since that backup: make one after each erasure and each day, and keep it apart. brine restore
@@ -163,7 +163,7 @@ func removeOldSnapshot(dataDir string) error {
 
 // inBackup are the small files and folders of a data folder that go into a backup. The heads of the audit go before its lines: it takes on
 // lines that they do not know.
-var inBackup = []string{filepath.Join(auditFolder, "head"), auditFolder, receiptsFolder, policyFolder, "changes.json", saltRecords, "sampling.json"}
+var inBackup = []string{filepath.Join(auditFolder, "head"), auditFolder, receiptsFolder, policyFolder, publishFolder, "changes.json", saltRecords, "sampling.json"}
 
 // takeSnapshot files what the log holds and takes out what is to be erased, and then holds on to what there is.
 func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasures *erasure.Erasures, work snapshotWork) (shot snapshotTaken, err error) {

@@ -29,6 +29,7 @@ import (
 	"brine/kpi/facts"
 	"brine/lake"
 	"brine/metrics"
+	"brine/publish"
 	"brine/salt"
 )
 
@@ -62,6 +63,7 @@ type house struct {
 	kpis      *kpis
 	board     *kpi.Board
 	facts     *facts.Job
+	totals    *publish.Publisher // where there is a public door to show them at
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -165,6 +167,9 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
 	h.facts.Damaged = h.board.Source.(*facts.Source).Damaged
+	if err := h.openTotals(); err != nil {
+		return err
+	}
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
 	if h.outlets, err = openOutlets(h.cfg, h.lake, h.logger); err != nil {
 		return err
@@ -197,6 +202,10 @@ func (h *house) openIntake() error {
 	if h.forward != nil {
 		h.intake.Append, h.intake.AtOnce, h.intake.Forget = h.forward.Append, groupsOnTheWay, h.forward.Forget
 	}
+	if h.totals != nil {
+		pages := &publish.Pages{Ledger: h.totals.Ledger, Definitions: h.kpis.Definitions, Stopped: h.totals.Stopped}
+		h.intake.Totals = pages.ServeHTTP
+	}
 	h.intake.Ready = h.storable
 	if h.demo {
 		h.intake.Demo = http.StripPrefix("/demo", demoPage())
@@ -222,6 +231,9 @@ func (h *house) checks() map[string]func() error {
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
 		maps.Copy(all, h.outlets.checks())
+		if h.totals != nil {
+			all["publish"] = h.totalsErr
+		}
 	}
 	return all
 }
@@ -334,6 +346,9 @@ func (h *house) backgroundWork(ctx context.Context) error {
 	jobs.Go(func() { runFacts(ctx, h.facts, h.logger) })
 	jobs.Go(func() { h.purger.run(ctx, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(ctx) })
+	if h.totals != nil {
+		jobs.Go(func() { h.totals.Run(ctx, publishEvery) })
+	}
 	h.outlets.run(ctx, &jobs)
 	return h.lake.Run(ctx)
 }

@@ -82,7 +82,7 @@ func definitions(cfg *config.Config, plans plansInForce) (*kpi.Definitions, erro
 	if err != nil {
 		return nil, err
 	}
-	if mistakes := defs.Check(kept); len(mistakes) > 0 {
+	if mistakes := append(defs.Check(kept), checkPublish(cfg, defs, all)...); len(mistakes) > 0 {
 		return nil, mistakes
 	}
 	return defs, nil

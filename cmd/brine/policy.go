@@ -82,8 +82,17 @@ func configuredPolicy(path string) (p *policy.Policy, turn time.Time, err error)
 		return nil, turn, err
 	}
 	periods, err := cfg.Salts.Periods()
+	if err != nil {
+		return nil, turn, err
+	}
+	defs, err := definitions(cfg, plansOf(cfg, streams))
+	if err != nil {
+		return nil, turn, err
+	}
 	now := time.Now()
-	return inForce(policyOf(cfg, streams), cfg, cfg.Rate, plans, now), periods.At(now).End, err
+	p = inForce(policyOf(cfg, streams), cfg, cfg.Rate, plans, now)
+	p.Published = policyPublished(defs)
+	return p, periods.At(now).End, nil
 }
 
 func (c *policyCmd) diff(g *globals, p *policy.Policy, l *policy.Language) error {

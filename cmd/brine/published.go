@@ -169,7 +169,11 @@ func (h *house) openPolicy() (func(http.ResponseWriter, *http.Request, intake.Vi
 	}
 	h.policy = &publishedPolicy{history: history, logger: h.logger, change: make(chan struct{}, 1), current: func() *policy.Policy {
 		plans, _ := h.sanitizer.inForce() // nil where the allowlist was never right
-		return inForce(made, h.cfg, h.intake.Sampling.Rate, plans, time.Now())
+		live := inForce(made, h.cfg, h.intake.Sampling.Rate, plans, time.Now())
+		if h.totals != nil {
+			live.Published = policyPublished(h.kpis.Definitions())
+		}
+		return live
 	}}
 	pages := &policy.Pages{Current: h.policy.current, NextTurn: func() time.Time { return h.periods.At(time.Now()).End }, History: history, Logger: h.logger}
 	return func(w http.ResponseWriter, r *http.Request, v intake.Visitor) { pages.Serve(w, r, policy.Visitor(v)) }, nil

@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"brine/access/audit"
 	"brine/backup"
 	"brine/config"
+	"brine/kpi"
 	"brine/lake"
+	"brine/publish"
 )
 
 // restoreCmd makes a data folder of a backup.
@@ -64,6 +67,9 @@ func (c *restoreCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := skipPublished(cfg.Data, time.Now()); err != nil {
+		return fmt.Errorf("%s is restored, but what was published after the backup is not known there: %w", cfg.Data, err)
+	}
 	if err := recordCommand(cfg, audit.Command, "brine restore", fmt.Sprintf("backup %s of %s; without removals: %t", m.ID, m.Day, c.WithoutRemovals)); err != nil {
 		return fmt.Errorf("%s is restored, but that is not in the audit: %w", cfg.Data, err)
 	}
@@ -75,6 +81,15 @@ func (c *restoreCmd) Run(g *globals) error {
 		fmt.Fprintf(g.stdout, "%d erasures were not complete then: have those installs erased again\n", m.Pending)
 	}
 	return nil
+}
+
+// skipPublished keeps days from being published that may have been before this restore. Where the ledger was never begun, it is begun with that.
+func skipPublished(data string, now time.Time) error {
+	ledger, err := publish.OpenLedger(filepath.Join(data, publishFolder))
+	if err != nil {
+		return err
+	}
+	return ledger.Skip(kpi.DateOf(now.AddDate(0, 0, 1), time.UTC)) // somewhere it is tomorrow, and what is today here is over
 }
 
 // expiredBy says which files of the lake are too old: by the retention in force or, of raw events, by that of the backup.

@@ -55,6 +55,7 @@ type status struct {
 	Salts      *saltsStatus     `json:"salts"`
 	Sanitize   *sanitizeStatus  `json:"sanitize"`
 	Facts      *factsStatus     `json:"facts"`
+	Published  *totalsStatus    `json:"published,omitempty"`
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
@@ -94,7 +95,8 @@ func (h *house) status(ctx context.Context) status {
 		return h.collectorStatus()
 	}
 	erasures := h.erasures.Status()
-	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Erasures: &erasures, Outlets: h.outlets.status(), Cluster: h.clusterStatus(), Canaries: h.canaries.Collectors()}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Salts: h.saltsStatus(), Sanitize: h.sanitizer.status(ctx), Facts: newFactsStatus(ctx, h.facts, h.kpis), Published: h.totalsStatus(),
+		Erasures: &erasures, Outlets: h.outlets.status(), Cluster: h.clusterStatus(), Canaries: h.canaries.Collectors()}
 	if err := h.ready.Err(); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
@@ -223,6 +225,7 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	printOutlets(g.stdout, s.Outlets)
 	err = errors.Join(err, printCanaries(g.stdout, s.Canaries), s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
+	s.Published.print(g.stdout)
 	if s.Cluster != nil {
 		fmt.Fprintln(g.stdout)
 		printCluster(g, *s.Cluster)

@@ -1,0 +1,283 @@
+package publish
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/kpi"
+)
+
+func mustOpenLedger(t testing.TB, dir string) *Ledger {
+	t.Helper()
+	l, err := OpenLedger(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// spending is what publishes one total.
+func spending(epsilon, day, all kpi.Epsilon) *kpi.Publish {
+	return &kpi.Publish{From: "2026-12-01", Day: day, All: all, Totals: []kpi.Total{{Name: "visits", KPI: "visits", Epsilon: epsilon}}}
+}
+
+// drawn are figures that are other ones each time.
+func drawn() []TotalsOfDay {
+	v := float64(rand.Uint32())
+	return []TotalsOfDay{{Name: "visits", Unit: kpi.UnitCount, Epsilon: 10_000, Cells: []Figure{{Figure: &v, Low: &v, High: &v}}}}
+}
+
+// contents are the bytes of all releases, by name.
+func contents(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "2*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".json")] = string(text)
+	}
+	return all
+}
+
+// Whatever two processes do to one folder in whatever order, opened anew in between, crashing on the way or with a full disk: a day is published once, stays
+// as it is, and no more is spent than there is.
+func TestLedgerModel(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		dir := filepath.Join(t.TempDir(), "publish")
+		ledgers := []*Ledger{mustOpenLedger(t, dir), mustOpenLedger(t, dir)}
+		model, spent := map[string]string{}, kpi.Epsilon(0)
+		all := kpi.Epsilon(50_000 + rng.Int64N(150_000))
+		for range 60 {
+			i := rng.IntN(2)
+			date := kpi.Date("2026-12-01").Plus(rng.IntN(20))
+			epsilon := kpi.Epsilon(1 + rng.Int64N(20_000))
+			switch rng.IntN(8) {
+			case 0:
+				ledgers[i] = mustOpenLedger(t, dir)
+			case 1: // it dies while it writes
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(".%d", rng.Uint32())), []byte(`{"number":`), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			case 2: // it dies while noise is drawn
+				func() {
+					defer func() { recover() }()
+					_ = ledgers[i].Publish(spending(epsilon, 20_000, all), date, func() []TotalsOfDay { panic("killed") })
+				}()
+			default:
+				asked := false
+				err := ledgers[i].Publish(spending(epsilon, 20_000, all), date, func() []TotalsOfDay { asked = true; return drawn() })
+				_, published := model[string(date)]
+				switch over := spent+epsilon > all; {
+				case published && !errors.Is(err, ErrPublished), !published && over && !errors.As(err, new(Overspent)), !published && !over && err != nil:
+					t.Fatalf("seed %d: %s published %v, %s of %s spent, %s asked: %v", seed, date, published, spent, all, epsilon, err)
+				case err == nil != asked:
+					t.Fatalf("seed %d: noise was drawn: %v; %v", seed, asked, err)
+				case err == nil:
+					model[string(date)] = contents(t, dir)[string(date)]
+					spent += epsilon
+				}
+			}
+			if got := contents(t, dir); fmt.Sprint(got) != fmt.Sprint(model) {
+				t.Fatalf("seed %d: the folder holds %v, want %v", seed, got, model)
+			}
+		}
+		last := mustOpenLedger(t, dir)
+		if got := last.Spent(spending(1, 20_000, all)); got != spent || len(last.Releases()) != len(model) {
+			t.Fatalf("seed %d: %s spent on %d days, want %s on %d", seed, got, len(last.Releases()), spent, len(model))
+		}
+	}
+}
+
+// A budget that is spent to the last ten-thousandth is spent; what it takes is told.
+func TestBudget(t *testing.T) {
+	l := mustOpenLedger(t, filepath.Join(t.TempDir(), "publish"))
+	p := spending(3_333, 3_333, 9_999)
+	for i := range 3 {
+		if err := l.Publish(p, p.From.Plus(i), drawn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := l.Publish(p, p.From.Plus(3), drawn)
+	if !errors.As(err, new(Overspent)) || !strings.Contains(err.Error(), "0.9999 of an epsilon of 0.9999 is spent, and a day takes 0.3333") {
+		t.Error(err)
+	}
+	if len(l.Releases()) != 3 {
+		t.Error(len(l.Releases()))
+	}
+	if err := l.Publish(spending(2, 1, 100_000), p.From.Plus(3), drawn); !errors.As(err, new(Overspent)) {
+		t.Errorf("a day spends more than a day may: %v", err)
+	}
+}
+
+// Where a file is missing or damaged, what was spent is not known, and nothing is published until it is back.
+func TestDamagedLedger(t *testing.T) {
+	for name, harm := range map[string]func(dir string) error{
+		"is missing": func(dir string) error {
+			return os.Rename(filepath.Join(dir, "2026-12-02.json"), filepath.Join(dir, "kept"))
+		},
+		"unexpected": func(dir string) error { return os.Truncate(filepath.Join(dir, "2026-12-02.json"), 20) },
+		"the release": func(dir string) error {
+			return os.Rename(filepath.Join(dir, "2026-12-02.json"), filepath.Join(dir, "2026-12-04.json"))
+		},
+	} {
+		dir := filepath.Join(t.TempDir(), "publish")
+		l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 1_000_000)
+		for i := range 3 {
+			if err := l.Publish(p, p.From.Plus(i), drawn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := contents(t, dir)
+		if err := harm(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range []*Ledger{l, mustOpenLedger(t, dir)} {
+			err := l.Publish(p, p.From.Plus(5), func() []TotalsOfDay { t.Error("noise was drawn"); return nil })
+			if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "nothing is published") || l.Err() == nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for day, text := range before {
+			if err := os.WriteFile(filepath.Join(dir, day+".json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		os.Remove(filepath.Join(dir, "2026-12-04.json"))
+		if err := l.Publish(p, p.From.Plus(5), drawn); err != nil {
+			t.Errorf("mended: %v", err)
+		}
+	}
+}
+
+// Days that may have been published before a restore are not published again, and count as spent.
+func TestSkippedDays(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "publish")
+	l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 60_000)
+	if err := l.Publish(p, "2026-12-01", drawn); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Skip("2026-12-05"); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpenLedger(t, dir)
+	if err := l.Publish(p, "2026-12-03", drawn); !errors.Is(err, ErrSkipped) || l.Due("2026-12-03") {
+		t.Error(err)
+	}
+	if spent := l.Spent(p); spent != 40_000 {
+		t.Error(spent)
+	}
+	for i, want := range []bool{true, true, false} {
+		if err := l.Publish(p, kpi.Date("2026-12-05").Plus(i), drawn); err == nil != want {
+			t.Error(i, err)
+		}
+	}
+}
+
+// Two processes that publish the same days and are killed at any moment: whatever either said is published is so afterwards, to the byte, and
+// no more is spent than there is.
+func TestKilledWhilePublishing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "publish")
+	mustOpenLedger(t, dir)
+	said := map[string]string{}
+	for round := range 12 {
+		lines := make(chan string, 10_000)
+		var processes []*exec.Cmd
+		for range 2 {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestPublishUntilKilled$", "-test.timeout=60s")
+			cmd.Env = append(os.Environ(), "BRINE_PUBLISH="+dir)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			processes = append(processes, cmd)
+			go func() {
+				for in := bufio.NewScanner(out); in.Scan(); {
+					lines <- in.Text()
+				}
+				lines <- ""
+			}()
+		}
+		first, ended := <-lines, 0
+		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond))))
+		for _, p := range processes {
+			p.Process.Kill()
+		}
+		for line := first; ; line = <-lines {
+			if day, sum, ok := strings.Cut(strings.TrimPrefix(line, "published "), " "); ok && strings.HasPrefix(line, "published ") {
+				if before := said[day]; before != "" && before != sum {
+					t.Fatalf("round %d: %s was published twice", round, day)
+				}
+				said[day] = sum
+			}
+			if line == "" {
+				if ended++; ended == 2 {
+					break
+				}
+			}
+		}
+		for _, p := range processes {
+			p.Wait()
+		}
+		l := mustOpenLedger(t, dir)
+		if err := l.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if spent := l.Spent(killedSpends); spent > killedSpends.All {
+			t.Fatalf("%s is spent", spent)
+		}
+	}
+	now := contents(t, dir)
+	for day, sum := range said {
+		if sumOf(now[day]) != sum {
+			t.Errorf("%s is another one than was published", day)
+		}
+	}
+	if len(said) == 0 {
+		t.Error("nothing was published")
+	}
+	t.Logf("%d days were told, %d are there", len(said), len(now))
+}
+
+var killedSpends = spending(10_000, 10_000, 3_000_000)
+
+func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
+// TestPublishUntilKilled is a process of the test above. It says that a day is published once that is durable.
+func TestPublishUntilKilled(t *testing.T) {
+	dir := os.Getenv("BRINE_PUBLISH")
+	if dir == "" {
+		return
+	}
+	l := mustOpenLedger(t, dir)
+	for i := range 400 {
+		date := killedSpends.From.Plus(i)
+		if err := l.Publish(killedSpends, date, drawn); err != nil && !errors.Is(err, ErrPublished) {
+			fmt.Println("stopped", err)
+			return
+		}
+		text, err := os.ReadFile(filepath.Join(dir, string(date)+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("published", date, sumOf(string(text)))
+	}
+}

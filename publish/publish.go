@@ -1,0 +1,185 @@
+// Package publish shows totals to everybody: KPIs of whole days with noise that hides whether any one interaction, or any one install on
+// a day, is in them (differential privacy).
+//
+// Definitions come in with what they publish, and cells as a board has them; figures go out at /kpi, as a page, JSON and CSV. Between
+// the two lies a [Ledger]: a day is published once, together with the epsilon it spends, and stays as it is whatever becomes of what it was made
+// of. Exact counts are in memory alone.
+//
+// It imports access/private, door and kpi.
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"brine/kpi"
+)
+
+// Publisher publishes each day once it is over. Its fields are set before it works and not changed after.
+type Publisher struct {
+	Ledger      *Ledger
+	Definitions func() *kpi.Definitions
+	Days        func(context.Context, kpi.Slice) ([]kpi.Day, error) // as of [kpi.Source]
+	Whole       func(context.Context) (kpi.Date, error)             // the first day of which nothing can have been purged; "": all are
+
+	// Installs counts the installs that a stream has events of on a day, and says by how much one install can change the number at most.
+	Installs func(ctx context.Context, stream string, date kpi.Date) (n, sensitivity int64, err error)
+
+	Now    func() time.Time     // default: time.Now
+	Logger *slog.Logger         // default: nothing is logged
+	Record func(kpi.Date) error // that a day is about to be published: none is without; nil: nothing is recorded
+
+	mu      sync.Mutex
+	stopped error
+}
+
+// Stopped says why nothing more is published, nil while all that is due is or may yet be.
+func (p *Publisher) Stopped() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
+}
+
+// Run publishes what is due, now and every so often, until the context ends.
+func (p *Publisher) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for told := ""; ; {
+		err := p.Step(ctx)
+		building := (*kpi.Building)(nil)
+		if errors.As(err, &building) || ctx.Err() != nil {
+			err = nil
+		}
+		p.mu.Lock()
+		p.stopped = err
+		p.mu.Unlock()
+		reason := ""
+		if err != nil {
+			reason = err.Error()
+		}
+		if reason != "" && reason != told {
+			p.logger().Error("totals are not published", "reason", err)
+		}
+		told = reason
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Publisher) logger() *slog.Logger {
+	if p.Logger != nil {
+		return p.Logger
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (p *Publisher) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+// Step publishes all days that are due, the oldest first. A day is due an hour after it is over, once its last hour is closed; then it is told
+// as a viewer sees it for ever, without what comes later.
+func (p *Publisher) Step(ctx context.Context) error {
+	d := p.Definitions()
+	if d.Publish == nil {
+		return nil
+	}
+	if err := p.Ledger.Err(); err != nil {
+		if _, err = p.Ledger.look(); err != nil { // it may have been mended
+			return err
+		}
+	}
+	whole, err := p.Whole(ctx)
+	if err != nil {
+		return err
+	}
+	today := kpi.DateOf(p.now(), d.Zone)
+	for date := max(d.Publish.From, whole); date < today; date = date.Plus(1) {
+		if !p.Ledger.Due(date) {
+			continue
+		}
+		if err := p.Ledger.Room(d.Publish); err != nil {
+			return err
+		}
+		if over, err := p.day(ctx, d, date); err != nil || !over {
+			return err
+		}
+	}
+	return nil
+}
+
+// day publishes one day; false where it is not over yet.
+func (p *Publisher) day(ctx context.Context, d *kpi.Definitions, date kpi.Date) (over bool, err error) {
+	counts := make([]counted, len(d.Publish.Totals))
+	for i, t := range d.Publish.Totals {
+		if counts[i], over, err = p.count(ctx, d, t, date); err != nil || !over {
+			return over, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if p.Definitions() != d {
+		return false, nil // others came into force: what they say is published, the next time
+	}
+	if p.Record != nil {
+		if err := p.Record(date); err != nil {
+			return false, fmt.Errorf("the audit cannot take it: %w", err)
+		}
+	}
+	err = p.Ledger.Publish(d.Publish, date, func() (all []TotalsOfDay) {
+		noise := newSampler()
+		for i, t := range d.Publish.Totals {
+			all = append(all, noise.total(d, t, counts[i]))
+		}
+		return all
+	})
+	if errors.Is(err, ErrPublished) || errors.Is(err, ErrSkipped) {
+		return true, nil // by another process
+	}
+	if err == nil {
+		p.logger().Info("totals are published", "day", date)
+	}
+	return true, err
+}
+
+// counted is a total before noise.
+type counted struct {
+	sensitivity int64
+	cells       map[string]Split
+}
+
+// total is a total of a day as it is published.
+func (s sampler) total(d *kpi.Definitions, t kpi.Total, c counted) TotalsOfDay {
+	out := s.noisy(t, d.Ratio(t), c.sensitivity, d.KeySpace(t), c.cells)
+	out.Title, out.Meaning = d.TitleOf(t), d.Meaning(t)
+	return out
+}
+
+// count is what a total comes to, in each cell of its key space; false where the day is not over.
+func (p *Publisher) count(ctx context.Context, d *kpi.Definitions, t kpi.Total, date kpi.Date) (c counted, over bool, err error) {
+	days, err := p.Days(ctx, kpi.Slice{From: date, To: date.Plus(1), By: t.By, Prompt: true})
+	if err != nil || days[0].Open {
+		return c, false, err
+	}
+	if t.Installs != "" {
+		n, sensitivity, err := p.Installs(ctx, t.Installs, date)
+		return counted{sensitivity, map[string]Split{"": {With: n}}}, true, err
+	}
+	c = counted{1, map[string]Split{}}
+	for _, value := range d.KeySpace(t) {
+		with, without := d.Split(t, days[0].Cells[value])
+		c.cells[value] = Split{with, without}
+	}
+	return c, true, nil
+}

@@ -1,0 +1,309 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/kpi"
+	"brine/kpi/kpitest"
+)
+
+const definitionsText = `
+segments:
+  os: {title: System, field: user_agent.os, values: {Windows: "Windows*", macOS: ["Mac*", "OS X*"], BeOS: BeOS}}
+flows:
+  sign_in: {steps: [opened: screen.rp_info, signed_in: assertion_generated]}
+kpis:
+  visits: {title: Visits, count: all, better: more, smallest: 100}
+  rate: {title: Sign-in rate, conversion: sign_in, better: more, smallest: 2 %}
+publish:
+  from: 2026-11-20
+  epsilon: {day: 2, all: 12}
+  totals:
+    visits: {kpi: visits, epsilon: 0.5}
+    rate_by_os: {kpi: rate, by: os, epsilon: 1}
+    installs: {installs: app_session, epsilon: 0.5}
+`
+
+func mustParse(t testing.TB, text string) *kpi.Definitions {
+	t.Helper()
+	d, mistakes := kpi.Parse("kpi.yaml", []byte(text))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	return d
+}
+
+// noon is in the middle of the day that goes on.
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+
+// house is a publisher over simulated interactions, and its pages.
+type house struct {
+	*Publisher
+	Pages
+	dir    string
+	defs   *kpi.Definitions
+	memory *kpitest.Memory
+	now    time.Time
+}
+
+func newHouse(t testing.TB, text string, perDay int) *house {
+	t.Helper()
+	h := &house{dir: filepath.Join(t.TempDir(), "publish"), defs: mustParse(t, text), now: noon}
+	var err error
+	if h.memory, err = kpitest.Simulated(h.defs, noon, 10, perDay, "2026-11-24"); err != nil {
+		t.Fatal(err)
+	}
+	h.memory.Now = func() time.Time { return h.now }
+	h.open(t)
+	return h
+}
+
+func (h *house) open(t testing.TB) {
+	definitions := func() *kpi.Definitions { return h.defs }
+	h.Publisher = &Publisher{Ledger: mustOpenLedger(t, h.dir), Definitions: definitions, Days: h.memory.Days, Now: func() time.Time { return h.now },
+		Whole:    func(context.Context) (kpi.Date, error) { return "", nil },
+		Installs: func(context.Context, string, kpi.Date) (int64, int64, error) { return 500, 1, nil }}
+	h.Pages = Pages{Ledger: h.Publisher.Ledger, Definitions: definitions, Stopped: h.Publisher.Stopped}
+}
+
+func (h *house) get(t testing.TB, path string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest("GET", path, nil)
+	if len(headers) == 2 {
+		r.Header.Set(headers[0], headers[1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func (h *house) data(t testing.TB, path string) (d Data) {
+	t.Helper()
+	w := h.get(t, path)
+	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || w.Code != 200 {
+		t.Fatal(w.Code, err, w.Body)
+	}
+	return d
+}
+
+// Days that are over are published, one without data as any other, and each has all cells of the key space; the one that goes on is not.
+func TestPublishesWholeDays(t *testing.T) {
+	h := newHouse(t, strings.Replace(definitionsText, "all: 12", "all: 100", 1), 3000)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := h.data(t, "/kpi.json")
+	if len(d.Totals) != 3 || d.From != "2026-11-20" || d.To != "2026-11-28" || d.Epsilon.Spent != 8*20_000 {
+		t.Fatalf("%+v", d)
+	}
+	for _, total := range d.Totals {
+		if len(total.Days) != 8 {
+			t.Fatalf("%s has %d days", total.Name, len(total.Days))
+		}
+		for _, day := range total.Days {
+			var values []string
+			for _, c := range day.Cells {
+				values = append(values, c.Value)
+			}
+			if fmt.Sprint(values) != fmt.Sprint(total.Values) {
+				t.Errorf("%s has the cells %v, want %v", day.Date, values, total.Values)
+			}
+			if c := day.figure("BeOS"); c != nil && c.Figure != nil {
+				t.Errorf("%s tells of a system that nobody has", day.Date)
+			}
+		}
+	}
+	visits, rate := d.Totals[0], d.Totals[1]
+	if f := visits.Days[3].Cells[0]; f.Figure == nil || *f.Figure < 2900 || *f.Figure > 3100 {
+		t.Errorf("%+v", f)
+	}
+	if f := visits.Days[4]; f.Date != "2026-11-24" || f.Cells[0].Figure != nil {
+		t.Errorf("a day without data: %+v", f)
+	}
+	if f := rate.Days[3].figure("Windows"); f.Figure == nil || *f.Figure <= 0.2 || *f.Figure >= 1 || *f.Number >= *f.Of {
+		t.Errorf("%+v", f)
+	}
+	if d.Totals[2].Privacy != oneInstallDay || *d.Totals[2].Days[0].Cells[0].Figure < 400 {
+		t.Errorf("%+v", d.Totals[2])
+	}
+}
+
+// What is published stays, when it is asked for again, after a restart, and when what it was made of is another.
+func TestPublishedStays(t *testing.T) {
+	h := newHouse(t, definitionsText, 500)
+	h.now = noon.AddDate(0, 0, -3)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := h.get(t, "/kpi.json?from=2026-11-20&to=2026-11-25").Body.String()
+	h.memory.Facts = h.memory.Facts[:len(h.memory.Facts)/3]
+	for range 2 {
+		h.open(t)
+		if err := h.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if after := h.get(t, "/kpi.json?from=2026-11-20&to=2026-11-25").Body.String(); after != before {
+			t.Errorf("it was\n%s\nand is\n%s", before, after)
+		}
+	}
+	h.now = noon // one more day fits into the budget of 12
+	if err := h.Step(t.Context()); !errors.As(err, new(Overspent)) || len(h.Publisher.Ledger.Releases()) != 6 {
+		t.Error(err, len(h.Publisher.Ledger.Releases()))
+	}
+	h.stopped = h.Step(t.Context())
+	if d := h.data(t, "/kpi.json"); d.Stopped == "" || d.Epsilon.Spent != 120_000 || len(d.Totals[0].Days) != 6 {
+		t.Errorf("%+v", d)
+	}
+	if !strings.Contains(h.get(t, "/kpi").Body.String(), "nothing more is published") {
+		t.Error("the page does not say why it ends")
+	}
+}
+
+// Where figures cannot be had, or the record cannot be made, nothing is published, and nothing is spent.
+func TestNothingIsPublishedByAccident(t *testing.T) {
+	broken := errors.New("broken")
+	for name, harm := range map[string]func(*house){
+		"building": func(h *house) {
+			h.Days = func(context.Context, kpi.Slice) ([]kpi.Day, error) { return nil, &kpi.Building{Done: 1, Of: 2} }
+		},
+		"installs": func(h *house) {
+			h.Installs = func(context.Context, string, kpi.Date) (int64, int64, error) { return 0, 0, broken }
+		},
+		"purged": func(h *house) { h.Whole = func(context.Context) (kpi.Date, error) { return "2026-11-28", nil } },
+		"record": func(h *house) { h.Record = func(kpi.Date) error { return broken } },
+		"open":   func(h *house) { h.memory.Now = func() time.Time { return noon.AddDate(0, 0, -20) } },
+		"changed": func(h *house) {
+			defs := []*kpi.Definitions{h.defs, mustParse(t, definitionsText)}
+			n := 0
+			h.Publisher.Definitions = func() *kpi.Definitions { n++; return defs[min(1, n-1)] }
+		},
+		"off": func(h *house) {
+			off, _, _ := strings.Cut(definitionsText, "publish:")
+			h.defs = mustParse(t, off)
+		},
+	} {
+		h := newHouse(t, definitionsText, 10)
+		harm(h)
+		err := h.Step(t.Context())
+		if len(h.Publisher.Ledger.Releases()) > 0 || len(contents(t, h.dir)) > 0 {
+			t.Errorf("%s: published (%v)", name, err)
+		}
+	}
+}
+
+// One interaction on a day, and one install, is published as none would be: too few.
+func TestOneInTheData(t *testing.T) {
+	h := newHouse(t, definitionsText, 1)
+	h.Installs = func(context.Context, string, kpi.Date) (int64, int64, error) { return 1, 1, nil }
+	h.Step(t.Context())
+	for _, total := range h.data(t, "/kpi.json").Totals {
+		if len(total.Days) == 0 {
+			t.Fatal("no days")
+		}
+		for _, day := range total.Days {
+			for _, c := range day.Cells {
+				if c.Figure != nil || c.Number != nil || c.Of != nil || c.Low != nil {
+					t.Errorf("%s %s tells %+v", day.Date, total.Name, c)
+				}
+			}
+		}
+	}
+	if page := h.get(t, "/kpi").Body.String(); !strings.Contains(page, "Too few on every day") || strings.Contains(page, "<polyline") {
+		t.Error(page)
+	}
+}
+
+// What a total measures may change under its name: days before stay, and the page says where it did.
+func TestChangedMeaning(t *testing.T) {
+	h := newHouse(t, definitionsText, 300)
+	h.now = noon.AddDate(0, 0, -5)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.defs = mustParse(t, strings.NewReplacer("opened: screen.rp_info", "opened: screen.authenticate", "BeOS: BeOS", "Plan 9: Plan9").Replace(definitionsText))
+	h.memory.Defs, h.now = h.defs, noon.AddDate(0, 0, -3)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := h.data(t, "/kpi.json")
+	if len(d.Totals[0].Changed) > 0 || fmt.Sprint(d.Totals[1].Changed) != "[2026-11-23]" || !strings.Contains(fmt.Sprint(d.Totals[1].Values), "BeOS") {
+		t.Errorf("%v %v %v", d.Totals[0].Changed, d.Totals[1].Changed, d.Totals[1].Values)
+	}
+	if !strings.Contains(h.get(t, "/kpi").Body.String(), "From 2026-11-23 on, something else is measured") {
+		t.Error("the page does not say so")
+	}
+}
+
+// Caches may keep an answer, and ask whether it still holds.
+func TestAnswers(t *testing.T) {
+	h := newHouse(t, definitionsText, 300)
+	h.Step(t.Context())
+	for path, mime := range map[string]string{"/kpi": "text/html; charset=utf-8", "/kpi.json": "application/json", "/kpi.csv": "text/csv; charset=utf-8"} {
+		w := h.get(t, path)
+		tag := w.Header().Get("ETag")
+		if w.Code != 200 || w.Header().Get("Content-Type") != mime || tag == "" || w.Header().Get("Cache-Control") != "public, max-age=300" || w.Header().Get("Set-Cookie") != "" {
+			t.Error(path, w.Code, w.Header())
+		}
+		if again := h.get(t, path, "If-None-Match", `"other", W/`+tag); again.Code != 304 || again.Body.Len() > 0 {
+			t.Error(path, again.Code)
+		}
+		if other := h.get(t, path, "If-None-Match", `"other"`); other.Code != 200 {
+			t.Error(path, other.Code)
+		}
+	}
+	for query, reason := range map[string]string{"from=yesterday": "no day", "from=2026-11-28&to=2026-11-01": "before", "from=2020-01-01": "at most 366", "to=2026-02-31": "no day"} {
+		if w := h.get(t, "/kpi.json?"+query); w.Code != 400 || !strings.Contains(w.Body.String(), reason) {
+			t.Error(query, w.Code, w.Body)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(h.get(t, "/kpi.csv?from=2026-11-20&to=2026-11-21").Body.String()), "\n")
+	if len(lines) != 1+1+5+1 || !strings.HasPrefix(lines[1], "2026-11-20,visits,count,,,") {
+		t.Error(strings.Join(lines, "\n"))
+	}
+	page := h.get(t, "/kpi")
+	csp := page.Header().Get("Content-Security-Policy")
+	for _, script := range []string{"<script", "style=", "onclick", "http://", "https://"} {
+		if strings.Contains(page.Body.String(), script) {
+			t.Errorf("the page has %s", script)
+		}
+	}
+	if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || !strings.Contains(page.Body.String(), "<polyline") || strings.Count(page.Body.String(), "<table") != 3 {
+		t.Error(csp)
+	}
+}
+
+// Off by default: nothing is there.
+func TestOff(t *testing.T) {
+	off, _, _ := strings.Cut(definitionsText, "publish:")
+	h := newHouse(t, off, 1)
+	for _, path := range []string{"/kpi", "/kpi.json", "/kpi.csv"} {
+		if w := h.get(t, path); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "no totals are published here") {
+			t.Error(path, w.Code)
+		}
+	}
+	if kpi.Shipped().Publish != nil {
+		t.Error("what ships publishes something")
+	}
+}
+
+// A value that a spreadsheet would compute is text, and one with markup too.
+func TestOddValues(t *testing.T) {
+	v := 12.0
+	d := Data{Totals: []TotalShown{{Name: "t", Title: "<b>", Unit: kpi.UnitCount, By: "=1", Values: []string{"=HYPERLINK(1)"}, Days: []DayShown{{Date: "2026-11-20", Cells: []Figure{{Value: "=HYPERLINK(1)", Figure: &v, Low: &v, High: &v}}}}}}, From: "2026-11-20", To: "2026-11-21"}
+	if text := string(d.csv()); !strings.Contains(text, ",'=1,'=HYPERLINK(1),12,12,12,") {
+		t.Error(text)
+	}
+	var b strings.Builder
+	if err := page.Execute(&b, newPage(d)); err != nil || strings.Contains(b.String(), "<b>") {
+		t.Error(err, b.String())
+	}
+}

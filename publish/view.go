@@ -1,0 +1,171 @@
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"brine/kpi"
+)
+
+// Data is what /kpi.json gives, and what the page and the CSV are made of.
+type Data struct {
+	From    kpi.Date     `json:"from"` // of the days that are shown
+	To      kpi.Date     `json:"to"`   // exclusive
+	Zone    string       `json:"timezone"`
+	Epsilon Budget       `json:"epsilon"`
+	Words   []string     `json:"words"`             // what holds of all
+	Stopped string       `json:"stopped,omitempty"` // why no further days are published
+	Totals  []TotalShown `json:"totals"`
+}
+
+// Budget is how much may be told, and how much was.
+type Budget struct {
+	Day   kpi.Epsilon `json:"day"`
+	All   kpi.Epsilon `json:"all"`
+	Spent kpi.Epsilon `json:"spent"`
+}
+
+// TotalShown is one total with its days.
+type TotalShown struct {
+	Name    string     `json:"name"`
+	Title   string     `json:"title"`
+	Unit    string     `json:"unit"` // count or share
+	By      string     `json:"by,omitempty"`
+	Values  []string   `json:"values"` // of the segment, as they are shown; "" for all
+	Privacy string     `json:"privacy_unit"`
+	Words   string     `json:"words"`             // what the noise means
+	Days    []DayShown `json:"days"`              // those that are published
+	Changed []kpi.Date `json:"changed,omitempty"` // first days of what was measured otherwise the day before
+}
+
+// DayShown is one day of a total.
+type DayShown struct {
+	Date    kpi.Date    `json:"date"`
+	Epsilon kpi.Epsilon `json:"epsilon"`
+	Noise   int64       `json:"noise"` // of a count, within which it is with 95 %
+	Least   int64       `json:"least"` // cells whose noisy count is below have no figure
+	Cells   []Figure    `json:"cells"`
+}
+
+// The privacy units.
+const (
+	oneInteraction = "one interaction"
+	oneInstallDay  = "one install on one day"
+)
+
+// badRange is a range of days that is none.
+type badRange struct{ what string }
+
+func (b badRange) Error() string { return b.what }
+
+// The days that are shown, and the most that one answer has.
+const (
+	usualDays = 28
+	mostDays  = 366
+)
+
+// rangeOf is the days that a request asks for; with none, the last four weeks that are published.
+func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kpi.Date, err error) {
+	to = first
+	if n := len(releases); n > 0 {
+		to = max(to, releases[n-1].Date.Plus(1))
+	}
+	from = max(first, to.Plus(-usualDays))
+	for name, date := range map[string]*kpi.Date{"from": &from, "to": &to} {
+		if text := query.Get(name); text != "" {
+			if *date = kpi.Date(text); !date.Valid() {
+				return "", "", badRange{fmt.Sprintf("%s: %.32q is no day (like 2026-12-01)", name, text)}
+			}
+		}
+	}
+	if query.Has("to") && !query.Has("from") {
+		from = to.Plus(-usualDays)
+	}
+	switch {
+	case from > to:
+		return "", "", badRange{"to comes before from"}
+	case from.Plus(mostDays) < to:
+		return "", "", badRange{fmt.Sprintf("ask for at most %d days at a time", mostDays)}
+	}
+	return from, to, nil
+}
+
+// dataOf is what is published of a range of days.
+func dataOf(d *kpi.Definitions, l *Ledger, from, to kpi.Date, stopped error) Data {
+	pub := d.Publish
+	out := Data{From: from, To: to, Zone: d.Zone.String(), Epsilon: Budget{pub.Day, pub.All, l.Spent(pub)}, Words: general(pub), Totals: []TotalShown{}}
+	if errors.As(stopped, new(Overspent)) {
+		out.Stopped = "The budget of all days is spent: nothing more is published."
+	}
+	var days []*Release
+	for _, r := range l.Releases() {
+		if r.Date >= from && r.Date < to {
+			days = append(days, r)
+		}
+	}
+	for _, t := range pub.Totals {
+		out.Totals = append(out.Totals, shown(d, t, days))
+	}
+	return out
+}
+
+func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
+	s := TotalShown{Name: t.Name, Title: d.TitleOf(t), Unit: kpi.UnitCount, By: d.SegmentTitle(t), Values: d.KeySpace(t), Privacy: oneInteraction, Days: []DayShown{}}
+	if t.Installs != "" {
+		s.Privacy = oneInstallDay
+	}
+	if d.Ratio(t) {
+		s.Unit = kpi.UnitShare
+	}
+	meaning, sensitivity := "", int64(1)
+	for _, r := range days {
+		i := slices.IndexFunc(r.Totals, func(o TotalsOfDay) bool { return o.Name == t.Name && o.Unit == s.Unit })
+		if i < 0 {
+			continue
+		}
+		o := r.Totals[i]
+		if meaning != "" && o.Meaning != meaning {
+			s.Changed = append(s.Changed, r.Date)
+		}
+		for _, c := range o.Cells { // values that a former kpi.yaml listed
+			if !slices.Contains(s.Values, c.Value) {
+				s.Values = append(s.Values, c.Value)
+			}
+		}
+		meaning, sensitivity = o.Meaning, o.Sensitivity
+		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
+	}
+	s.Words = meaningOf(t, s, sensitivity)
+	return s
+}
+
+// general is what holds of all totals.
+func general(p *kpi.Publish) []string {
+	return []string{
+		"Each figure has random noise in it, and so can be shown to everybody: from none of them, and not from all of a day together, can be told whether any one use of a dialog, or any one installation, was part of it.",
+		fmt.Sprintf("Whatever somebody concludes from all figures of a day, they would conclude with almost the same probability without that one: at most %s times it (e to the power of epsilon, which is %s a day). "+
+			"Somebody who is there every day is protected each day anew, not as a whole: all days together may spend an epsilon of %s, then nothing more is published.", factor(p.Day), p.Day, p.All),
+		"A day is published once, and stays as it is. Days, totals and values are listed whatever was counted, so that one which is missing tells nothing. A count too small to be told from noise is not shown.",
+		"What is counted is what was recorded: of a sample, the sample, each use once.",
+	}
+}
+
+func factor(e kpi.Epsilon) string {
+	return strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64)
+}
+
+func meaningOf(t kpi.Total, s TotalShown, sensitivity int64) string {
+	counts, whose := "The count is", "use of a dialog"
+	if s.Unit == kpi.UnitShare {
+		counts = "The share is of two counts, those who have it and those who have not; each is"
+	}
+	if t.Installs != "" {
+		whose = "installation on that day, however many events it sent,"
+	}
+	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: discrete Laplace noise of the scale %.3g. With one %s more or less, every figure is at most %s times as likely.",
+		counts, scaleOf(t.Epsilon, sensitivity).within(outside/2, false), float64(sensitivity)/t.Epsilon.Float(), whose, factor(t.Epsilon))
+}

@@ -3,6 +3,7 @@ package forward_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -157,5 +158,49 @@ func TestTellsWhy(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s: gave up after %s, want 2 s", want, took)
 		}
+	}
+}
+
+// What every store refuses, and would refuse again, is told at once, and counted; what may be taken later is tried until the time is over.
+func TestRefusedByAll(t *testing.T) {
+	t.Parallel() // it waits
+	pair := doortest.NewPair(t, time.Hour)
+	for status, final := range map[int]bool{http.StatusBadRequest: true, http.StatusRequestEntityTooLarge: true, http.StatusUnprocessableEntity: true,
+		http.StatusTooManyRequests: false, http.StatusServiceUnavailable: false} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			a, b := newStore(t, pair), newStore(t, pair)
+			p := open(t, "secret", pair, a.URL, b.URL)
+			a.fail(status)
+			b.fail(status)
+			err := p.Append(t.Context(), []byte("x"))
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprint("answered ", status)) || strings.Contains(err.Error(), "every store refuses it") != final {
+				t.Errorf("the error is %v", err)
+			}
+			if tries := len(a.groups()); (tries == 1) != final {
+				t.Errorf("a store was asked %d times", tries)
+			}
+			for _, s := range p.Stores() {
+				if (s.Refused == 1) != final || (s.Failed > 0) == final || (s.Error == "") != final {
+					t.Errorf("it stands as %+v", s)
+				}
+			}
+		})
+	}
+}
+
+// What one store refuses another may take.
+func TestRefusedByOne(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	a, b := newStore(t, pair), newStore(t, pair)
+	p := open(t, "secret", pair, a.URL, b.URL)
+	a.fail(http.StatusUnprocessableEntity)
+	for range 3 {
+		if err := p.Append(t.Context(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(b.groups()); n != 3 {
+		t.Errorf("the other store took %d groups of 3", n)
 	}
 }

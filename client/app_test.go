@@ -65,6 +65,7 @@ func TestAppEventWithoutInstall(t *testing.T) {
 
 // An app event waits for a server that is down, under the id it has.
 func TestAppEventWaits(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	door.tellStream("1", "2026100100")
 	page := openPage(t, door.URL+"/blank")
@@ -82,6 +83,7 @@ func TestAppEventWaits(t *testing.T) {
 
 // The request to be forgotten is repeated until it is answered, on later pages too; then the id is gone.
 func TestForget(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	door.tellStream("1", "2026100100")
 	page := openPage(t, door.URL+"/blank")

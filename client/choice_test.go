@@ -121,6 +121,7 @@ func TestOptOutHoldsWithoutTheServer(t *testing.T) {
 
 // A no that the server could not take is told again, without the cookie of a session.
 func TestOptOutIsToldLater(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	page := openPage(t, door.URL+"/blank")
 	door.answer(503)

@@ -286,12 +286,12 @@ func names(b blob) []string {
 // poll waits until done is true, and fails the test when it is not in time.
 func poll(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); <-tick.C {
+	deadline := time.Now().Add(40 * time.Second)
+	for pause := 10 * time.Millisecond; time.Now().Before(deadline); pause = min(pause*5/4, 200*time.Millisecond) { // the page needs the machine
 		if done() {
 			return
 		}
+		<-time.After(pause)
 	}
 	t.Fatalf("waited in vain for %s", what)
 }

@@ -41,6 +41,7 @@ func TestBlobWaitsWhileServerFails(t *testing.T) {
 
 // Without another dialog it is tried again after a pause.
 func TestWaitingBlobIsTriedAgain(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	page := openPage(t, door.URL+"/blank")
 	door.answer(http.StatusServiceUnavailable)
@@ -111,6 +112,7 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 
 // A browser whose storage is full or forbidden records all the same, as long as the page lives.
 func TestStorageThatFails(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for name, breakage := range map[string]string{
 		"full":      `for (let part = "x".repeat(1 << 22); part; part = part.slice(part.length / 2 + 1)) try { for (let i = 0; ; i++) localStorage["fill" + part.length + i] = part } catch {}`,
 		"forbidden": `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })`,
@@ -135,6 +137,7 @@ func TestStorageThatFails(t *testing.T) {
 
 // Two tabs that find the same blob waiting send it once.
 func TestTwoTabsSendOnce(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	first := openPage(t, door.URL+"/blank")
 	door.answer(http.StatusServiceUnavailable)
@@ -163,6 +166,7 @@ func TestTwoTabsSendOnce(t *testing.T) {
 
 // Whoever closes the page in the middle of a dialog is counted with what there was.
 func TestPageClosedHalfwayIsSent(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	other := openPage(t, door.URL+"/blank") // keeps the browser context
 	page := other.anotherTab(door.URL + "/blank")
@@ -181,6 +185,7 @@ func TestPageClosedHalfwayIsSent(t *testing.T) {
 
 // Closed while the server is down, the blob waits for the next page.
 func TestPageClosedWhileServerIsDown(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	door := openDoor(t)
 	page := openPage(t, door.URL+"/blank")
 	page.begin()

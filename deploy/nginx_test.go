@@ -4,17 +4,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"brine/door/doortest"
 )
 
 // nginx is where Debian puts it: not in everybody's PATH.
@@ -26,27 +25,6 @@ func nginx(t *testing.T) string {
 		}
 	}
 	t.Fatal("there is no nginx: make test-needs installs it")
-	return ""
-}
-
-// given are the addresses that some test has.
-var given sync.Map
-
-// freeAddr is a loopback address that nothing listens on and no other test has. Its port lies below those that the system gives to connections, so that
-// none takes it before it is listened on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(5_000))
-		if _, taken := given.LoadOrStore(addr, true); taken {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no address is free")
 	return ""
 }
 
@@ -76,7 +54,7 @@ http {
 
 func newProxy(t *testing.T, brine string) *proxy {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := doortest.FreeAddr(t)
 	p := &proxy{t.TempDir(), "http://" + addr}
 	for name, text := range map[string]string{
 		"brine-upstream.conf":  strings.Replace(mustRead(t, "nginx/brine-upstream.conf"), "127.0.0.1:8080", brine, 1),
@@ -134,8 +112,8 @@ func stop(t *testing.T, cmd *exec.Cmd, gone chan error) {
 func serveBrine(t *testing.T) (public string, cmd *exec.Cmd) {
 	t.Helper()
 	dir := t.TempDir()
-	public = freeAddr(t)
-	mustWrite(t, filepath.Join(dir, "brine.yaml"), fmt.Sprintf("data: data\npublic: {addr: %q, trusted_proxies: [127.0.0.1], rate_limit: {per_second: 1, burst: 5}}\nprivate: {addr: %q}\n", public, freeAddr(t)))
+	public = doortest.FreeAddr(t)
+	mustWrite(t, filepath.Join(dir, "brine.yaml"), fmt.Sprintf("data: data\npublic: {addr: %q, trusted_proxies: [127.0.0.1], rate_limit: {per_second: 0.01, burst: 10}}\nprivate: {addr: %q}\n", public, doortest.FreeAddr(t)))
 	cmd = exec.Command(binary, "serve", "--config", filepath.Join(dir, "brine.yaml"))
 	started(t, "http://"+public+"/__lbheartbeat__", cmd)
 	return public, cmd

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"brine/door/doortest"
 )
 
 const prometheusConfig = `global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -26,10 +28,10 @@ scrape_configs:
 func TestPrometheusScrapes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	token, brine, addr := filepath.Join(dir, "metrics.token"), freeAddr(t), freeAddr(t)
+	token, brine, addr := filepath.Join(dir, "metrics.token"), doortest.FreeAddr(t), doortest.FreeAddr(t)
 	mustWrite(t, token, strings.Repeat("token-for-tests-", 3)+"\n")
 	mustWrite(t, filepath.Join(dir, "brine.yaml"), fmt.Sprintf("data: data\npublic: {addr: %q}\nprivate: {addr: %q}\nmetrics: {addr: %q, token_file: %s}\nretention: {min_free: 0}\n",
-		freeAddr(t), freeAddr(t), brine, token))
+		doortest.FreeAddr(t), doortest.FreeAddr(t), brine, token))
 	started(t, "http://"+brine+"/", exec.Command(binary, "serve", "--config", filepath.Join(dir, "brine.yaml")))
 	rules, err := filepath.Abs(rulesFile)
 	if err != nil {

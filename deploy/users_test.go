@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"brine/door/doortest"
 )
 
 // host is the root folder of a machine that systemd's own tools have made users and folders in.
@@ -232,7 +234,7 @@ func TestUnitsHideTheOtherRole(t *testing.T) {
 // Each role works as its own user: an event goes through the collector to the store, which the collector's user cannot read.
 func TestRolesWorkAsTheirUsers(t *testing.T) {
 	h := filled(t)
-	public, receipt, private := freeAddr(t), freeAddr(t), freeAddr(t)
+	public, receipt, private := doortest.FreeAddr(t), doortest.FreeAddr(t), doortest.FreeAddr(t)
 	of := func(role, text string) string {
 		config := h.path("etc/brine", role+".yaml")
 		mustWrite(t, config, "data: "+h.path("var/lib/brine-"+role)+"\n"+text)

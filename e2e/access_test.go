@@ -179,7 +179,7 @@ func TestReadIsRecorded(t *testing.T) {
 		t.Fatalf("%d of %d rows", n, len(history))
 	}
 	var all []audit.Entry
-	b.eventually(10*time.Second, "the read has an end", func() bool {
+	b.eventually(30*time.Second, "the read has an end", func() bool {
 		all = b.entries("--who", "rosa", "--action", "read-begin")
 		return len(all) == 1 && all[0].State == audit.Ended
 	})

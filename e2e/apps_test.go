@@ -134,7 +134,7 @@ func TestAppStreamSampling(t *testing.T) {
 	}
 	b.mustStoreEvents(appEvent(newID()))
 	b.configure(`streams: {app_session: {sample_rate: 0}}`)
-	b.eventually(5*time.Second, "nothing is kept at the rate 0", func() bool {
+	b.eventually(30*time.Second, "nothing is kept at the rate 0", func() bool {
 		r, err := b.sendEvents(appEvent(newID()))
 		return err == nil && r.status == http.StatusNoContent
 	})

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -22,7 +21,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +29,7 @@ import (
 	"github.com/google/uuid"
 
 	"brine/canary"
+	"brine/door/doortest"
 )
 
 // binary is the brine that is tested. TestMain builds it.
@@ -110,7 +109,7 @@ func newBrine(tb testing.TB, configYAML ...string) *brine {
 	tb.Helper()
 	dir := tb.TempDir()
 	b := &brine{tb: tb, dir: dir, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "brine.yaml"), role: "serve"}
-	public, private := freeAddr(tb), freeAddr(tb)
+	public, private := doortest.FreeAddr(tb), doortest.FreeAddr(tb)
 	b.public, b.private = "http://"+public, "http://"+private
 	b.configure(append([]string{fmt.Sprintf(testConfig, public, private)}, configYAML...)...)
 	tb.Cleanup(func() {
@@ -175,27 +174,6 @@ func merge(base, over map[string]any) {
 			base[key] = value
 		}
 	}
-}
-
-// given are the addresses that some test has: a brine that is down between two starts does not listen on its own.
-var given sync.Map
-
-// freeAddr is a loopback address that nothing listens on and no other test has. Its port lies below those that the
-// system gives to outgoing connections, so that it is free again after a restart too.
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.N(15_000))
-		if _, taken := given.LoadOrStore(addr, true); taken {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	tb.Fatal("no free port on 127.0.0.1")
-	return ""
 }
 
 // start runs `brine serve` and returns when it is ready.

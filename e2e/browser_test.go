@@ -16,6 +16,8 @@ import (
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"brine/door/doortest"
 )
 
 // What someone clicks in a real browser is what the private door gives back.
@@ -120,7 +122,7 @@ func startDemo(t *testing.T) demo {
 	t.Helper()
 	dir := t.TempDir()
 	d := demo{&brine{tb: t, dir: dir, data: filepath.Join(dir, "demo-data"),
-		public: "http://" + freeAddr(t), private: "http://" + freeAddr(t)}}
+		public: "http://" + doortest.FreeAddr(t), private: "http://" + doortest.FreeAddr(t)}}
 	t.Cleanup(func() {
 		d.kill()
 		if t.Failed() {
@@ -237,7 +239,7 @@ func openPage(t *testing.T, url string) *page {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, flags...)
 	ctx, cancelPage := chromedp.NewContext(ctx)
 	t.Cleanup(func() {

@@ -24,7 +24,7 @@ type roles struct {
 // startStore starts a `brine store` with a certificate that its collectors trust.
 func startStore(t *testing.T) *roles {
 	t.Helper()
-	r := &roles{store: newBrine(t), pair: doortest.NewPair(t, time.Hour), addr: freeAddr(t)}
+	r := &roles{store: newBrine(t), pair: doortest.NewPair(t, time.Hour), addr: doortest.FreeAddr(t)}
 	r.pair.Files(t, r.store.dir)
 	r.store.role = "store"
 	r.store.configure(fmt.Sprintf(`store: {addr: "%s", tls: {cert: door.pem, key: door.key}, collectors_file: collectors}`, r.addr))
@@ -146,7 +146,7 @@ func TestCollectorFailsOver(t *testing.T) {
 		s.mustStore(t, blob(newID()))
 	}
 	b.store.kill()
-	c.eventually(10*time.Second, "the heartbeat fails", func() bool { return !c.ready() })
+	c.eventually(30*time.Second, "the heartbeat fails", func() bool { return !c.ready() })
 	if r, err := s.send(blob(newID())); err != nil || r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
 		t.Errorf("with no store: %v, answered %d, want 503 with Retry-After", err, r.status)
 	}
@@ -160,7 +160,7 @@ func TestCollectorFailsOver(t *testing.T) {
 func TestCollectorByCertificate(t *testing.T) {
 	t.Parallel()
 	good, expired := doortest.NewPair(t, time.Hour), doortest.NewPair(t, -time.Hour)
-	store, server, addr := newBrine(t), doortest.NewPair(t, time.Hour), freeAddr(t)
+	store, server, addr := newBrine(t), doortest.NewPair(t, time.Hour), doortest.FreeAddr(t)
 	server.Files(t, store.dir)
 	store.role = "store"
 	if err := os.WriteFile(filepath.Join(store.dir, "clients.pem"), append(good.Cert, expired.Cert...), 0o600); err != nil {

@@ -23,12 +23,12 @@ func TestSamplingIsLive(t *testing.T) {
 		t.Fatal("not stored at rate 1")
 	}
 	b.configure(`sampling: {interaction: 0}`)
-	b.eventually(5*time.Second, "nothing is kept at rate 0", answers(http.StatusNoContent))
+	b.eventually(30*time.Second, "nothing is kept at rate 0", answers(http.StatusNoContent))
 	if rate := b.session().rate; rate != 0 {
 		t.Errorf("the session says the rate is %v", rate)
 	}
 	b.configure(`sampling: {interaction: 1}`)
-	b.eventually(5*time.Second, "events are kept at rate 1", answers(http.StatusOK))
+	b.eventually(30*time.Second, "events are kept at rate 1", answers(http.StatusOK))
 }
 
 func TestHangup(t *testing.T) {
@@ -36,7 +36,7 @@ func TestHangup(t *testing.T) {
 	const inForce = "sample rates are in force"
 	before := strings.Count(b.output(), inForce)
 	b.signal(syscall.SIGHUP)
-	b.eventually(5*time.Second, "the config is read anew", func() bool {
+	b.eventually(30*time.Second, "the config is read anew", func() bool {
 		return strings.Count(b.output(), inForce) > before
 	})
 	b.stop()
@@ -51,17 +51,17 @@ func TestBrokenConfigWhileServing(t *testing.T) {
 	}
 	b.writeConfig(string(whole) + "\nsampling: {interaction: nought}\n")
 	line := 2 + strings.Count(string(whole), "\n")
-	b.eventually(5*time.Second, "the mistake is told", func() bool {
+	b.eventually(30*time.Second, "the mistake is told", func() bool {
 		return strings.Contains(b.output(), "brine.yaml:"+strconv.Itoa(line)+": sampling.interaction")
 	})
 	if r := b.session().post(t, blob(newID())); r.status != http.StatusOK {
 		t.Errorf("the config before is not in force: %d %s", r.status, r.body)
 	}
 	b.writeConfig(string(whole) + "\nsampling: {interaction: 0}\n")
-	b.eventually(5*time.Second, "the mended file is in force", func() bool {
+	b.eventually(30*time.Second, "the mended file is in force", func() bool {
 		return b.session().post(t, blob(newID())).status == http.StatusNoContent
 	})
-	b.eventually(5*time.Second, "the audit tells of both", func() bool {
+	b.eventually(30*time.Second, "the audit tells of both", func() bool {
 		all := b.entries("--action", "config")
 		return len(all) == 2 && all[0].Note == "changed: sampling" && all[0].Outcome == "ok" && all[1].Outcome == "failed"
 	})

@@ -40,7 +40,7 @@ func testFullDisk(t *testing.T, folder, configYAML string) {
 		}
 		began := time.Now()
 		s := b.session()
-		b.eventually(5*time.Second, "events are stored again", func() bool {
+		b.eventually(30*time.Second, "events are stored again", func() bool {
 			id, sent := said.fresh()
 			r, err := s.send(sent)
 			said.note([]string{id}, r, err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"brine/door/doortest"
 )
 
 // startPouch starts a PouchDB Server in memory, which ends with the test.
@@ -53,7 +55,7 @@ func rowsAt(addr string) int {
 // Brine is killed while it copies, and the peer forgets all: in the end it has each event once. While it is away, that is told by name.
 func TestOutletKilled(t *testing.T) {
 	t.Parallel()
-	addr := freeAddr(t)
+	addr := doortest.FreeAddr(t)
 	b := newBrine(t, fmt.Sprintf(`outlets: {couchdb: {url: "http://%s/brine", dataset: raw}}`, addr))
 	b.importClosed()
 	want := strings.Count(b.everything("interaction", "raw"), "\n")

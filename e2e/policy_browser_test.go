@@ -78,7 +78,7 @@ func TestPolicyPageLooks(t *testing.T) {
 	p := openPage(t, b.public+"/privacy")
 	p.mustNotComplain()
 	today := "/privacy/history/" + time.Now().UTC().Format(time.DateOnly)
-	b.eventually(10*time.Second, "the policy is kept", func() bool { return b.privacy(t, today).status == 200 })
+	b.eventually(30*time.Second, "the policy is kept", func() bool { return b.privacy(t, today).status == 200 })
 	for _, c := range []struct {
 		name, path, scheme string
 		width              int64

@@ -96,12 +96,12 @@ func contains(body []byte, texts ...string) bool {
 func TestPolicyChangesLive(t *testing.T) {
 	b := startWithPolicy(t)
 	today := time.Now().UTC().Format(time.DateOnly)
-	b.eventually(10*time.Second, "the policy is kept", func() bool { return contains(b.privacy(t, "/privacy").body, "In force since "+today) })
+	b.eventually(30*time.Second, "the policy is kept", func() bool { return contains(b.privacy(t, "/privacy").body, "In force since "+today) })
 	b.configure("sampling: {interaction: 0.25}")
-	b.eventually(10*time.Second, "the page says the new rate", func() bool {
+	b.eventually(30*time.Second, "the page says the new rate", func() bool {
 		return strings.Contains(b.published(t).statements()["sampling"], "25 % of them")
 	})
-	b.eventually(10*time.Second, "the new policy is kept", func() bool {
+	b.eventually(30*time.Second, "the new policy is kept", func() bool {
 		return contains(b.privacy(t, "/privacy/history").body, "/privacy/history/"+today+"?", "/privacy/history/"+today+".2?")
 	})
 	b.restart()
@@ -145,9 +145,9 @@ func TestPolicyOfABrokenAllowlist(t *testing.T) {
 		said := b.published(t).statements()
 		return strings.HasPrefix(said["reduced"], "A reduced copy of records is made") && said["pseudonyms"] != ""
 	}
-	b.eventually(10*time.Second, "the page says that there is a reduced copy", reduced)
+	b.eventually(30*time.Second, "the page says that there is a reduced copy", reduced)
 	b.writeAllowlist("app_session: {")
-	b.eventually(10*time.Second, "it is told", func() bool { return strings.Contains(b.output(), "the one before stays in force") })
+	b.eventually(30*time.Second, "it is told", func() bool { return strings.Contains(b.output(), "the one before stays in force") })
 	if !reduced() {
 		t.Error("the one before is off the page")
 	}
@@ -157,12 +157,12 @@ func TestPolicyOfABrokenAllowlist(t *testing.T) {
 func TestPolicyThatCannotBeKept(t *testing.T) {
 	b := startWithPolicy(t)
 	folder := filepath.Join(b.data, "policy")
-	b.eventually(10*time.Second, "the policy is kept", func() bool { return b.kept(t) == 1 })
+	b.eventually(30*time.Second, "the policy is kept", func() bool { return b.kept(t) == 1 })
 	if err := os.Rename(folder, folder+".away"); err != nil {
 		t.Fatal(err)
 	}
 	b.configure("sampling: {interaction: 0.5}")
-	b.eventually(10*time.Second, "it is told", func() bool { return strings.Contains(b.output(), "the policy in force could not be kept") })
+	b.eventually(30*time.Second, "it is told", func() bool { return strings.Contains(b.output(), "the policy in force could not be kept") })
 	if page := b.privacy(t, "/privacy"); page.status != 200 || !contains(page.body, "50 % of them") {
 		t.Errorf("%d", page.status)
 	}
@@ -170,7 +170,7 @@ func TestPolicyThatCannotBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.configure("sampling: {interaction: 0.75}")
-	b.eventually(10*time.Second, "the policy is kept again", func() bool { return b.kept(t) == 2 })
+	b.eventually(30*time.Second, "the policy is kept again", func() bool { return b.kept(t) == 2 })
 }
 
 func (b *brine) kept(t *testing.T) int {

@@ -339,7 +339,7 @@ func (b *brine) checkPrivacy(s *secrets) {
 		}
 	}
 	b.checkModes()
-	b.eventually(3*time.Second, "no file's time is finer than its hour: "+strings.Join(b.fineTimes(), ", "),
+	b.eventually(30*time.Second, "no file's time is finer than its hour: "+strings.Join(b.fineTimes(), ", "),
 		func() bool { return len(b.fineTimes()) == 0 })
 }
 

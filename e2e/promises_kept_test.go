@@ -165,12 +165,12 @@ func earlierRulesStay(t *testing.T, _ *visit, _ string) {
 	b := startWithPolicy(t)
 	b.take(t, newID(), 0)
 	b.writeAllowlist("app_session:\n  screens: {bucket: [1, 20]}\n")
-	b.eventually(10*time.Second, "the page says the new rules", func() bool {
+	b.eventually(30*time.Second, "the page says the new rules", func() bool {
 		page := b.privacy(t, "/privacy?lang=en").body
 		return contains(page, "that begin at 1; 20<") && !contains(page, "only which hour")
 	})
 	today := time.Now().UTC().Format(time.DateOnly)
-	b.eventually(10*time.Second, "the new policy is kept", func() bool { return b.privacy(t, "/privacy/history/"+today+".2").status == 200 })
+	b.eventually(30*time.Second, "the new policy is kept", func() bool { return b.privacy(t, "/privacy/history/"+today+".2").status == 200 })
 	screens := func() string { return string(b.held(t, "app_session", "sanitized")[0]["screens"]) }
 	if got := screens(); got != `"1-4"` {
 		t.Errorf("it is %s", got)

@@ -279,7 +279,7 @@ func logIsEmptied(t *testing.T, v *visit, _ string) {
 	id := newID()
 	v.session().mustStore(t, blob(id))
 	v.waitFlushed()
-	v.eventually(10*time.Second, "the log lets go of what is flushed", func() bool { return !v.logHolds(t, id) })
+	v.eventually(30*time.Second, "the log lets go of what is flushed", func() bool { return !v.logHolds(t, id) })
 }
 
 func (b *brine) logHolds(t *testing.T, text string) (found bool) {

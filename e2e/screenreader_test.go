@@ -22,6 +22,7 @@ func TestScreenReader(t *testing.T) {
 	p.keyIn("mira", "a wrong password")
 	p.do(chromedp.WaitVisible(chromedp.CSS("[role=alert]")))
 	p.reads("login after a mistake", "alert ", "textbox Name", "textbox Password", "button Log in")
+	p.hasFocus("password")
 	p.do(chromedp.KeyEvent(passwordOf("mira")), chromedp.KeyEvent("\r"), chromedp.WaitReady(chromedp.CSS("nav [aria-current=page]")))
 	p.reads("overview", "main ", "heading Overview", "link Flow", "button Log out")
 	p.do(chromedp.Navigate(b.private + "/api/v1/audit"))

@@ -43,12 +43,12 @@ func TestCertificateIsRenewedWhileServing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.dir, "door.pem"), second.Cert, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually(10*time.Second, "the heartbeat tells of files that do not fit together", func() bool {
+	b.eventually(30*time.Second, "the heartbeat tells of files that do not fit together", func() bool {
 		number, check := look()
 		return number == was && check == "error"
 	})
 	second.Files(t, b.dir)
-	b.eventually(10*time.Second, "the new certificate is served", func() bool {
+	b.eventually(30*time.Second, "the new certificate is served", func() bool {
 		number, check := look()
 		return number != "" && number != was && check == "ok"
 	})

@@ -31,7 +31,7 @@ type Options struct {
 	To        []string      // receipt doors, like https://store1.example.org:8082
 	TokenFile string        // holds the collector's token, and is read for each request; default none
 	TLS       *tls.Config   // who vouches for stores, and the collector's certificate; default: the system's
-	Timeout   time.Duration // that a group may take, with all its tries; default 10 s
+	Timeout   time.Duration // that a group may take, with all its tries; default 10 s. One that every store refuses takes one round
 	Attempt   time.Duration // that one try may take; default 3 s
 	Every     time.Duration // between two probes of a store; default 1 s
 	Logger    *slog.Logger  // default: slog.Default()
@@ -57,7 +57,7 @@ type store struct {
 	ahead      time.Duration // of this machine's clock, at the last answer
 	aheadKnown bool
 
-	stored, failed uint64 // puts that it answered with success, and the others
+	stored, refused, failed uint64 // puts that it answered with success, those that it would refuse again, and the others
 }
 
 // Status is how a store stands.
@@ -67,8 +67,9 @@ type Status struct {
 	Error string        `json:"error,omitempty"`
 	Ahead time.Duration `json:"ahead_ns,omitempty"` // of this machine's clock, in full seconds: below 0 it is behind
 
-	Stored uint64 `json:"stored"` // groups and requests to erase that it took since the start
-	Failed uint64 `json:"failed"` // and tries that failed
+	Stored  uint64 `json:"stored"`  // groups and requests to erase that it took since the start
+	Refused uint64 `json:"refused"` // that it refused, and would again
+	Failed  uint64 `json:"failed"`  // and tries that failed otherwise
 }
 
 // errNotAsked is a store's error before the first probe.
@@ -147,7 +148,7 @@ func (p *Pool) Err() error {
 func (p *Pool) Stores() (all []Status) {
 	for _, s := range p.stores {
 		s.mu.Lock()
-		st := Status{Host: s.host, Trip: s.trip, Ahead: s.ahead, Stored: s.stored, Failed: s.failed}
+		st := Status{Host: s.host, Trip: s.trip, Ahead: s.ahead, Stored: s.stored, Refused: s.refused, Failed: s.failed}
 		if s.err != nil {
 			st.Error = s.err.Error()
 		}
@@ -160,13 +161,13 @@ func (p *Pool) Stores() (all []Status) {
 // pause is between two rounds over all stores.
 const pause = 200 * time.Millisecond
 
-// put tries one store after the other, the nearest that is well first, until one has it or the time is over.
+// put tries one store after the other, the nearest that is well first, until one has it, all have refused it, or the time is over.
 func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
 	for {
 		var errs []error
-		refused := true // by every store, for what it is
+		refused := 0
 		for _, s := range p.inOrder() {
 			err := p.ask(ctx, s, http.MethodPut, path, kind, body)
 			s.count(err)
@@ -174,13 +175,16 @@ func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 				p.note(s, nil)
 				return nil
 			}
-			if ctx.Err() == nil { // else the time is to blame, not the store
-				p.noteFailed(s, err)
+			switch {
+			case ofTheGroup(err): // the store is well for others
+				p.opts.Logger.Error("a store refused a group", "store", s.host, "err", err)
+				refused++
+			case ctx.Err() == nil: // else the time is to blame, not the store
+				p.note(s, err)
 			}
-			refused = refused && isRefusal(err)
 			errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
 		}
-		if refused {
+		if refused == len(p.stores) {
 			return fmt.Errorf("every store refuses it: %w", oneLine(errs))
 		}
 		select {
@@ -195,9 +199,12 @@ func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 func (s *store) count(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
+	switch {
+	case err == nil:
 		s.stored++
-	} else {
+	case ofTheGroup(err):
+		s.refused++
+	default:
 		s.failed++
 	}
 }
@@ -259,19 +266,13 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("it answered %d: %s", r.status, r.reason) }
 
-// isRefusal says whether a store refused what it was sent, and will again.
-func isRefusal(err error) bool {
+// ofTheGroup says whether a store refused what was sent, and would again: a 4xx. Not one that another token or a later moment mends.
+func ofTheGroup(err error) bool {
 	var r *refusal
-	return errors.As(err, &r) && r.status >= 400 && r.status < 500 && r.status != http.StatusUnauthorized
-}
-
-// noteFailed marks a store that failed. One that refused a single group is well for others.
-func (p *Pool) noteFailed(s *store, err error) {
-	if isRefusal(err) {
-		p.opts.Logger.Error("a store refused a group", "store", s.host, "err", err)
-		return
+	if !errors.As(err, &r) || r.status < 400 || r.status >= 500 {
+		return false
 	}
-	p.note(s, err)
+	return !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests}, r.status)
 }
 
 // note writes a change into the log, once.

@@ -3,6 +3,7 @@ package forward_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -184,18 +185,46 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// What every store refuses for what it is, is answered at once, as another try would not help.
+// What every store refuses, and would refuse again, is told at once, and counted; what may be taken later is tried until the time is over.
 func TestRefusedByAll(t *testing.T) {
+	t.Parallel() // it waits
+	pair := doortest.NewPair(t, time.Hour)
+	for status, final := range map[int]bool{http.StatusBadRequest: true, http.StatusRequestEntityTooLarge: true, http.StatusUnprocessableEntity: true,
+		http.StatusTooManyRequests: false, http.StatusServiceUnavailable: false} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			a, b := newStore(t, pair), newStore(t, pair)
+			p := open(t, "secret", pair, a.URL, b.URL)
+			a.fail(status)
+			b.fail(status)
+			err := p.Append(t.Context(), []byte("x"))
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprint("answered ", status)) || strings.Contains(err.Error(), "every store refuses it") != final {
+				t.Errorf("the error is %v", err)
+			}
+			if tries := len(a.groups()); (tries == 1) != final {
+				t.Errorf("a store was asked %d times", tries)
+			}
+			for _, s := range p.Stores() {
+				if (s.Refused == 1) != final || (s.Failed > 0) == final || (s.Error == "") != final {
+					t.Errorf("it stands as %+v", s)
+				}
+			}
+		})
+	}
+}
+
+// What one store refuses another may take.
+func TestRefusedByOne(t *testing.T) {
 	pair := doortest.NewPair(t, time.Hour)
 	a, b := newStore(t, pair), newStore(t, pair)
 	p := open(t, "secret", pair, a.URL, b.URL)
 	a.fail(http.StatusUnprocessableEntity)
-	b.fail(http.StatusUnprocessableEntity)
-	err := p.Append(t.Context(), []byte("x"))
-	if err == nil || !strings.Contains(err.Error(), "every store refuses it") || len(a.groups()) != 1 || len(b.groups()) != 1 {
-		t.Errorf("%v, after %d and %d tries", err, len(a.groups()), len(b.groups()))
+	for range 3 {
+		if err := p.Append(t.Context(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if p.Err() != nil {
-		t.Errorf("the stores count as away: %v", p.Err())
+	if n := len(b.groups()); n != 3 {
+		t.Errorf("the other store took %d groups of 3", n)
 	}
 }

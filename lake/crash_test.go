@@ -179,7 +179,8 @@ func checkCrashed(t *testing.T, dir string, acknowledged []step) {
 	h.flush()
 	checkHolds(t, h.lake, acked)
 
-	again := slices.Collect(maps.Values(acked))
+	again := slices.Collect(maps.Values(acked)) // in any order
+	again = again[:min(len(again), 500)]
 	more := click(h.clock.Wall(), 1_000_000)
 	acked[more.Key] = more
 	h.append(append(again, more)...)

@@ -63,7 +63,7 @@ var (
 // A collector's way to the stores.
 var (
 	ForwardUp     = family(Gauge, "brine_forward_store_up", "Whether a storage server takes groups now, by its address in forward.to", "store")
-	ForwardGroups = family(Counter, "brine_forward_groups_total", "Groups and requests to erase sent to a storage server, each try by itself, by whether it said stored: stored or failed", "store", "result")
+	ForwardGroups = family(Counter, "brine_forward_groups_total", "Groups and requests to erase sent to a storage server, each try by itself, by its answer: stored, refused, which it would be again, or failed", "store", "result")
 )
 
 // Canaries, which collectors send to show that what they send can be read.

@@ -126,6 +126,12 @@ func (h *house) putStatus(ctx context.Context, put metrics.Put) error {
 	put(metrics.ErasuresWaiting, float64(st.Erasures.Accepted), "accepted")
 	put(metrics.ErasuresWaiting, float64(st.Erasures.Removed), "removed")
 	put(metrics.ErasuresOK, metrics.Bool(st.Erasures.Error == ""))
+	for _, o := range st.Outlets {
+		put(metrics.OutletLag, waited(o.Oldest, now), o.Name)
+		put(metrics.OutletBehind, float64(o.Behind), o.Name)
+		put(metrics.OutletLost, float64(o.Lost), o.Name)
+		put(metrics.OutletOK, metrics.Bool(o.Error == ""), o.Name)
+	}
 	for _, unknown := range []string{st.Sanitize.Error, st.Facts.Problem} {
 		if unknown != "" {
 			return errors.New(unknown)
@@ -220,6 +226,7 @@ func (h *house) putForward(_ context.Context, put metrics.Put) error {
 	for _, store := range h.forward.Stores() {
 		put(metrics.ForwardUp, metrics.Bool(store.Error == ""), store.Host)
 		put(metrics.ForwardGroups, float64(store.Stored), store.Host, "stored")
+		put(metrics.ForwardGroups, float64(store.Refused), store.Host, "refused")
 		put(metrics.ForwardGroups, float64(store.Failed), store.Host, "failed")
 	}
 	return nil

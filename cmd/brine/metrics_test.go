@@ -19,6 +19,7 @@ import (
 
 	"brine/config"
 	"brine/event"
+	"brine/lake"
 	"brine/metrics"
 	"brine/simulate"
 )
@@ -125,13 +126,15 @@ func TestMetricsTellOfNobody(t *testing.T) {
 	}
 }
 
-// ofOtherRoles are metrics that a single node without outlets has no samples of.
+// ofOtherRoles are metrics that a single node has no samples of.
 var ofOtherRoles = []*metrics.Family{metrics.ForwardUp, metrics.ForwardGroups, metrics.LogNodeUp, metrics.LogReplicas, metrics.LogDisagreements, metrics.LeaseHeld, metrics.LeaseEpoch,
-	metrics.OutletLag, metrics.OutletBehind, metrics.OutletLost, metrics.OutletOK, metrics.CertificateEnd}
+	metrics.CertificateEnd}
 
-// A house that has worked exports every metric that is its own, named as Prometheus's own checks want it.
+// A house that has worked, with an outlet whose peer is not there, exports every metric that is its own, named as Prometheus's own checks want it.
 func TestMetricsOfAHouse(t *testing.T) {
-	h := mustOpenHouse(t)
+	h := mustOpenHouseWith(t, func(cfg *config.Config) {
+		cfg.Outlets.CouchDB.URL, cfg.Outlets.CouchDB.Dataset = "http://127.0.0.1:1/brine", lake.Raw
+	})
 	h.visit(t, nil)("{}")
 	past := bytes.NewReader(append(simulate.NewSource(2).AppendInteraction(nil, time.Now().Add(-3*time.Hour)), '\n')) // of an hour that is closed
 	if _, err := importEvents(t.Context(), h.lake, h.streams[event.Interaction], past, h.data.tmp(), oldestImport(h.cfg)); err != nil {
@@ -141,6 +144,9 @@ func TestMetricsOfAHouse(t *testing.T) {
 	h.sing(t, 1)
 	if _, err := h.salts.Rotate(time.Now(), false); err != nil {
 		t.Fatal(err)
+	}
+	if err := h.outlets[0].Step(t.Context()); err == nil {
+		t.Error("nobody listens at port 1, and the outlet gets on")
 	}
 	all := h.scrape(t)
 	for _, f := range metrics.Families() {
@@ -153,7 +159,8 @@ func TestMetricsOfAHouse(t *testing.T) {
 		t.Error(err, problems)
 	}
 	for _, want := range []string{"brine_append_seconds_count ", `brine_flush_seconds_count 1`, `brine_log_waiting_entries 0`, `brine_lake_rows{dataset="raw",stream="interaction"} 2`,
-		`brine_check_ok{check="storage"} 1`, `brine_check_ok{check="audit"} 1`, `brine_salt_in_force 1`, `brine_salt_faults 0`, `brine_retention_max_age_seconds{dataset="raw"} 7.776e+06`, "go_goroutines "} {
+		`brine_check_ok{check="storage"} 1`, `brine_check_ok{check="audit"} 1`, `brine_salt_in_force 1`, `brine_salt_faults 0`, `brine_outlet_behind_partitions{outlet="couchdb"} 1`,
+		`brine_outlet_lost_partitions{outlet="couchdb"} 0`, `brine_outlet_ok{outlet="couchdb"} 0`, `brine_retention_max_age_seconds{dataset="raw"} 7.776e+06`, "go_goroutines "} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s", want)
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"brine/config"
+	"brine/door/doortest"
 	"brine/event"
 	"brine/lake"
 	"brine/lake/store/s3test"
@@ -134,7 +135,7 @@ func TestReplicatedHouses(t *testing.T) {
 	var nodes []string
 	for _, name := range names {
 		configs[name] = configOf(name)
-		nodes = append(nodes, name+"="+freeLoopback(t))
+		nodes = append(nodes, name+"="+doortest.FreeAddr(t))
 	}
 	const each = 300
 
@@ -206,14 +207,6 @@ func TestReplicatedHouses(t *testing.T) {
 		want += each
 	}
 	within(t, 60*time.Second, "what was taken without the first owner is in the lake", everywhere)
-}
-
-func freeLoopback(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // The commands of a cluster say where there is none.

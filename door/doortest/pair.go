@@ -1,4 +1,4 @@
-// Package doortest makes certificates for the tests of what speaks TLS.
+// Package doortest makes certificates and addresses for the tests of what listens.
 //
 // It imports nothing of the house, and is imported by tests alone.
 package doortest

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/door/doortest"
 	"brine/eventlog/internal/basis"
 )
 
@@ -116,15 +117,7 @@ func newSite(t *testing.T, names ...string) *site {
 
 func (s *site) add(name string) {
 	s.ca.sign(s.t, name, s.ca)
-	s.nodes = append(s.nodes, Node{Name: name, Addr: freeAddr(s.t)})
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	s.nodes = append(s.nodes, Node{Name: name, Addr: doortest.FreeAddr(s.t)})
 }
 
 // options are those of one node, which speaks to the others through the ways that the test watches.

@@ -107,7 +107,7 @@ func sameSketch(t *testing.T, what string, got, want *kpi.Sketch) {
 // Whatever stage events are at, the figures are the same: in the open hour, closed, sanitized, as facts, and after a restart of the source.
 func TestFiguresAreTheSameBeforeAndAfterAnHourCloses(t *testing.T) {
 	h := openHouse(t)
-	for range 5 {
+	for range 3 {
 		h.hour(60)
 	}
 	h.bring(h.interaction(h.Wall().AddDate(0, 0, -1)), h.interaction(h.Wall()))
@@ -130,7 +130,7 @@ func TestFiguresAreTheSameBeforeAndAfterAnHourCloses(t *testing.T) {
 	check("compacted")
 	h.sanitize(sanitize.Request{})
 	check("sanitized")
-	if report := h.build(); report.Hours < 6 {
+	if report := h.build(); report.Hours < 4 {
 		t.Errorf("facts were made: %+v", report)
 	}
 	check("with facts")

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/door/doortest"
 	"brine/lake"
 	"brine/outlet"
 	"brine/outlet/couchdb"
@@ -29,12 +30,7 @@ type peer struct {
 
 func startPeer(tb testing.TB) *peer {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p := &peer{tb: tb, addr: l.Addr().String()}
-	l.Close()
+	p := &peer{tb: tb, addr: doortest.FreeAddr(tb)}
 	p.start()
 	tb.Cleanup(p.kill)
 	return p

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"brine/door/doortest"
 )
 
 // What every server has. The service account may read all but passwords.
@@ -76,7 +78,7 @@ func Start(tb testing.TB, o Options) *Server {
 	}
 	tb.Cleanup(s.Stop)
 	for try := 1; ; try++ {
-		s.URL, s.TLSURL = "ldap://"+freeAddr(tb), "ldaps://"+freeAddr(tb)
+		s.URL, s.TLSURL = "ldap://"+doortest.FreeAddr(tb), "ldaps://"+doortest.FreeAddr(tb)
 		err := s.run()
 		if err == nil {
 			break
@@ -191,16 +193,6 @@ func (s *Server) write(name, content string) string {
 		s.tb.Fatal(err)
 	}
 	return path
-}
-
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Silent is the address of a server that takes connections and never says a word.

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sys/unix"
 
+	"brine/door/doortest"
 	"brine/lake/store"
 )
 
@@ -90,7 +91,7 @@ func run(tb testing.TB, dir string) string {
 			tb.Fatal(err)
 		}
 	}
-	addr := freeAddr(tb)
+	addr := doortest.FreeAddr(tb)
 	var said bytes.Buffer
 	cmd := exec.Command(Binary(tb), "--access", accessKey, "--secret", secretKey, "--region", region, "--port", addr, "--quiet",
 		"posix", "--sidecar", filepath.Join(dir, "attributes"), "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "objects"))
@@ -110,16 +111,6 @@ func run(tb testing.TB, dir string) string {
 	}
 	tb.Fatalf("the S3 server does not answer: %s", said.String())
 	return ""
-}
-
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Binary builds the server where that was not done before, and gives its path. Test processes take turns.

@@ -276,9 +276,22 @@ func cutEvents(events map[string]stat.Moments) map[string]stat.Moments {
 // Date is a day in the definitions' time zone, as 2026-11-28.
 type Date string
 
-// Start is when the day begins in a zone.
+// Start is when the day begins in a zone: where the clock is put forward at midnight the moment that it is, and where midnight comes twice the first.
 func (d Date) Start(zone *time.Location) time.Time {
-	t, _ := time.ParseInLocation(time.DateOnly, string(d), zone)
+	day, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return time.Time{}
+	}
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+	before := t.Add(-time.Nanosecond)
+	switch {
+	case t.Day() != day.Day(): // before the gap that midnight is in
+		_, t = t.ZoneBounds()
+	case before.Day() == day.Day():
+		_, now := t.Zone()
+		_, then := before.Zone()
+		t = t.Add(time.Duration(now-then) * time.Second)
+	}
 	return t
 }
 

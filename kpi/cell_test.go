@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+	"time"
 
 	"brine/kpi/stat"
 )
@@ -173,5 +174,27 @@ func TestABatchAddsWhatAnAdderAdds(t *testing.T) {
 			sameCell(t, "in a batch", d, got[i], want[i])
 		}
 		sameCell(t, "all in a batch", d, all, wantAll)
+	}
+}
+
+// A day begins where the one before ends, in every zone: where midnight is left out, as when a clock is put forward there, and where it comes twice.
+func TestDaysBegin(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Berlin", "America/Santiago", "America/Havana", "Africa/Cairo", "Asia/Beirut", "Atlantic/Azores", "America/Asuncion", "Australia/Lord_Howe", "Asia/Kolkata"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := Date("2015-01-01"); d < "2030-01-01"; d = d.Plus(1) {
+			if at := d.Start(zone); DateOf(at, zone) != d || DateOf(at.Add(-time.Nanosecond), zone) != d.Plus(-1) {
+				t.Errorf("%s: %s begins at %s", name, d, at)
+			}
+		}
+	}
+	zone, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := ParseMoment("2026-09-06", zone); !ok || !at.Equal(time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC)) {
+		t.Errorf("a change of the day is at %s", at)
 	}
 }

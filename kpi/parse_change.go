@@ -87,6 +87,9 @@ var momentForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:0
 func ParseMoment(text string, zone *time.Location) (time.Time, bool) {
 	for _, form := range momentForms {
 		if t, err := time.ParseInLocation(form, strings.TrimSpace(text), zone); err == nil && t.Year() >= 1990 && t.Year() < 2200 {
+			if form == time.DateOnly {
+				t = Date(strings.TrimSpace(text)).Start(zone)
+			}
 			return t, true
 		}
 	}

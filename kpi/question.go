@@ -77,6 +77,8 @@ func (d *Definitions) Complete(v View, now time.Time) (View, error) {
 		return v, BadQuestion{"from", fmt.Sprintf("%q is no day", v.From), "like 2026-11-28"}
 	case v.From >= v.To:
 		return v, BadQuestion{"to", "the range is empty: " + string(v.To) + " does not come after " + string(v.From), "the day after the last one"}
+	case v.From > DateOf(now, d.Zone):
+		return v, BadQuestion{"from", "these days are still to come", "today is " + string(DateOf(now, d.Zone))}
 	case v.From.days(v.To) > MostDays:
 		return v, BadQuestion{"from", fmt.Sprintf("a range of %d days", v.From.days(v.To)), fmt.Sprintf("ask for at most %d", MostDays)}
 	}

@@ -34,6 +34,7 @@ func TestKPIShow(t *testing.T) {
 		{"sign_in --last 99999d", exitUsage, []string{`--last "99999d" is over 1098 days`}},
 		{"sign_in --last week", exitUsage, []string{`--last "week" is no number of days, like 14d`}},
 		{"sign_in --from 2026-11-02 --to 2026-11-01", exitUsage, []string{"the range is empty"}},
+		{"sign_in --from 2199-11-01 --to 2199-11-02", exitUsage, []string{"these days are still to come (today is 20"}},
 	} {
 		stdout, stderr, code := brine(t, append([]string{"kpi", "show"}, strings.Fields(c.args)...)...)
 		for _, says := range c.says {

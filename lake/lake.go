@@ -248,7 +248,9 @@ func (l *Lake) findPlace() error {
 		return err
 	}
 	l.disk.root = cache.Dir()
-	l.place = newRemote(o.Store, cache, l.disk, o)
+	r := newRemote(o.Store, cache, l.disk, o)
+	r.damaged = func(n Name) { l.leaveOut(Fault{n.String(), damagedObject}) }
+	l.place = r
 	return nil
 }
 

@@ -22,6 +22,7 @@ type remote struct {
 	aside   *disk // in the cache's folder
 	journal *journal
 	log     *slog.Logger
+	damaged func(Name) // is told of an object that is damaged, so that it is left out
 
 	mu     sync.Mutex
 	staged map[Name]bool // written and in no entry yet
@@ -326,16 +327,39 @@ func (r *remote) hold(ctx context.Context, files []*File) (release func(), err e
 	return release, nil
 }
 
-// fetch asks again where the store answers wrong bytes.
+// errDamaged is an object that is not what was written, and is left out from now on.
+var errDamaged = errors.New("a file of the lake is damaged in the object store")
+
+// damagedObject is why it is left out.
+const damagedObject = "damaged in the object store: it answers other bytes than were written, and the same ones each time"
+
+// fetch asks again where the store answers wrong bytes. As many as were written, and the same ones each time, are a damaged
+// object; whatever else is wrong is the store's, and may be otherwise soon.
 func (r *remote) fetch(ctx context.Context, f *File, path string) (err error) {
-	for range tries {
+	damaged, last := true, store.Sum{}
+	for try := range tries {
 		err = r.bucket.Fetch(ctx, keyOf(f.Name), path, f.Size, f.sum)
-		if !errors.Is(err, store.ErrWrong) {
+		var wrong *store.Wrong
+		if !errors.As(err, &wrong) {
 			return err
 		}
 		r.log.Error("the object store answers wrong bytes: they are not read", "file", f.String())
+		damaged = damaged && wrong.Size == f.Size && (try == 0 || wrong.Sum == last)
+		last = wrong.Sum
 	}
-	return err
+	if !damaged {
+		return err
+	}
+	r.damaged(f.Name)
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
+// whole says whether an object is what was written.
+func (r *remote) whole(ctx context.Context, n Name) bool {
+	r.journal.mu.Lock()
+	f := r.journal.state.find(n)
+	r.journal.mu.Unlock()
+	return f != nil && r.bucket.Verify(ctx, keyOf(n), f.Size, f.sum) == nil
 }
 
 // present says whether the lake has the files as far as is known: a fetch tells whether the store has.

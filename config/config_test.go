@@ -64,6 +64,7 @@ salts: {dir: ./salt, period: 90d, start: "2026-06-01", grace: 24h, manage: exter
 retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_beyond_90_days: true, sanitized: {max_age: 730d, max_bytes: 1GB}, rejected: {max_age: 36h, max_bytes: 1MB}, audit: {max_age: 48h}, guard: 0.5, min_free: 2GB}
 flush: {every: 1m30s, bytes: 64MiB}
 metrics: {addr: "0.0.0.0:9001", token_file: metrics.token}
+canary: {name: web1, every: 30s}
 log: {nodes: ["a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"], cluster: prod, name: a, listen: "0.0.0.0:6222", replicas: 3, tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}
 lake: s3://bucket/lake?region=eu-1&credentials_file=list.yaml
 lake_cache: 2GB
@@ -116,6 +117,7 @@ kpi: list.yaml
 		Lake:      "s3://bucket/lake?region=eu-1&credentials_file=list.yaml",
 		LakeCache: 2e9,
 		Metrics:   Metrics{Addr: "0.0.0.0:9001", TokenFile: filepath.Join(folder, "metrics.token")},
+		Canary:    Canary{Name: "web1", Every: 30 * time.Second},
 		Outlets: Outlets{CouchDB: CouchDB{URL: "https://couch.example.org/brine", User: "brine", PasswordFile: filepath.Join(folder, "list.yaml"), CAFile: filepath.Join(folder, "list.yaml"),
 			Dataset: "raw", Streams: []string{"other"}}},
 		Allowlist: filepath.Join(folder, "list.yaml"), AllowKeepAll: true,

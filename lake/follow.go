@@ -99,6 +99,9 @@ func (l *Lake) upToDate(ctx context.Context) error {
 		return nil // its own catalogue is true
 	}
 	err := r.journal.refresh(ctx)
+	if err == nil && l.Unknown() != nil {
+		err = r.expected(r.lakeID())
+	}
 	l.mu.Lock()
 	if err == nil && l.unknown != nil {
 		l.unknown = nil

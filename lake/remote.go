@@ -22,6 +22,7 @@ type remote struct {
 	aside   *disk // in the cache's folder
 	journal *journal
 	log     *slog.Logger
+	id      string     // that the lake must have; "" for any
 	damaged func(Name) // is told of an object that is damaged, so that it is left out
 
 	mu     sync.Mutex
@@ -30,7 +31,7 @@ type remote struct {
 }
 
 func newRemote(bucket *store.Bucket, cache *store.Cache, aside *disk, o Options) *remote {
-	return &remote{bucket: bucket, cache: cache, aside: aside, log: o.Logger, staged: map[Name]bool{},
+	return &remote{id: o.ID, bucket: bucket, cache: cache, aside: aside, log: o.Logger, staged: map[Name]bool{},
 		journal: &journal{bucket: bucket, log: o.Logger, now: o.Now, state: newState()}}
 }
 
@@ -43,6 +44,9 @@ func (r *remote) own(ctx context.Context, log Log, lease uint64) (*catalogue, ui
 	}
 	infos := log.Logs()
 	epoch, err := r.journal.own(ctx, lease, func(s *state) error {
+		if err := r.expected(s.Lake); err != nil {
+			return err
+		}
 		for _, info := range infos {
 			if err := notBehind(info, mark{info.Name, s.Marks[info.Name]}); err != nil {
 				return err
@@ -73,7 +77,36 @@ func (r *remote) look(ctx context.Context) (*catalogue, error) {
 	if err := r.journal.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return r.current(), nil
+	return r.current(), r.expected(r.lakeID())
+}
+
+// ErrOtherLake is a lake that is not the one which its user knows.
+var ErrOtherLake = errors.New("this is another lake")
+
+// expected refuses a lake that is not the one that it must be; an id of "" is of one that has never been owned.
+func (r *remote) expected(id string) error {
+	switch {
+	case r.id == "" || r.id == id:
+		return nil
+	case id == "":
+		return fmt.Errorf("%w: %s has none yet, and this data folder belongs to the lake %s", ErrOtherLake, r.bucket, r.id)
+	}
+	return fmt.Errorf("%w: %s holds the lake %s, and this data folder belongs to the lake %s", ErrOtherLake, r.bucket, id, r.id)
+}
+
+func (r *remote) lakeID() string {
+	r.journal.mu.Lock()
+	defer r.journal.mu.Unlock()
+	return r.journal.state.Lake
+}
+
+// ID is what tells a lake in an object store from all others, made when it was first owned; "" for one in a folder, and where it is
+// not known yet.
+func (l *Lake) ID() string {
+	if r, ok := l.place.(*remote); ok {
+		return r.lakeID()
+	}
+	return ""
 }
 
 // forgetCopies takes copies out of the cache of what is in the store no more, and says whether some are held.

@@ -83,11 +83,16 @@ func (c contents) equal(o contents) bool {
 	return bytes.Equal(c.config, o.config) && bytes.Equal(c.allowlist, o.allowlist) && bytes.Equal(c.kpi, o.kpi) && bytes.Equal(c.pairs, o.pairs)
 }
 
-// pairs are the files of certificates and keys.
+// pairs are the files of certificates and keys, and of those that vouch for others.
 func (c *Config) pairs() (files []string) {
-	for _, t := range []TLS{c.Public.TLS, c.Private.TLS} {
+	for _, t := range []TLS{c.Public.TLS, c.Private.TLS, c.Store.TLS.Pair(), c.Forward.TLS} {
 		if t.On() {
 			files = append(files, t.Cert, t.Key)
+		}
+	}
+	for _, ca := range []string{c.Store.TLS.ClientCA, c.Forward.CA} {
+		if ca != "" {
+			files = append(files, ca)
 		}
 	}
 	return files

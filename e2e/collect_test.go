@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +230,44 @@ canary: {name: %s, every: 10s}`, r.addr, name))
 	if code == 0 || stdout != "" {
 		t.Errorf("brine read of canaries: %d %s %s", code, stdout, stderr)
 	}
+}
+
+// Who vouches for collectors, and for stores, is another one as soon as the file says so: without a restart, and for connections
+// that are open too.
+func TestAuthoritiesAreTakenOn(t *testing.T) {
+	t.Parallel()
+	server, client, other := doortest.NewPair(t, time.Hour), doortest.NewPair(t, time.Hour), doortest.NewPair(t, time.Hour)
+	store, c, addr := newBrine(t), newBrine(t), freeAddr(t)
+	store.role, c.role = "store", "collect"
+	server.Files(t, store.dir)
+	client.Files(t, c.dir)
+	write := func(b *brine, name string, certs ...[]byte) {
+		if err := os.WriteFile(filepath.Join(b.dir, name), slices.Concat(certs...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(store, "clients.pem", client.Cert)
+	write(c, "ca.pem", server.Cert)
+	store.configure(fmt.Sprintf(`store: {addr: "%s", tls: {cert: door.pem, key: door.key, client_ca: clients.pem}}`, addr))
+	c.configure(fmt.Sprintf(`forward: {to: ["https://%s"], ca: ca.pem, tls: {cert: door.pem, key: door.key}}`, addr))
+	store.launch()
+	c.start()
+	for _, step := range []struct {
+		what  string
+		at    *brine
+		file  string
+		certs [][]byte
+		ready bool
+	}{
+		{"the store trusts another authority", store, "clients.pem", [][]byte{other.Cert}, false},
+		{"the store trusts both", store, "clients.pem", [][]byte{other.Cert, client.Cert}, true},
+		{"the collector trusts another authority", c, "ca.pem", [][]byte{other.Cert}, false},
+		{"the collector trusts both", c, "ca.pem", [][]byte{other.Cert, server.Cert}, true},
+		{"the collector's file is broken, and the one before stays in force", c, "ca.pem", [][]byte{[]byte("none")}, true},
+	} {
+		write(step.at, step.file, step.certs...)
+		c.eventually(30*time.Second, step.what, func() bool { return c.ready() == step.ready })
+	}
+	c.eventually(20*time.Second, "the log tells of the broken file", func() bool { return strings.Contains(c.output(), "a file of certificates is broken") })
+	c.session().mustStore(t, blob(newID()))
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,13 +29,13 @@ import (
 
 // Options say which stores there are. To is required.
 type Options struct {
-	To        []string      // receipt doors, like https://store1.example.org:8082
-	TokenFile string        // holds the collector's token, and is read for each request; default none
-	TLS       *tls.Config   // who vouches for stores, and the collector's certificate; default: the system's
-	Timeout   time.Duration // that a group may take, with all its tries; default 10 s. One that every store refuses takes one round
-	Attempt   time.Duration // that one try may take; default 3 s
-	Every     time.Duration // between two probes of a store; default 1 s
-	Logger    *slog.Logger  // default: slog.Default()
+	To        []string           // receipt doors, like https://store1.example.org:8082
+	TokenFile string             // holds the collector's token, and is read for each request; default none
+	TLS       func() *tls.Config // for each connection: who vouches for stores, and the collector's certificate; default: the system's
+	Timeout   time.Duration      // that a group may take, with all its tries; default 10 s. One that every store refuses takes one round
+	Attempt   time.Duration      // that one try may take; default 3 s
+	Every     time.Duration      // between two probes of a store; default 1 s
+	Logger    *slog.Logger       // default: slog.Default()
 }
 
 // Pool is the stores. Its methods may be called from several goroutines.
@@ -86,8 +87,16 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
+	if o.TLS != nil {
+		transport.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			secure := o.TLS().Clone()
+			secure.NextProtos = []string{"h2", "http/1.1"}
+			return (&tls.Dialer{Config: secure}).DialContext(ctx, network, addr)
+		}
+	}
 	p := &Pool{opts: o, pack: pack, client: &http.Client{
-		Transport:     &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: o.TLS, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token goes nowhere else
 	}}
 	for _, to := range o.To {
@@ -120,6 +129,9 @@ func (p *Pool) Close() error {
 	p.client.CloseIdleConnections()
 	return nil
 }
+
+// Reconnect ends the connections that are idle, so that the next requests are on new ones.
+func (p *Pool) Reconnect() { p.client.CloseIdleConnections() }
 
 // Append makes a group durable at a store. It gives up after Timeout.
 func (p *Pool) Append(ctx context.Context, group []byte) error {

@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +83,7 @@ func open(t *testing.T, token string, pair *doortest.Pair, to ...string) *forwar
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := forward.Open(t.Context(), forward.Options{To: to, TokenFile: file, TLS: &tls.Config{RootCAs: pair.Pool()},
+	p, err := forward.Open(t.Context(), forward.Options{To: to, TokenFile: file, TLS: func() *tls.Config { return &tls.Config{RootCAs: pair.Pool()} },
 		Timeout: 2 * time.Second, Attempt: time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -226,5 +228,29 @@ func TestRefusedByOne(t *testing.T) {
 	}
 	if n := len(b.groups()); n != 3 {
 		t.Errorf("the other store took %d groups of 3", n)
+	}
+}
+
+// A store whose certificate is for another host gets nothing, not even the token.
+func TestWrongHost(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.2:0") // the certificate is for 127.0.0.1
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := atomic.Int32{}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	s.Listener.Close()
+	s.Listener, s.TLS = l, &tls.Config{Certificates: []tls.Certificate{cert}}
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.StartTLS()
+	defer s.Close()
+	p := open(t, "secret", pair, s.URL)
+	if err := p.Append(t.Context(), []byte("x")); err == nil || !strings.Contains(err.Error(), "not 127.0.0.2") || asked.Load() > 0 {
+		t.Errorf("%v, after %d requests", err, asked.Load())
 	}
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,9 @@ type Receipt struct {
 	// Collector is the name of the collector that has a token. ErrNoCollector, or one that wraps it, is a wrong token; another
 	// error keeps all out for now. Nil: no token is good, only certificates are.
 	Collector func(token string) (name string, err error)
+
+	// Vouched tells whether the certificates that a connection began with are good still. Nil: they are for as long as it lasts.
+	Vouched func(chains [][]*x509.Certificate) bool
 
 	// Known tells whether a collector may send rows of this dataset and stream. Required.
 	Known func(dataset, stream string) bool
@@ -83,7 +87,10 @@ func (d *Receipt) Handler() http.Handler {
 // admit lets collectors in: by a certificate that the door's TLS has verified, or by a token.
 func (d *Receipt) admit(w http.ResponseWriter, r *http.Request) bool {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		return true
+		if d.Vouched == nil || d.Vouched(r.TLS.VerifiedChains) {
+			return true
+		}
+		w.Header().Set("Connection", "close") // the next one is judged anew
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || token == "" || d.Collector == nil {

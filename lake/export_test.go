@@ -10,3 +10,6 @@ func (l *Lake) SeenBits() uint { return l.seen.bits }
 
 // SweepStrays removes what is in no entry of the journal, as the owner does now and again.
 func (l *Lake) SweepStrays(ctx context.Context) error { return l.sweepStrays(ctx) }
+
+// Mend looks again at what was left out, as is done now and again.
+func (l *Lake) Mend(ctx context.Context) { l.mend(ctx) }

@@ -18,10 +18,14 @@ const followEvery = time.Second
 func (l *Lake) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
+	again := time.NewTicker(mendEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-again.C:
+			l.mend(ctx)
 		case <-tick.C:
 		}
 		err := l.upToDate(ctx)
@@ -36,6 +40,31 @@ func (l *Lake) follow(ctx context.Context) {
 		if err != nil && before == nil {
 			l.log.Error("the lake's owner cannot be followed: trying again", "err", err)
 		}
+	}
+}
+
+// mendEvery is how often files that were left out are looked at again: a store can be mended, which no folder is under a lake.
+const mendEvery = 10 * time.Minute
+
+// mend takes up files again that were damaged in the store, and are what was written.
+func (l *Lake) mend(ctx context.Context) {
+	r, ok := l.place.(*remote)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	left := slices.Clone(l.cat.faults)
+	l.mu.Unlock()
+	for _, fault := range left {
+		n, err := ParseName(fault.Path)
+		if fault.Why != damagedObject || err != nil || !r.whole(ctx, n) {
+			continue
+		}
+		l.mu.Lock()
+		l.cat.faults = slices.DeleteFunc(l.cat.faults, func(f Fault) bool { return f == fault })
+		l.mu.Unlock()
+		l.sync()
+		l.log.Info("a file of the lake that was left out is whole again", "file", fault.Path)
 	}
 }
 
@@ -70,6 +99,9 @@ func (l *Lake) upToDate(ctx context.Context) error {
 		return nil // its own catalogue is true
 	}
 	err := r.journal.refresh(ctx)
+	if err == nil && l.Unknown() != nil {
+		err = r.expected(r.lakeID())
+	}
 	l.mu.Lock()
 	if err == nil && l.unknown != nil {
 		l.unknown = nil

@@ -113,6 +113,9 @@ func (l *Lake) measure(ctx context.Context, conn *duck.Conn, f *File, inputs []*
 func (l *Lake) leaveOut(fault Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if slices.ContainsFunc(l.cat.faults, func(f Fault) bool { return f.Path == fault.Path }) {
+		return
+	}
 	l.cat.files = slices.DeleteFunc(l.cat.files, func(f *File) bool { return f.String() == fault.Path })
 	l.cat.faults = append(l.cat.faults, fault)
 	l.log.Warn("left out of the lake", slog.String("file", fault.Path), slog.String("why", fault.Why))

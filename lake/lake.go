@@ -53,6 +53,7 @@ type Options struct {
 	CacheBytes int64                    // how many bytes these take at most; default 1 GB
 	Temp       string                   // a folder for spilling; "" forbids it
 	Tables     []Table                  // all streams of all datasets it may hold
+	ID         string                   // that a lake in Store must have, see [Lake.ID]; "" for any
 	Wait       bool                     // Open also where the object store cannot be reached: see [Lake.Unknown], and [Lake.Own] of who has a Log
 	Log        Log                      // where events come from, for a lake that is owned from the start; nil for one that is read, or see [Lake.Own]
 	FlushEvery time.Duration            // default 5 s
@@ -248,7 +249,9 @@ func (l *Lake) findPlace() error {
 		return err
 	}
 	l.disk.root = cache.Dir()
-	l.place = newRemote(o.Store, cache, l.disk, o)
+	r := newRemote(o.Store, cache, l.disk, o)
+	r.damaged = func(n Name) { l.leaveOut(Fault{n.String(), damagedObject}) }
+	l.place = r
 	return nil
 }
 

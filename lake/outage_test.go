@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +106,7 @@ func TestWrongBytes(t *testing.T) {
 	a := click(testStart, 1)
 	h.append(a)
 	h.flush()
+	var asked atomic.Int32
 	for _, wrong := range []string{".parquet", "_journal/"} {
 		h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, wrong) {
@@ -116,6 +118,7 @@ func TestWrongBytes(t *testing.T) {
 			text := answer.Body.Bytes()
 			if answer.Code == http.StatusOK {
 				text[len(text)/2] ^= 1
+				text[len(text)/3] ^= byte(asked.Add(1)) // others each time
 			}
 			for _, key := range []string{"Content-Length", "Content-Type", "ETag", "Last-Modified"} {
 				w.Header().Set(key, answer.Header().Get(key))
@@ -139,6 +142,56 @@ func TestWrongBytes(t *testing.T) {
 		if other != nil {
 			wantRows(t, read(t, other, lake.Raw, "click"), a)
 		}
+	}
+}
+
+// An object that is damaged at rest is left out by name, for reads and for the flush that looks into it, rather than to keep all of
+// its range from being read. Once the store has it right again it counts again.
+func TestADamagedObjectIsLeftOutByName(t *testing.T) {
+	h := inStore(t)
+	old, fresh := click(testStart, 1), click(testStart, 2)
+	h.append(old)
+	h.flush()
+	h.clock.advance(time.Hour)
+	h.reopen() // with an empty cache
+	var key string
+	for _, k := range h.store.Keys(t) {
+		if strings.HasSuffix(k, ".parquet") {
+			key = k
+		}
+	}
+	right := h.store.Get(t, key)
+	wrong := bytes.Clone(right)
+	for i := 5; i < len(wrong)/2; i++ {
+		wrong[i] ^= 0xff
+	}
+	h.store.Put(t, key, wrong)
+	wantRows(t, read(t, h.lake, lake.Raw, "click"))
+	h.append(fresh, old) // what is sent again is looked for in the damaged file
+	for range 3 {        // the one that finds it may fail
+		if h.lake.Flush(t.Context()) == nil {
+			break
+		}
+	}
+	if err := errors.Join(h.lake.Err(), h.lake.Trouble()); err != nil {
+		t.Fatal("the flush does not get past it:", err)
+	}
+	_, faults, err := h.lake.Summaries(t.Context())
+	if err != nil || len(faults) != 1 || !strings.HasSuffix(key, faults[0].Path) || !strings.Contains(faults[0].Why, "damaged in the object store") {
+		t.Errorf("want %s told by name, got %v (%v)", key, faults, err)
+	}
+	h.lake.Mend(t.Context())
+	if _, faults, _ := h.lake.Summaries(t.Context()); len(faults) != 1 {
+		t.Errorf("it is damaged still, and told no more: %v", faults)
+	}
+	h.store.Put(t, key, right)
+	h.lake.Mend(t.Context())
+	if _, faults, _ := h.lake.Summaries(t.Context()); len(faults) != 0 {
+		t.Errorf("it is whole again, and still told: %v", faults)
+	}
+	rows := read(t, h.lake, lake.Raw, "click")
+	if !slices.Contains(rows, string(old.Row)) || !slices.Contains(rows, string(fresh.Row)) {
+		t.Errorf("afterwards there are %v", rows)
 	}
 }
 

@@ -88,6 +88,9 @@ func (l *Lake) again(ctx context.Context, conn *duck.Conn, read func() ([]*File,
 		if err == nil {
 			return nil
 		}
+		if errors.Is(err, errDamaged) {
+			continue // it is left out
+		}
 		lost := errors.Is(err, store.ErrNotExist) // by the store, unless the owner took it out meanwhile
 		if !lost && l.place.present(files) && !l.examine(ctx, conn, err, files) {
 			return err

@@ -22,6 +22,8 @@ type remote struct {
 	aside   *disk // in the cache's folder
 	journal *journal
 	log     *slog.Logger
+	id      string     // that the lake must have; "" for any
+	damaged func(Name) // is told of an object that is damaged, so that it is left out
 
 	mu     sync.Mutex
 	staged map[Name]bool // written and in no entry yet
@@ -29,7 +31,7 @@ type remote struct {
 }
 
 func newRemote(bucket *store.Bucket, cache *store.Cache, aside *disk, o Options) *remote {
-	return &remote{bucket: bucket, cache: cache, aside: aside, log: o.Logger, staged: map[Name]bool{},
+	return &remote{id: o.ID, bucket: bucket, cache: cache, aside: aside, log: o.Logger, staged: map[Name]bool{},
 		journal: &journal{bucket: bucket, log: o.Logger, now: o.Now, state: newState()}}
 }
 
@@ -42,6 +44,9 @@ func (r *remote) own(ctx context.Context, log Log, lease uint64) (*catalogue, ui
 	}
 	infos := log.Logs()
 	epoch, err := r.journal.own(ctx, lease, func(s *state) error {
+		if err := r.expected(s.Lake); err != nil {
+			return err
+		}
 		for _, info := range infos {
 			if err := notBehind(info, mark{info.Name, s.Marks[info.Name]}); err != nil {
 				return err
@@ -72,7 +77,36 @@ func (r *remote) look(ctx context.Context) (*catalogue, error) {
 	if err := r.journal.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return r.current(), nil
+	return r.current(), r.expected(r.lakeID())
+}
+
+// ErrOtherLake is a lake that is not the one which its user knows.
+var ErrOtherLake = errors.New("this is another lake")
+
+// expected refuses a lake that is not the one that it must be; an id of "" is of one that has never been owned.
+func (r *remote) expected(id string) error {
+	switch {
+	case r.id == "" || r.id == id:
+		return nil
+	case id == "":
+		return fmt.Errorf("%w: %s has none yet, and this data folder belongs to the lake %s", ErrOtherLake, r.bucket, r.id)
+	}
+	return fmt.Errorf("%w: %s holds the lake %s, and this data folder belongs to the lake %s", ErrOtherLake, r.bucket, id, r.id)
+}
+
+func (r *remote) lakeID() string {
+	r.journal.mu.Lock()
+	defer r.journal.mu.Unlock()
+	return r.journal.state.Lake
+}
+
+// ID is what tells a lake in an object store from all others, made when it was first owned; "" for one in a folder, and where it is
+// not known yet.
+func (l *Lake) ID() string {
+	if r, ok := l.place.(*remote); ok {
+		return r.lakeID()
+	}
+	return ""
 }
 
 // forgetCopies takes copies out of the cache of what is in the store no more, and says whether some are held.
@@ -326,16 +360,39 @@ func (r *remote) hold(ctx context.Context, files []*File) (release func(), err e
 	return release, nil
 }
 
-// fetch asks again where the store answers wrong bytes.
+// errDamaged is an object that is not what was written, and is left out from now on.
+var errDamaged = errors.New("a file of the lake is damaged in the object store")
+
+// damagedObject is why it is left out.
+const damagedObject = "damaged in the object store: it answers other bytes than were written, and the same ones each time"
+
+// fetch asks again where the store answers wrong bytes. As many as were written, and the same ones each time, are a damaged
+// object; whatever else is wrong is the store's, and may be otherwise soon.
 func (r *remote) fetch(ctx context.Context, f *File, path string) (err error) {
-	for range tries {
+	damaged, last := true, store.Sum{}
+	for try := range tries {
 		err = r.bucket.Fetch(ctx, keyOf(f.Name), path, f.Size, f.sum)
-		if !errors.Is(err, store.ErrWrong) {
+		var wrong *store.Wrong
+		if !errors.As(err, &wrong) {
 			return err
 		}
 		r.log.Error("the object store answers wrong bytes: they are not read", "file", f.String())
+		damaged = damaged && wrong.Size == f.Size && (try == 0 || wrong.Sum == last)
+		last = wrong.Sum
 	}
-	return err
+	if !damaged {
+		return err
+	}
+	r.damaged(f.Name)
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
+// whole says whether an object is what was written.
+func (r *remote) whole(ctx context.Context, n Name) bool {
+	r.journal.mu.Lock()
+	f := r.journal.state.find(n)
+	r.journal.mu.Unlock()
+	return f != nil && r.bucket.Verify(ctx, keyOf(n), f.Size, f.sum) == nil
 }
 
 // present says whether the lake has the files as far as is known: a fetch tells whether the store has.

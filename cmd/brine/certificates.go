@@ -70,8 +70,58 @@ func (all certificates) Err() error {
 	return nil
 }
 
+// readAuthority reads a file of certificates that vouch for others.
+func readAuthority(cfg *config.Config, key, path string) (*door.Authority, error) {
+	a, err := door.OpenAuthority(path)
+	var fault *door.Fault
+	if errors.As(err, &fault) {
+		return nil, cfg.Mistake(key, fault.What, fault.Fix)
+	}
+	return a, err
+}
+
+// openAuthority does so for as long as the house stands: a new file is taken on.
+func (h *house) openAuthority(key, path string) (*door.Authority, error) {
+	a, err := readAuthority(h.cfg, key, path)
+	if err != nil {
+		return nil, err
+	}
+	if h.authorities == nil {
+		h.authorities = map[string]*door.Authority{}
+	}
+	h.authorities[key] = a
+	return a, nil
+}
+
+// tlsErr is what is wrong with any certificate, of this process or of who vouches for others.
+func (h *house) tlsErr() error {
+	for key, a := range h.authorities {
+		if err := a.Err(); err != nil {
+			return errors.New(key + ": " + err.Error())
+		}
+	}
+	return h.certificates.Err()
+}
+
+// renewAuthorities takes on who vouches for others now. Connections that are open and have nothing to do end with that: the next
+// ones are judged anew.
+func (h *house) renewAuthorities() {
+	for key, a := range h.authorities {
+		switch changed, err := a.Reload(); {
+		case err != nil:
+			h.logger.Error("a file of certificates is broken: what it held before stays in force", "key", key, "err", err)
+		case changed:
+			h.logger.Info("others are vouched for by a new file", "key", key)
+			if h.forward != nil {
+				h.forward.Reconnect()
+			}
+		}
+	}
+}
+
 // renewCertificates takes on what the files hold now; a pair that is broken leaves the one before in force.
 func (h *house) renewCertificates() {
+	h.renewAuthorities()
 	for name, c := range h.certificates {
 		switch changed, err := c.Reload(); {
 		case err != nil:

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -52,7 +50,12 @@ func (h *house) openCollector(ctx context.Context) (err error) {
 	}
 	h.onClose(h.data.Close)
 	h.sanitizer = newSanitizer(h.cfg, h.streams, nil, nil, h.logger) // for the policy page
-	secure, err := forwardTLS(h.cfg)
+	if ca := h.cfg.Forward.CA; ca != "" {
+		if _, err := h.openAuthority("forward.ca", ca); err != nil {
+			return err
+		}
+	}
+	secure, err := forwardTLS(h.cfg, h.authorities["forward.ca"])
 	if err != nil {
 		return err
 	}
@@ -68,17 +71,10 @@ func (h *house) openCollector(ctx context.Context) (err error) {
 	return nil
 }
 
-// forwardTLS says whom a collector trusts, and what it shows.
-func forwardTLS(cfg *config.Config) (*tls.Config, error) {
+// forwardTLS says whom a collector trusts now, and what it shows. Without an authority it is whom the system trusts.
+func forwardTLS(cfg *config.Config, ca *door.Authority) (func() *tls.Config, error) {
 	f := cfg.Forward
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.CA != "" {
-		pool, err := readPool(cfg, "forward.ca", f.CA)
-		if err != nil {
-			return nil, err
-		}
-		t.RootCAs = pool
-	}
 	if f.TLS.On() {
 		own, err := door.OpenCertificate(f.TLS.Cert, f.TLS.Key)
 		var fault *door.Fault
@@ -90,30 +86,26 @@ func forwardTLS(cfg *config.Config) (*tls.Config, error) {
 			return own.TLS().GetCertificate(nil)
 		}
 	}
-	return t, nil
-}
-
-// readPool reads a file of certificates that vouch for others.
-func readPool(cfg *config.Config, key, path string) (*x509.CertPool, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, cfg.Mistake(key, err.Error(), "name a file of PEM that this user may read")
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(content) {
-		return nil, cfg.Mistake(key, path+" holds no certificate that can be used", "name a file of certificates in PEM")
-	}
-	return pool, nil
+	return func() *tls.Config {
+		now := t.Clone()
+		if ca != nil {
+			now.RootCAs = ca.Pool()
+		}
+		return now
+	}, nil
 }
 
 // checkForward finds what is wrong with the files of the way between collectors and stores.
 func (r *report) checkForward(cfg *config.Config) {
 	var m config.Mistake
-	if _, err := forwardTLS(cfg); errors.As(err, &m) {
+	if _, err := forwardTLS(cfg, nil); errors.As(err, &m) {
 		r.Mistakes = append(r.Mistakes, m)
 	}
-	if ca := cfg.Store.TLS.ClientCA; ca != "" {
-		if _, err := readPool(cfg, "store.tls.client_ca", ca); errors.As(err, &m) {
+	for key, ca := range map[string]string{"forward.ca": cfg.Forward.CA, "store.tls.client_ca": cfg.Store.TLS.ClientCA} {
+		if ca == "" {
+			continue
+		}
+		if _, err := readAuthority(cfg, key, ca); errors.As(err, &m) {
 			r.Mistakes = append(r.Mistakes, m)
 		}
 	}

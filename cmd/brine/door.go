@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,7 +21,7 @@ type entrance struct {
 	name     string
 	addr     string
 	tls      *door.Certificate // nil: it speaks none
-	clients  *x509.CertPool    // who vouches for clients; nil: none is asked for a certificate
+	clients  *door.Authority   // who vouches for clients; nil: none is asked for a certificate
 	most     int               // connections at once
 	proxies  door.Proxies      // which may have all of them
 	listener net.Listener
@@ -71,11 +70,7 @@ func (h *house) roleDoors() (doors []*entrance, err error) {
 		doors = append(doors, h.publicDoor())
 	}
 	if h.receipt != nil {
-		d, err := h.receiptDoor()
-		if err != nil {
-			return nil, err
-		}
-		doors = append(doors, d)
+		doors = append(doors, h.receiptDoor())
 	}
 	if h.console != nil {
 		doors = append(doors, h.privateDoor())
@@ -129,10 +124,22 @@ func (d *entrance) listen() error {
 	if d.tls != nil {
 		d.server.TLSConfig = d.tls.TLS()
 		if d.clients != nil {
-			d.server.TLSConfig.ClientCAs, d.server.TLSConfig.ClientAuth = d.clients, tls.VerifyClientCertIfGiven
+			d.askClients(d.server.TLSConfig)
 		}
 	}
 	return nil
+}
+
+// askClients has each connection judged by who vouches for clients at its beginning. No session is resumed: it would bring
+// along who vouched when it began.
+func (d *entrance) askClients(t *tls.Config) {
+	t.ClientAuth, t.SessionTicketsDisabled, t.NextProtos = tls.VerifyClientCertIfGiven, true, []string{"h2", "http/1.1"}
+	now := t.Clone()
+	t.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		c := now.Clone()
+		c.ClientCAs = d.clients.Pool()
+		return c, nil
+	}
 }
 
 // bound lets the door have so many connections: one more waits in the system's queue. One address has a quarter of them at most,

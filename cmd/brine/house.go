@@ -20,6 +20,7 @@ import (
 	"brine/client"
 	"brine/config"
 	"brine/console"
+	"brine/door"
 	"brine/erasure"
 	"brine/event"
 	"brine/eventlog/cluster"
@@ -84,7 +85,8 @@ type house struct {
 	doors     []*entrance
 
 	certificates certificates
-	stop         []func() error // in the order of starting
+	authorities  map[string]*door.Authority // who vouches for others, by the key that names the file
+	stop         []func() error             // in the order of starting
 	demo         bool
 	broken       atomic.Pointer[error] // what is wrong with the config file since it changed
 }
@@ -227,7 +229,7 @@ func (h *house) storable() error {
 
 // checks are what the heartbeat tells of beside the storage.
 func (h *house) checks() map[string]func() error {
-	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.certificates.Err, "canary": h.canaryErr}
+	all := map[string]func() error{"config": h.configErr, "allowlist": h.sanitizer.Err, "tls": h.tlsErr, "canary": h.canaryErr}
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
 		maps.Copy(all, h.outlets.checks())

@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
+	"brine/access/private"
 	"brine/config"
 	"brine/lake"
 	"brine/lake/store"
@@ -25,8 +31,49 @@ func openLake(ctx context.Context, cfg *config.Config, o lake.Options) (*lake.La
 	if o.Store, err = store.Open(ctx, address); err != nil {
 		return nil, err
 	}
+	if o.ID, err = readLakeID(cfg); err != nil {
+		return nil, errors.Join(err, o.Store.Close())
+	}
 	o.CacheDir, o.CacheBytes = filepath.Join(cfg.Data, cacheFolder), int64(cfg.LakeCache)
-	return lake.Open(ctx, o)
+	l, err := lake.Open(ctx, o)
+	if err != nil {
+		return nil, otherLake(cfg, err)
+	}
+	if err := rememberLake(cfg, l); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// lakeIDFile ties a data folder to the lake in an object store that it belongs to: the log's ranges and the positions of outlets mean
+// nothing for another.
+const lakeIDFile = "lake.id"
+
+func readLakeID(cfg *config.Config) (string, error) {
+	text, err := os.ReadFile(filepath.Join(cfg.Data, lakeIDFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(text)), err
+}
+
+// rememberLake ties the data folder to a lake that this process owns.
+func rememberLake(cfg *config.Config, l *lake.Lake) error {
+	known, err := readLakeID(cfg)
+	if err != nil || known != "" || !l.Owned() || l.ID() == "" {
+		return err
+	}
+	path := filepath.Join(cfg.Data, lakeIDFile)
+	return errors.Join(private.Replace(path, []byte(l.ID()+"\n")), private.HourTime(path))
+}
+
+// otherLake says what to do about a lake that is not that of the data folder.
+func otherLake(cfg *config.Config, err error) error {
+	if !errors.Is(err, lake.ErrOtherLake) {
+		return err
+	}
+	return fmt.Errorf("%w: name its own bucket and prefix in lake:, or if this one is meant, move %s away", err, filepath.Join(cfg.Data, lakeIDFile))
 }
 
 // checkLake asks the object store whether a lake can be kept there.

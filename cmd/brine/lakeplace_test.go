@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,4 +197,54 @@ func TestCommandWithoutItsStore(t *testing.T) {
 			t.Errorf("%v: %d %s%s", args, code, stdout, stderr)
 		}
 	}
+}
+
+// A data folder belongs to the lake that it first owned: with another house's bucket, or an empty one, nothing starts and no command
+// works, and it is said what to do. A late start finds out too.
+func TestAnotherHousesStore(t *testing.T) {
+	s := s3test.Start(t)
+	mine, data := t.TempDir(), s.Address("brine", "mine")
+	of := func(folder, lake string) func(*config.Config) {
+		return func(cfg *config.Config) { cfg.Data, cfg.Lake = folder, lake }
+	}
+	check(t, mustOpenHouseWith(t, of(mine, data)).Close())
+	check(t, mustOpenHouseWith(t, of(t.TempDir(), s.Address("brine", "theirs"))).Close())
+	check(t, mustOpenHouseWith(t, of(mine, data)).Close())
+
+	registry, err := event.LoadRegistry("")
+	check(t, err)
+	open := func(lake string) (*house, error) {
+		cfg := config.Default()
+		cfg.Schemas, cfg.Allowlist, cfg.KPI = "", "", ""
+		of(mine, lake)(cfg)
+		return openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles})
+	}
+	for _, other := range []string{"theirs", "empty"} {
+		before := s.Keys(t)
+		_, err := open(s.Address("brine", other))
+		if err == nil || !strings.Contains(err.Error(), "another lake") || !strings.Contains(err.Error(), "lake.id away") {
+			t.Errorf("%s: %v", other, err)
+		}
+		if after := s.Keys(t); !slices.Equal(before, after) {
+			t.Errorf("%s: something was written: %v", other, after)
+		}
+		cfg := config.Default()
+		of(mine, s.Address("brine", other))(cfg)
+		if l, err := openLake(t.Context(), cfg, lake.Options{}); err == nil {
+			l.Close()
+			t.Errorf("%s: a command reads it", other)
+		}
+	}
+	s.Fail(s3test.Gone)
+	h, err := open(s.Address("brine", "theirs"))
+	check(t, err)
+	served := make(chan error, 1)
+	go func() { served <- h.serve(t.Context(), func() {}) }()
+	s.Fail(nil)
+	if err := <-served; err == nil || !strings.Contains(err.Error(), "lake.id away") {
+		t.Errorf("once the store is back: %v", err)
+	}
+	check(t, h.Close())
+	check(t, os.Remove(filepath.Join(mine, "lake.id")))
+	check(t, mustOpenHouseWith(t, of(mine, s.Address("brine", "theirs"))).Close())
 }

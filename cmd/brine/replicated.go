@@ -89,13 +89,13 @@ func (h *house) ownLate(ctx context.Context) error {
 	for !h.lake.Owned() {
 		err := h.lake.Own(ctx, h.log, 0)
 		if err != nil && !lake.Unavailable(err) {
-			return fmt.Errorf("open the lake: %w", err)
+			return fmt.Errorf("open the lake: %w", otherLake(h.cfg, err))
 		}
 		if err != nil && !pause(ctx, ownAgainAfter) {
 			return nil
 		}
 	}
-	return nil
+	return rememberLake(h.cfg, h.lake)
 }
 
 // ownAgainAfter is how long after it was not reached a lake is tried again.
@@ -108,9 +108,12 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 	}
 	defer h.cluster.Follow()
 	if err := h.lake.Own(ctx, termLog{h.cluster, ctx}, term.Epoch); err != nil {
-		return err
+		return otherLake(h.cfg, err)
 	}
 	defer h.lake.Disown()
+	if err := rememberLake(h.cfg, h.lake); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {

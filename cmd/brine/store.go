@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"brine/access/collectors"
 	"brine/canary"
@@ -49,6 +51,13 @@ func (h *house) openReceipt() error {
 			return dataset == lake.Canary && stream == canary.Stream || ok && (dataset == event.DatasetRaw || dataset == event.DatasetRejected)
 		},
 	}
+	if ca := h.cfg.Store.TLS.ClientCA; ca != "" {
+		a, err := h.openAuthority("store.tls.client_ca", ca)
+		if err != nil {
+			return err
+		}
+		h.receipt.Vouched = func(chains [][]*x509.Certificate) bool { return a.Vouches(chains, time.Now()) }
+	}
 	if path := h.cfg.Store.CollectorsFile; path != "" {
 		file := collectors.Open(path)
 		h.receipt.Collector = func(token string) (string, error) {
@@ -63,13 +72,11 @@ func (h *house) openReceipt() error {
 }
 
 // receiptDoor is the door of collectors.
-func (h *house) receiptDoor() (d *entrance, err error) {
-	d = newEntrance("store", h.cfg.Store.Addr, newServer(h.receipt.Handler())).counted()
+func (h *house) receiptDoor() *entrance {
+	d := newEntrance("store", h.cfg.Store.Addr, newServer(h.receipt.Handler())).counted()
 	d.tls, d.most = h.certificates["store"], h.cfg.Private.MaxConnections
-	if ca := h.cfg.Store.TLS.ClientCA; ca != "" {
-		d.clients, err = readPool(h.cfg, "store.tls.client_ca", ca)
-	}
-	return d, err
+	d.clients = h.authorities["store.tls.client_ca"]
+	return d
 }
 
 // collectorCmd is about who may write at the receipt door.

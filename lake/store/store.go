@@ -40,6 +40,16 @@ var (
 	ErrUnavailable = errors.New("the object store cannot be used now")
 )
 
+// Wrong is an [ErrWrong] of an object: what the store answered.
+type Wrong struct {
+	Size int64 // one more than was written where there is more
+	Sum  Sum   // of these bytes
+	text string
+}
+
+func (w *Wrong) Error() string { return w.text }
+func (w *Wrong) Unwrap() error { return ErrWrong }
+
 // How long one call may take; a transfer has a second more for each of so many bytes.
 const (
 	callTimeout = 15 * time.Second
@@ -251,8 +261,8 @@ func (b *Bucket) copy(ctx context.Context, key string, to io.Writer, size int64,
 	if err != nil {
 		return b.fail("read", key, err)
 	}
-	if n != size || Sum(hash.Sum(nil)) != sum {
-		return fmt.Errorf("%w: %s%s: %d of %d bytes, and another SHA-256", ErrWrong, b.name, key, n, size)
+	if got := Sum(hash.Sum(nil)); n != size || got != sum {
+		return &Wrong{n, got, fmt.Sprintf("%v: %s%s: %d of %d bytes, and another SHA-256", ErrWrong, b.name, key, n, size)}
 	}
 	return nil
 }

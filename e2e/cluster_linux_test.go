@@ -206,7 +206,7 @@ func newAccount(t *testing.T) *account {
 		last: map[*node]time.Time{}, reads: map[*node]int{}}
 }
 
-// browse is one browser at a collector, until ctx ends: it sends one to three events at a time, some of them once more that were not
+// browse is one browser at a collector, until ctx ends: it sends up to 20 events at a time, some of them once more that were not
 // acknowledged, and some that no schema takes.
 func (h *account) browse(ctx context.Context, n *node) {
 	for ctx.Err() == nil {
@@ -224,7 +224,7 @@ func (h *account) post(s *session, n *node) error {
 		return h.postBad(s)
 	}
 	var ids, blobs []string
-	for range 1 + rand.N(3) {
+	for range 1 + rand.N(20) {
 		id, sent := h.next()
 		ids, blobs = append(ids, id), append(blobs, sent)
 	}

@@ -46,12 +46,13 @@ var figures = []struct {
 	{"door", (*suite).door},
 	{"events", (*suite).appEvents},
 	{"hold", (*suite).hold},
+	{"cluster", (*suite).cluster},
 }
 
 func main() {
 	seconds := flag.Int("seconds", 60, "how long 15,000 requests/s are held")
 	events := flag.Int("events", 1_000_000, "how many events are stored for the figures of reading")
-	only := flag.String("only", "", "measure one group: validate, flush, sanitize, kpi, read, access, door, events, hold")
+	only := flag.String("only", "", "measure one group: validate, flush, sanitize, kpi, read, access, door, events, hold, cluster")
 	bare := flag.String("bare", "", "serve the bare handler on this address (the bench runs itself so)")
 	flag.Parse()
 	if *bare != "" {

@@ -90,6 +90,7 @@ type brine struct {
 	role    string // serve, collect or store
 	bearer  string // a token with all roles, "" until one is asked for
 	host    *host  // that it runs on; nil: this one
+	skew    int    // by how many seconds its clock is off
 
 	cmd    *exec.Cmd
 	exited chan error // gives what Wait said, once
@@ -197,6 +198,10 @@ func (b *brine) launch() {
 	}
 	defer out.Close()
 	cmd := exec.Command(binary, b.role, "--config", b.config)
+	if b.skew != 0 {
+		cmd = exec.Command(skewed(), b.role, "--config", b.config)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", skewVariable, b.skew))
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, out, out
 	if err := b.host.do(cmd.Start); err != nil {
 		b.tb.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,10 +50,13 @@ type cluster struct {
 	ends       []func() // of the load and the reading
 }
 
-// newCluster starts stores and collectors, so many in each place: places are given as one letter a node. It is nil where the test
-// has run elsewhere.
-func newCluster(t *testing.T, stores, collectors string) *cluster {
+// newCluster starts stores and collectors, so many in each place: places are given as one letter a node. With skew, clocks of some
+// are off by 5 minutes. It is nil where the test has run elsewhere.
+func newCluster(t *testing.T, stores, collectors string, skew bool) *cluster {
 	t.Helper()
+	if skew {
+		buildSkewed(t)
+	}
 	s3test.Binary(t) // where there is a way to the outside
 	c := &cluster{t: t, site: newSite(t, betweenPlaces, "east", "west"), said: newAccount(t)}
 	if c.site == nil {
@@ -62,6 +66,9 @@ func newCluster(t *testing.T, stores, collectors string) *cluster {
 	c.s3 = s3test.StartOn(t, filepath.Join(t.TempDir(), "s3"), c.site.listen(s3, 7070))
 	c.stores, c.collectors = c.add(stores, "store"), c.add(collectors, "collect")
 	c.configure()
+	if skew {
+		c.collectors[0].skew, c.collectors[len(c.collectors)-1].skew, c.stores[0].skew = 300, -300, -290
+	}
 	began := time.Now()
 	if conn, err := c.stores[0].host.dial(t.Context(), "tcp", c.in("west")[0].host.addr+":1"); err == nil {
 		conn.Close()
@@ -117,11 +124,18 @@ func (c *cluster) configure() {
 	}
 }
 
-// allWell waits until each node is as it should be: a store is a node that takes events, a collector has one.
+// allWell waits until each node is as it should be: a store is a node that takes events, a collector has one. A store that did not
+// start, as the object store was away, is started again, as a unit of systemd is.
 func (c *cluster) allWell(when string) {
 	c.t.Helper()
 	for _, n := range c.stores {
-		n.eventually(time.Minute, n.host.name+" stores "+when, func() bool { st, err := n.look(); return err == nil && st.Ready })
+		n.eventually(time.Minute, n.host.name+" stores "+when, func() bool {
+			if n.hasExited() {
+				n.launch()
+			}
+			st, err := n.look()
+			return err == nil && st.Ready
+		})
 	}
 	for _, n := range c.collectors {
 		n.eventually(maxRefused, n.host.name+" has a store "+when, n.ready)
@@ -206,7 +220,7 @@ func newAccount(t *testing.T) *account {
 		last: map[*node]time.Time{}, reads: map[*node]int{}}
 }
 
-// browse is one browser at a collector, until ctx ends: it sends one to three events at a time, some of them once more that were not
+// browse is one browser at a collector, until ctx ends: it sends up to 20 events at a time, some of them once more that were not
 // acknowledged, and some that no schema takes.
 func (h *account) browse(ctx context.Context, n *node) {
 	for ctx.Err() == nil {
@@ -224,7 +238,7 @@ func (h *account) post(s *session, n *node) error {
 		return h.postBad(s)
 	}
 	var ids, blobs []string
-	for range 1 + rand.N(3) {
+	for range 1 + rand.N(20) {
 		id, sent := h.next()
 		ids, blobs = append(ids, id), append(blobs, sent)
 	}
@@ -505,14 +519,62 @@ func (c *cluster) collectorsKilled() {
 	}
 }
 
-// objectsGone takes the object store away for 5 minutes: events wait in the log.
+// objectsGone takes the object store away for 5 minutes, and kills who leads meanwhile: events wait in the log, which is not led by one
+// after the other in vain.
 func (c *cluster) objectsGone() {
 	c.s3.Fail(s3test.Gone)
+	c.takes("while the object store is gone", c.collectors...)
+	c.leaderKilled()
+	before := c.terms()
 	for range 10 {
 		c.takes("while the object store is gone", c.collectors...)
 		sleep(c.t.Context(), 30*time.Second)
 	}
+	if n := c.terms() - before; n > 20 {
+		c.t.Errorf("stores led %d times within 5 minutes without the object store", n)
+	}
 	c.s3.Fail(nil)
+}
+
+// terms is how often a store began to lead.
+func (c *cluster) terms() (n int) {
+	for _, store := range c.stores {
+		n += strings.Count(store.output(), "this node leads the log")
+	}
+	return n
+}
+
+// objectsFlaky lets requests to the object store fail, be late, or be done with nobody told, and has another store take over meanwhile.
+func (c *cluster) objectsFlaky() {
+	c.s3.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		switch rand.N(8) {
+		case 0:
+			s3test.Gone(w, r, next)
+		case 1:
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			s3test.Gone(w, r, next)
+		case 2:
+			sleep(r.Context(), rand.N(3*time.Second))
+			fallthrough
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+	sleep(c.t.Context(), 10*time.Second)
+	c.leaderKilled()
+	sleep(c.t.Context(), 10*time.Second)
+	c.s3.Fail(nil)
+}
+
+// leaderStutters stops who leads about as long as its lease lasts, so that it goes on while another takes over.
+func (c *cluster) leaderStutters() {
+	for range 3 {
+		leader, _ := c.leader(maxTakeover, 0)
+		leader.signal(syscall.SIGSTOP)
+		sleep(c.t.Context(), 11*time.Second+rand.N(6*time.Second))
+		leader.signal(syscall.SIGCONT)
+		sleep(c.t.Context(), rand.N(3*time.Second))
+	}
 }
 
 // storesGone kills all stores: collectors refuse, until they are back.
@@ -540,15 +602,17 @@ var faults = []struct {
 	{"a collector is stopped for a while", (*cluster).collectorPaused},
 	{"the collectors of a place are killed", (*cluster).collectorsKilled},
 	{"the object store is gone", (*cluster).objectsGone},
+	{"the object store is flaky", (*cluster).objectsFlaky},
+	{"the leader stutters", (*cluster).leaderStutters},
 }
 
 // Stores and collectors in two places, with 20 ms between them, under faults: no event that was acknowledged is lost or there twice,
-// whichever store is asked. With BRINE_ROUNDS=N, as of make test-cluster, there are six collectors and N faults of all kinds, in
-// any order; without, two collectors, and the leader is killed and the places are parted.
+// whichever store is asked. With BRINE_ROUNDS=N, as of make test-cluster, there are six collectors, the clocks of two of them and
+// of a store are off by 5 minutes, and N faults of all kinds come in any order; without, two collectors, and the leader is killed and the places are parted.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	long := os.Getenv("BRINE_ROUNDS") != ""
-	c := newCluster(t, "eew", map[bool]string{false: "ew", true: "eeewww"}[long])
+	c := newCluster(t, "eew", map[bool]string{false: "ew", true: "eeewww"}[long], long)
 	if c == nil {
 		return
 	}

@@ -237,7 +237,7 @@ canary: {name: %s, every: 10s}`, r.addr, name))
 func TestAuthoritiesAreTakenOn(t *testing.T) {
 	t.Parallel()
 	server, client, other := doortest.NewPair(t, time.Hour), doortest.NewPair(t, time.Hour), doortest.NewPair(t, time.Hour)
-	store, c, addr := newBrine(t), newBrine(t), freeAddr(t)
+	store, c, addr := newBrine(t), newBrine(t), doortest.FreeAddr(t)
 	store.role, c.role = "store", "collect"
 	server.Files(t, store.dir)
 	client.Files(t, c.dir)

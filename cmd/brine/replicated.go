@@ -107,13 +107,6 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		return err
 	}
 	defer h.cluster.Follow()
-	if err := h.lake.Own(ctx, termLog{h.cluster, ctx}, term.Epoch); err != nil {
-		return otherLake(h.cfg, err)
-	}
-	defer h.lake.Disown()
-	if err := rememberLake(h.cfg, h.lake); err != nil {
-		return err
-	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -121,7 +114,28 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && pause(ctx, time.Second) {
 		}
 	}()
+	if err := h.ownLake(ctx, term.Epoch); err != nil {
+		return otherLake(h.cfg, err)
+	}
+	defer h.lake.Disown()
+	if err := rememberLake(h.cfg, h.lake); err != nil {
+		return err
+	}
 	return work(ctx)
+}
+
+// ownWithin is how long a leader waits for an object store that cannot be used, before another node may try. Where the store is
+// gone for all of them, the log has the same leader that long.
+const ownWithin = 30 * time.Second
+
+// ownLake owns the lake as soon as the object store lets it.
+func (h *house) ownLake(ctx context.Context, epoch uint64) error {
+	for began := h.cluster.Mono(); ; {
+		err := h.lake.Own(ctx, termLog{h.cluster, ctx}, epoch)
+		if err == nil || !lake.Unavailable(err) || h.cluster.Mono()-began > ownWithin || !pause(ctx, time.Second) {
+			return err
+		}
+	}
 }
 
 // termLog is the log as the owner flushes it. What it tells to be complete is so: it waits for the log's ends while the term

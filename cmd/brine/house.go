@@ -66,6 +66,7 @@ type house struct {
 	salts     *salt.Folder
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
+	peers     *nodes // what this node and the others of the log tell each other; nil where it is alone
 	outlets   outlets
 	intake    *intake.Server
 	forward   *forward.Pool   // of a collector
@@ -151,6 +152,9 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	}
 	h.onClose(func() error { h.lake.Close(); return nil })
 	h.ready = newReadiness(h.log, h.lake, h.logger, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
+	if err := h.openPeers(); err != nil {
+		return err
+	}
 	if err := h.openSalts(); err != nil {
 		return err
 	}
@@ -217,6 +221,9 @@ func (h *house) checks() map[string]func() error {
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
 		maps.Copy(all, h.outlets.checks())
+		if h.peers != nil {
+			all["nodes"] = h.peers.Err
+		}
 	}
 	return all
 }

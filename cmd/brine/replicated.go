@@ -97,6 +97,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && pause(ctx, time.Second) {
 		}
 	}()
+	h.peers.lead(ctx, term)
 	return work(ctx)
 }
 

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/erasure"
 	"brine/salt"
 )
 
@@ -84,6 +85,7 @@ type testNode struct {
 	peers  *Peers
 	salts  *Salts
 	folder *salt.Folder
+	erase  *Erasures
 	told   []string // destructions that it was told to be complete
 	server *http.Server
 	steps  []salt.Step
@@ -128,6 +130,10 @@ func (s *site) start(name, data string) *testNode {
 	check(s.t, err)
 	n.salts.Folder = n.folder
 	n.salts.Open()
+	here, err := erasure.Open(erasure.Options{Dir: filepath.Join(data, "erasures"), Receipts: filepath.Join(data, "receipts"), Shared: true})
+	check(s.t, err)
+	n.erase = &Erasures{n.peers, here}
+	n.erase.Open()
 	n.rotate()
 	n.server = &http.Server{Handler: n.peers.Handler(), TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	l, err := net.Listen("tcp", n.peers.addr(name))
@@ -156,6 +162,7 @@ func (s *site) leads(name string) *testNode {
 	n := s.nodes[name]
 	for range 3 {
 		n.salts.Round(s.t.Context(), s.epoch, always)
+		n.erase.Round(s.t.Context(), s.epoch, always)
 	}
 	return n
 }

@@ -28,6 +28,7 @@ import (
 	"brine/kpi/facts"
 	"brine/lake"
 	"brine/metrics"
+	"brine/peers"
 	"brine/salt"
 )
 
@@ -169,6 +170,10 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 		return err
 	}
 	h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.outlets.copies, h.logger)
+	if err == nil && h.peers != nil {
+		h.peers.erasures = &peers.Erasures{Peers: h.peers.Peers, Here: h.erasures}
+		h.peers.erasures.Open()
+	}
 	return err
 }
 

@@ -13,7 +13,8 @@ import (
 // nodes are the storage nodes of the log, as they hold together what is neither in the log nor in the lake.
 type nodes struct {
 	*peers.Peers
-	salts *peers.Salts // nil where another tool keeps the salts
+	salts    *peers.Salts // nil where another tool keeps the salts
+	erasures *peers.Erasures
 }
 
 // openPeers makes this node's side of it, where there are several. Nothing is asked or answered yet.
@@ -62,4 +63,5 @@ func (n *nodes) lead(ctx context.Context, term *lease.Term) {
 	if n.salts != nil {
 		go n.salts.Lead(ctx, term.Epoch, term.Err)
 	}
+	go n.erasures.Lead(ctx, term.Epoch, term.Err)
 }

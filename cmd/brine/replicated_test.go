@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"brine/config"
+	"brine/erasure"
 	"brine/event"
 	"brine/lake"
 	"brine/lake/store/s3test"
@@ -214,13 +215,34 @@ func TestReplicatedHouses(t *testing.T) {
 			leader = name
 		}
 	}
+	var numbers []string
 	for name, h := range houses {
-		if err := h.forget("an install"); (err == nil) != (name == leader) {
-			t.Errorf("%s takes a request to erase: %v; %s leads", name, err, leader)
-		}
+		check(t, h.forget("an install of "+name))
+		number, err := h.acceptErasure(t.Context(), "another install of "+name, false)
+		check(t, err)
+		numbers = append(numbers, number)
 	}
+	removedEverywhere := func() bool {
+		for _, h := range houses {
+			for _, number := range numbers {
+				if receipt, err := h.erasures.Receipt(number); err != nil || receipt.State != erasure.Removed {
+					return false
+				}
+			}
+			if st := h.erasures.Status(); st.Accepted != 0 || st.Removed != 2*len(names) {
+				return false
+			}
+		}
+		return true
+	}
+	within(t, 40*time.Second, "what any node took is erased, and all know it", removedEverywhere)
 	houses[leader].stop()
 	delete(houses, leader)
+	for _, h := range houses {
+		if got := len(h.erasures.Waiting()); got != 2*len(names) {
+			t.Errorf("without the first leader %d erasures wait", got)
+		}
+	}
 	for _, h := range houses {
 		fill(t, h.house, source, each)
 		want += each

@@ -65,7 +65,7 @@ retention: {raw: {max_age: 100d, max_bytes: 5GB, drop_unsanitized: true}, raw_be
 flush: {every: 1m30s, bytes: 64MiB}
 metrics: {addr: "0.0.0.0:9001", token_file: metrics.token}
 canary: {name: web1, every: 30s}
-log: {nodes: ["a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"], cluster: prod, name: a, listen: "0.0.0.0:6222", replicas: 3, tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}
+log: {nodes: ["a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"], doors: ["a=store-a.example.org:7000", "b=10.0.0.2:7000", "c=10.0.0.3:7000"], cluster: prod, name: a, listen: "0.0.0.0:6222", replicas: 3, tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}
 lake: s3://bucket/lake?region=eu-1&credentials_file=list.yaml
 lake_cache: 2GB
 outlets: {couchdb: {url: "https://couch.example.org/brine", user: brine, password_file: ./list.yaml, ca_file: list.yaml, dataset: raw, streams: [other]}}
@@ -112,7 +112,8 @@ kpi: list.yaml
 			Raw: RawLimit{100 * day, 5e9, true}, RawBeyond90Days: true, Sanitized: Limit{730 * day, 1e9}, Rejected: Limit{36 * time.Hour, 1e6},
 			Audit: AgeLimit{48 * time.Hour}, Guard: 0.5, MinFree: 2e9},
 		Flush: Flush{Every: 90 * time.Second, Bytes: 64 << 20},
-		Log: Log{Nodes: []string{"a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"}, Cluster: "prod", Name: "a",
+		Log: Log{Nodes: []string{"a=store-a.example.org:6222", "b=10.0.0.2:6222", "c=10.0.0.3:6222"},
+			Doors: []string{"a=store-a.example.org:7000", "b=10.0.0.2:7000", "c=10.0.0.3:7000"}, Cluster: "prod", Name: "a",
 			Listen: "0.0.0.0:6222", Replicas: 3, TLS: LogTLS{path, path, path}},
 		Lake:      "s3://bucket/lake?region=eu-1&credentials_file=list.yaml",
 		LakeCache: 2e9,

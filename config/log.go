@@ -11,6 +11,7 @@ import (
 // Log says on which storage nodes the log lies. It is the same on all of them, but for name, listen and the certificate.
 type Log struct {
 	Nodes    []string `yaml:"nodes"`    // name=host:port of each storage node, on which the others reach it; default none: the log is this process's own
+	Doors    []string `yaml:"doors"`    // name=host:port of each node's door for the others; default the host in nodes, and the port after. Read it by [Log.NodeDoors]
 	Cluster  string   `yaml:"cluster"`  // name of the nodes together, which no other cluster has; no default
 	Name     string   `yaml:"name"`     // of this node, one of nodes; default the machine's name up to its first dot. Read it by [Log.Self]
 	Listen   string   `yaml:"listen"`   // host:port to listen on for the others; default this node's in nodes
@@ -34,13 +35,42 @@ const defaultReplicas = 3
 func (l Log) Replicated() bool { return len(l.Nodes) > 0 }
 
 // Members are the nodes.
-func (l Log) Members() []LogNode {
-	var all []LogNode
-	for _, text := range l.Nodes {
+func (l Log) Members() []LogNode { return members(l.Nodes) }
+
+func members(texts []string) (all []LogNode) {
+	for _, text := range texts {
 		name, addr, _ := strings.Cut(text, "=")
 		all = append(all, LogNode{name, addr})
 	}
 	return all
+}
+
+// NodeDoors are the nodes, each with the address of its door for the others.
+func (l Log) NodeDoors() (all []LogNode) {
+	if len(l.Doors) > 0 {
+		return members(l.Doors)
+	}
+	for _, n := range l.Members() {
+		host, text, _ := net.SplitHostPort(n.Addr)
+		port, _ := strconv.Atoi(text) // checked with nodes
+		all = append(all, LogNode{n.Name, net.JoinHostPort(host, strconv.Itoa(port+1))})
+	}
+	return all
+}
+
+// DoorListen is where this node's door for the others listens: at its port, on the host of listen where that is set.
+func (l Log) DoorListen() string {
+	for _, n := range l.NodeDoors() {
+		if n.Name != l.Self() {
+			continue
+		}
+		host, port, _ := net.SplitHostPort(n.Addr)
+		if on, _, err := net.SplitHostPort(l.Listen); err == nil {
+			host = on
+		}
+		return net.JoinHostPort(host, port)
+	}
+	return ""
 }
 
 // Self is the name of this node.
@@ -55,7 +85,7 @@ var nodeName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func (c *Config) checkLog(d *decoder) {
 	if !c.Log.Replicated() {
-		for _, key := range []string{"cluster", "name", "listen", "replicas", "tls"} {
+		for _, key := range []string{"doors", "cluster", "name", "listen", "replicas", "tls"} {
 			if d.set(join("log", key)) {
 				d.mistake(join("log", key), "list the storage nodes in log.nodes, or leave it out", "it is of a log on several nodes, and log.nodes has none")
 			}
@@ -63,6 +93,7 @@ func (c *Config) checkLog(d *decoder) {
 		return
 	}
 	c.checkNodes(d)
+	c.checkNodeDoors(d)
 	if !nodeName.MatchString(c.Log.Cluster) {
 		d.mistake("log.cluster", "like brine-prod, and never that of another cluster", "%q is no name: small letters, digits and dashes", c.Log.Cluster)
 	}
@@ -73,9 +104,6 @@ func (c *Config) checkLog(d *decoder) {
 	}
 	if c.Lake == "" {
 		d.mistake("log.nodes", "set lake to an object store, like s3://bucket/prefix?region=eu-central-1", "a lake in a folder is one node's, and each node has to reach it")
-	}
-	if !c.Salts.External() {
-		d.mistake("salts.manage", "external, with the same salts on every node", "each node of log.nodes would make salts of its own, and pseudonyms would change with the node that sanitizes")
 	}
 	if c.Log.Listen != "" {
 		checkAddr(d, "log.listen", c.Log.Listen)
@@ -91,9 +119,43 @@ func (c *Config) checkLog(d *decoder) {
 }
 
 func (c *Config) checkNodes(d *decoder) {
-	var names, addrs []string
-	for i, text := range c.Log.Nodes {
-		key := "log.nodes[" + strconv.Itoa(i) + "]"
+	names := checkNodeList(d, "log.nodes", c.Log.Nodes)
+	if self := c.Log.Self(); !slices.Contains(names, self) {
+		d.mistake("log.name", "one of "+strings.Join(names, ", "), "this node is %q, which log.nodes does not have", self)
+	}
+}
+
+// checkNodeDoors wants a door of each node, which is none of what the nodes have otherwise.
+func (c *Config) checkNodeDoors(d *decoder) {
+	if len(c.Log.Doors) == 0 {
+		for i, n := range c.Log.Members() {
+			if _, port, err := net.SplitHostPort(n.Addr); err == nil && port == "65535" {
+				d.mistake("log.nodes["+strconv.Itoa(i)+"]", "set log.doors", "the node's door for the others has the port after it, and there is none")
+			}
+		}
+		return
+	}
+	names := checkNodeList(d, "log.doors", c.Log.Doors)
+	for _, n := range c.Log.Members() {
+		if !slices.Contains(names, n.Name) {
+			d.mistake("log.doors", "like "+n.Name+"=store-a.example.org:6223, or leave the key out", "node %s has none", n.Name)
+		}
+		if slices.Contains(c.Log.Doors, n.Name+"="+n.Addr) {
+			d.mistake("log.doors", "give the door a port of its own", "node %s has the same address in log.nodes", n.Name)
+		}
+	}
+	for i, n := range members(c.Log.Doors) {
+		if !slices.ContainsFunc(c.Log.Members(), func(m LogNode) bool { return m.Name == n.Name }) {
+			d.mistake("log.doors["+strconv.Itoa(i)+"]", "add it to log.nodes, or leave it out", "log.nodes has no %s", n.Name)
+		}
+	}
+}
+
+// checkNodeList wants name=host:port of each node, and gives the names.
+func checkNodeList(d *decoder, path string, nodes []string) (names []string) {
+	var addrs []string
+	for i, text := range nodes {
+		key := path + "[" + strconv.Itoa(i) + "]"
 		name, addr, ok := strings.Cut(text, "=")
 		if !ok || !nodeName.MatchString(name) {
 			d.mistake(key, "like a=store-a.example.org:6222", "expected name=host:port, the name of small letters, digits and dashes")
@@ -109,7 +171,5 @@ func (c *Config) checkNodes(d *decoder) {
 		}
 		names, addrs = append(names, name), append(addrs, addr)
 	}
-	if self := c.Log.Self(); !slices.Contains(names, self) {
-		d.mistake("log.name", "one of "+strings.Join(names, ", "), "this node is %q, which log.nodes does not have", self)
-	}
+	return names
 }

@@ -48,6 +48,7 @@ type Options struct {
 	Copies   func(removed time.Time) []Copy                                 // how the copies of others stand, of what was removed by then; default: there are none
 	Logger   *slog.Logger                                                   // default: nothing is logged
 	Point    func(string)                                                   // called at each named step, so that tests can end the process there; default: nothing
+	Shared   bool                                                           // other nodes have the same requests, see [Erasures.Done]; default false
 	Plain    bool                                                           // files without compression, for tests that search their bytes
 }
 
@@ -77,6 +78,7 @@ type Erasures struct {
 	requests map[string]*request
 	fresh    map[string]*request // those that are only accepted, by id
 	bytes    int                 // of all ids
+	done     map[string]Receipt  // complete, and other nodes may not know it
 	fault    error               // of the last pass
 }
 
@@ -92,7 +94,7 @@ func Open(o Options) (*Erasures, error) {
 		o.Point = func(string) {}
 	}
 	e := &Erasures{o: o, files: &workFiles{dir: o.Dir, now: o.Now}, wake: make(chan struct{}, 1),
-		requests: map[string]*request{}, fresh: map[string]*request{}}
+		requests: map[string]*request{}, fresh: map[string]*request{}, done: map[string]Receipt{}}
 	all, broken, err := e.files.open()
 	if err != nil {
 		return nil, fmt.Errorf("open the erasures: %w", err)
@@ -114,11 +116,13 @@ func (e *Erasures) add(r *request) {
 	}
 }
 
+func isUnit(unit string) bool { return unit != "" && len(unit) <= MaxUnit && utf8.ValidString(unit) }
+
 // Accept makes a request durable and gives the number of its receipt. One that waits already for the
 // same id is the same request. quiet is one of the public door: it leaves a receipt only where something was found.
 // The errors are [ErrUnit], [ErrFull] and those of the disk; none holds the id.
 func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
-	if unit == "" || len(unit) > MaxUnit || !utf8.ValidString(unit) {
+	if !isUnit(unit) {
 		return "", ErrUnit
 	}
 	e.mu.Lock()
@@ -286,8 +290,10 @@ func (e *Erasures) finish(r *request) error {
 	e.o.Point("work-file-removed")
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.requests, r.Receipt.Number)
-	e.bytes -= len(r.Unit)
+	e.drop(r)
+	if e.o.Shared {
+		e.done[r.Receipt.Number] = receipt
+	}
 	return nil
 }
 

@@ -44,7 +44,7 @@ func family(kind Kind, name, help string, labels ...string) *Family {
 // The process.
 var (
 	BuildInfo = family(Gauge, "brine_build_info", "1, with the version that runs", "version")
-	CheckOK   = family(Gauge, "brine_check_ok", "Whether what the heartbeat checks is in order: storage, log, lake, config, allowlist, kpi, salts, tls, audit, canary", "check")
+	CheckOK   = family(Gauge, "brine_check_ok", "Whether what the heartbeat checks is in order: storage, log, lake, config, allowlist, kpi, salts, nodes, tls, audit, canary", "check")
 	SourceOK  = family(Gauge, "brine_source_ok", "Whether this scrape could read a part of the metrics", "source")
 )
 

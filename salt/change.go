@@ -16,9 +16,14 @@ func (f *Folder) do(s *state, step *Step) (err error) {
 		return f.wipe(aside + step.Salt)
 	case Destroy:
 		return f.destroy(s.now, step.Salt, step.Fingerprint)
+	case Wipe:
+		return f.end(s, step.Salt, step.Fingerprint)
 	case Forget:
 		return f.record(s.now, Gone, step.Salt, step.Fingerprint)
 	default:
+		if err := f.o.Shared.make(); err != nil {
+			return err // it was asked before; the lease may have gone since
+		}
 		step.Fingerprint, err = f.make(s.now, step.Salt)
 		return err
 	}
@@ -32,23 +37,29 @@ func (f *Folder) make(now time.Time, name string) (fingerprint string, err error
 		return "", err
 	}
 	salt := &Salt{period, fresh()}
+	return salt.Fingerprint(), f.put(now, salt, Made)
+}
+
+// put writes a salt that is not there, and its record.
+func (f *Folder) put(now time.Time, salt *Salt, what What) error {
+	name := salt.Period.Name()
 	path := f.path(aside + name)
 	if err := f.o.disk.create(path, append(salt.key(), '\n')); err != nil {
-		return "", err
+		return err
 	}
 	if err := f.o.disk.sync(path); err != nil {
-		return "", err
+		return err
 	}
 	if _, err := f.o.disk.stat(f.path(name)); !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s is there already: %w", name, errors.Join(err, fs.ErrExist))
+		return fmt.Errorf("%s is there already: %w", name, errors.Join(err, fs.ErrExist))
 	}
 	if err := f.o.disk.rename(path, f.path(name)); err != nil {
-		return "", err
+		return err
 	}
 	if err := f.o.disk.sync(f.dir); err != nil {
-		return "", err
+		return err
 	}
-	return salt.Fingerprint(), f.record(now, Made, name, salt.Fingerprint())
+	return f.record(now, what, name, salt.Fingerprint())
 }
 
 // destroy ends a salt. From the first record on it is not used, and a later rotation ends what a
@@ -101,12 +112,21 @@ func (f *Folder) Destroy(name string) (rec Record, err error) {
 		rec = Record{s.now.UTC().Truncate(time.Hour), Destroyed, name, s.history[name].Fingerprint}
 		i := slices.IndexFunc(s.salts, func(e entry) bool { return e.name == name })
 		switch last := s.history[name].What; {
+		case f.o.Shared != nil && (i >= 0 || last != "" && !last.ended()):
+			if i >= 0 {
+				rec.Fingerprint = s.fingerprint(s.salts[i])
+			}
+			rec.What = Destroying
+			return f.end(s, name, rec.Fingerprint)
+		case f.o.Shared != nil && last == Destroying:
+			rec.What = Destroying
+			return nil
 		case i >= 0:
 			rec.Fingerprint = s.fingerprint(s.salts[i])
 			return f.destroy(s.now, name, rec.Fingerprint)
 		case last == Destroying:
 			return f.destroy(s.now, name, rec.Fingerprint)
-		case last == Made || last == Seen:
+		case last == Made || last == Seen || last == Handed:
 			rec.What = Gone
 			return f.record(s.now, Gone, name, rec.Fingerprint)
 		}

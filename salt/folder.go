@@ -21,6 +21,7 @@ type Options struct {
 	Records  string           // path of the file of records, outside the folder; no default
 	External bool             // another tool makes and destroys; default Brine does
 	Now      func() time.Time // default time.Now
+	Shared   *Shared          // other nodes have the same salts; default nil: this folder is alone
 	Told     func(Record)     // gets each new record, after it is durable and while the folder is locked; default nobody
 
 	disk disk // default the real one
@@ -55,7 +56,7 @@ func Open(dir string, o Options) (*Folder, error) {
 // file in it is not as it must be, [ErrBroken]; its text says what to do.
 func (f *Folder) For(hour time.Time) (salt *Salt, err error) {
 	err = f.locked(func(s *state) error {
-		if err := s.broken(); err != nil {
+		if err := errors.Join(s.broken(), f.o.Shared.use()); err != nil {
 			return err
 		}
 		if salt, err = s.choose(hour); err != nil {

@@ -19,6 +19,7 @@ type state struct {
 	now      time.Time
 	periods  Periods
 	external bool
+	shared   *Shared
 	salts    []entry  // files with a salt's name, by START
 	leftover []string // names of files that a crash kept from becoming a salt
 	faults   []error  // of other files
@@ -70,7 +71,7 @@ func (f *Folder) checkFolder() error {
 
 // look reads the folder and the records.
 func (f *Folder) look(now time.Time) (*state, error) {
-	s := &state{now: now, periods: f.o.Periods, external: f.o.External}
+	s := &state{now: now, periods: f.o.Periods, external: f.o.External, shared: f.o.Shared}
 	folder, err := f.o.disk.stat(f.dir)
 	if err != nil {
 		return nil, fmt.Errorf("look at the salts folder: %w", err)

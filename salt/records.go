@@ -25,6 +25,7 @@ type What string
 const (
 	Made       What = "made"       // by Brine
 	Seen       What = "seen"       // found in the folder, and put there by another tool
+	Handed     What = "handed"     // by another node, which makes the salts of all
 	Destroying What = "destroying" // from here on it is not used, whatever a crash leaves of its file
 	Destroyed  What = "destroyed"  // overwritten, unlinked, and both synced
 	Gone       What = "gone"       // no longer there, and not destroyed by Brine
@@ -68,6 +69,9 @@ func (r *recordFile) read() (last history, err error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s:%d: not a record of a salt: %w (restore the file from a backup)", ErrBroken, r.path, n, err)
+		}
+		if p.What == Destroyed && last[p.Salt].What == Destroying {
+			p.At = last[p.Salt].At // its use ended then, however long it took until it was gone everywhere
 		}
 		last[p.Salt] = p
 	}

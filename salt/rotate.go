@@ -26,6 +26,7 @@ type Do string
 const (
 	Clear   Do = "clear"   // what a crash left of a salt that was never used
 	Destroy Do = "destroy" // a salt whose time has passed
+	Wipe    Do = "wipe"    // this node's copy of it; it is destroyed once every node's is, see [Folder.Complete]
 	Forget  Do = "forget"  // one that is not in the folder any more, and whose time has passed
 	Make    Do = "make"    // a salt that is needed within three days
 )
@@ -98,7 +99,11 @@ func (s *state) plan() (steps []Step, refusal error) {
 	if lost := s.lost(); len(lost) > 0 {
 		return steps, lostError(lost[0])
 	}
-	return append(steps, s.wanted()...), nil
+	wanted := s.wanted()
+	if err := s.shared.make(); err != nil && len(wanted) > 0 {
+		return steps, s.late(wanted, err)
+	}
+	return append(steps, wanted...), nil
 }
 
 // endings are the salts whose time has passed. From then on they count as ended: no other is made
@@ -106,15 +111,22 @@ func (s *state) plan() (steps []Step, refusal error) {
 func (s *state) endings() (steps []Step) {
 	for _, e := range s.salts {
 		if e.Due(s.now) || s.history[e.name].What.ended() {
-			steps = append(steps, Step{Destroy, e.name, s.fingerprint(e)})
+			steps = append(steps, Step{s.ending(), e.name, s.fingerprint(e)})
 		}
 	}
 	for _, name := range s.halfDestroyed() {
+		if s.shared != nil {
+			break // other nodes are awaited
+		}
 		steps = append(steps, Step{Destroy, name, s.history[name].Fingerprint})
 	}
 	for _, p := range s.lost() {
 		if p.Due(s.now) {
-			steps = append(steps, Step{Forget, p.Name(), s.history[p.Name()].Fingerprint})
+			do := Forget
+			if s.shared != nil {
+				do = Wipe
+			}
+			steps = append(steps, Step{do, p.Name(), s.history[p.Name()].Fingerprint})
 		}
 	}
 	for _, step := range steps {

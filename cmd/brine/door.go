@@ -22,6 +22,7 @@ type entrance struct {
 	addr     string
 	tls      *door.Certificate // nil: it speaks none
 	clients  *door.Authority   // who vouches for clients; nil: none is asked for a certificate
+	nodes    *tls.Config       // of the door of the nodes of the log, in place of tls; nil: it is another door
 	most     int               // connections at once
 	proxies  door.Proxies      // which may have all of them
 	listener net.Listener
@@ -72,6 +73,9 @@ func (h *house) roleDoors() (doors []*entrance, err error) {
 	if h.receipt != nil {
 		doors = append(doors, h.receiptDoor())
 	}
+	if h.peers != nil {
+		doors = append(doors, h.nodeDoor())
+	}
 	if h.console != nil {
 		doors = append(doors, h.privateDoor())
 	}
@@ -121,6 +125,7 @@ func (d *entrance) listen() error {
 		return err
 	}
 	d.listener = d.bound(l)
+	d.server.TLSConfig = d.nodes
 	if d.tls != nil {
 		d.server.TLSConfig = d.tls.TLS()
 		if d.clients != nil {
@@ -153,6 +158,9 @@ func (h *house) addrSetting(name string) string {
 	if h.demo {
 		return "--" + name
 	}
+	if name == "node" {
+		return "log.doors"
+	}
 	return name + ".addr"
 }
 
@@ -175,7 +183,7 @@ func newServer(handler http.Handler) *http.Server {
 
 func (d *entrance) serve() error {
 	serve := d.server.Serve
-	if d.tls != nil {
+	if d.server.TLSConfig != nil {
 		serve = func(l net.Listener) error { return d.server.ServeTLS(l, "", "") }
 	}
 	if err := serve(d.listener); !errors.Is(err, http.ErrServerClosed) {

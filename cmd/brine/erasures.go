@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +24,7 @@ func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorde
 	return erasure.Open(erasure.Options{
 		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
 		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Copies: copies, Logger: logger,
+		Shared: cfg.Log.Replicated(),
 		Complete: func(r erasure.Receipt) {
 			if err := record.erased("", r); err != nil {
 				logger.Error("an erasure is not in the audit", "err", err)
@@ -31,20 +33,27 @@ func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorde
 	})
 }
 
-// errAskLeader is a request to erase at a node that does not: it would wait there, perhaps for ever.
-var errAskLeader = errors.New("another node does the erasing: ask the one that leads (brine cluster status)")
-
-// acceptErasure is [erasure.Erasures.Accept] where the erasing is done.
-func (h *house) acceptErasure(unit string, quiet bool) (number string, err error) {
-	if h.cluster != nil && !h.cluster.Leading() {
-		return "", errAskLeader
+// acceptErasure is [erasure.Erasures.Accept]; where there are several nodes, a majority has the request when it returns.
+func (h *house) acceptErasure(ctx context.Context, unit string, quiet bool) (number string, err error) {
+	number, err = h.erasures.Accept(unit, quiet)
+	if err == nil && h.peers != nil {
+		err = h.peers.erasures.Spread(ctx, number)
 	}
-	return h.erasures.Accept(unit, quiet)
+	return number, err
+}
+
+// erasureReceipt is the receipt of a request, as this node or another has it.
+func (h *house) erasureReceipt(ctx context.Context, number string) (erasure.Receipt, error) {
+	receipt, err := h.erasures.Receipt(number)
+	if errors.Is(err, erasure.ErrNoReceipt) && h.peers != nil {
+		return h.peers.erasures.Receipt(ctx, number)
+	}
+	return receipt, err
 }
 
 // forget is a request of the public door.
 func (h *house) forget(unit string) error {
-	_, err := h.acceptErasure(unit, true)
+	_, err := h.acceptErasure(context.Background(), unit, true) // of which each question to a node has a limit
 	return err
 }
 
@@ -55,20 +64,20 @@ func (h *house) postErasure(w http.ResponseWriter, r *http.Request) {
 		writeSocketError(w, erasure.ErrUnit)
 		return
 	}
-	number, err := h.acceptErasure(string(unit), false)
+	number, err := h.acceptErasure(r.Context(), string(unit), false)
 	if err != nil {
 		writeSocketError(w, err)
 		return
 	}
-	h.writeReceipt(w, number)
+	h.writeReceipt(w, r, number)
 }
 
 func (h *house) getErasure(w http.ResponseWriter, r *http.Request) {
-	h.writeReceipt(w, r.PathValue("receipt"))
+	h.writeReceipt(w, r, r.PathValue("receipt"))
 }
 
-func (h *house) writeReceipt(w http.ResponseWriter, number string) {
-	receipt, err := h.erasures.Receipt(number)
+func (h *house) writeReceipt(w http.ResponseWriter, r *http.Request, number string) {
+	receipt, err := h.erasureReceipt(r.Context(), number)
 	if err != nil {
 		writeSocketError(w, err)
 		return

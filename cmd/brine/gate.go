@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"brine/door"
 	"brine/erasure"
 	"brine/intake"
+	"brine/peers"
 )
 
 // The names of what access keeps in a data folder.
@@ -105,11 +107,11 @@ func (h *house) eraseFor(body []byte) (take func() (number string, receipt any, 
 		return nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
 	}
 	return func() (number string, receipt any, err error) {
-		number, err = h.acceptErasure(unit, false)
+		number, err = h.acceptErasure(context.Background(), unit, false)
 		switch {
 		case errors.Is(err, erasure.ErrUnit):
 			return "", nil, &gate.Error{Status: http.StatusBadRequest, Reason: err.Error()}
-		case errors.Is(err, erasure.ErrFull), errors.Is(err, errAskLeader):
+		case errors.Is(err, erasure.ErrFull), errors.Is(err, peers.ErrAlone):
 			return "", nil, &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
 		case err != nil:
 			return "", nil, err
@@ -120,7 +122,7 @@ func (h *house) eraseFor(body []byte) (take func() (number string, receipt any, 
 }
 
 func (h *house) receiptFor(number string) (any, error) {
-	receipt, err := h.erasures.Receipt(number)
+	receipt, err := h.erasureReceipt(context.Background(), number)
 	if errors.Is(err, erasure.ErrNoReceipt) {
 		return nil, &gate.Error{Status: http.StatusNotFound, Reason: err.Error()}
 	}

@@ -30,6 +30,7 @@ import (
 	"brine/kpi/facts"
 	"brine/lake"
 	"brine/metrics"
+	"brine/peers"
 	"brine/publish"
 	"brine/salt"
 )
@@ -70,6 +71,7 @@ type house struct {
 	salts     *salt.Folder
 	rotator   *salt.Rotator
 	erasures  *erasure.Erasures
+	peers     *nodes // what this node and the others of the log tell each other; nil where it is alone
 	outlets   outlets
 	intake    *intake.Server
 	forward   *forward.Pool   // of a collector
@@ -160,6 +162,9 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	h.onClose(func() error { h.lake.Close(); return nil })
 	h.canaries = &canary.Watch{Lake: h.lake, Patience: canaryPatience(h.cfg), Logger: h.logger}
 	h.ready = newReadiness(h.log, h.lake, h.logger, int64(h.cfg.Retention.MinFree), h.data.log(), h.data.lake())
+	if err := h.openPeers(); err != nil {
+		return err
+	}
 	if err := h.openSalts(); err != nil {
 		return err
 	}
@@ -177,6 +182,10 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 		return err
 	}
 	h.erasures, err = openErasures(h.cfg, h.log, h.sanitizer, recorderTo(h.audit), h.outlets.copies, h.logger)
+	if err == nil && h.peers != nil {
+		h.peers.erasures = &peers.Erasures{Peers: h.peers.Peers, Here: h.erasures}
+		h.peers.erasures.Open()
+	}
 	return err
 }
 
@@ -235,6 +244,9 @@ func (h *house) checks() map[string]func() error {
 		maps.Copy(all, h.outlets.checks())
 		if h.totals != nil {
 			all["publish"] = h.totalsErr
+		}
+		if h.peers != nil {
+			all["nodes"] = h.peers.Err
 		}
 	}
 	return all

@@ -121,6 +121,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 	if err := rememberLake(h.cfg, h.lake); err != nil {
 		return err
 	}
+	h.peers.lead(ctx, term)
 	return work(ctx)
 }
 

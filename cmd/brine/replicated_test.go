@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,12 +14,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"brine/config"
 	"brine/door/doortest"
+	"brine/erasure"
 	"brine/event"
 	"brine/lake"
 	"brine/lake/store/s3test"
@@ -50,7 +53,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// runningHouse is a house that serves, without doors.
+// runningHouse is a house that serves.
 type runningHouse struct {
 	*house
 	stop func()
@@ -62,6 +65,7 @@ func serveHouse(t *testing.T, cfg *config.Config) *runningHouse {
 	check(t, err)
 	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles})
 	check(t, err)
+	check(t, h.openDoors())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.serve(ctx, func() {}) }()
@@ -128,14 +132,15 @@ func TestReplicatedHouses(t *testing.T) {
 		cfg := config.Default()
 		cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI, cfg.Lake = filepath.Join(t.TempDir(), name), "", "", "", s.Address("brine", "lake")
 		cfg.Flush.Every = 200 * time.Millisecond
+		cfg.Public.Addr, cfg.Private.Addr = "127.0.0.1:0", "127.0.0.1:0"
 		return cfg
 	}
 	names := []string{"a", "b", "c"}
 	configs := map[string]*config.Config{}
-	var nodes []string
+	var nodes, doors []string
 	for _, name := range names {
 		configs[name] = configOf(name)
-		nodes = append(nodes, name+"="+doortest.FreeAddr(t))
+		nodes, doors = append(nodes, name+"="+doortest.FreeAddr(t)), append(doors, name+"="+doortest.FreeAddr(t))
 	}
 	const each = 300
 
@@ -143,13 +148,15 @@ func TestReplicatedHouses(t *testing.T) {
 	check(t, err)
 	single, err := openHouse(t.Context(), configs["a"], registry, newLogger(io.Discard), houseOptions{role: allRoles})
 	check(t, err)
+	_, err = single.salts.Rotate(time.Now(), false)
+	check(t, err)
 	fill(t, single, source, each) // and is not flushed, as after a crash
 	check(t, single.Close())
 
 	houses := map[string]*runningHouse{}
 	for _, name := range names {
 		cfg := configs[name]
-		cfg.Log = config.Log{Nodes: nodes, Cluster: "test", Name: name, Replicas: 3, TLS: config.LogTLS{Cert: cert, Key: key, CA: cert}}
+		cfg.Log = config.Log{Nodes: nodes, Doors: doors, Cluster: "test", Name: name, Replicas: 3, TLS: config.LogTLS{Cert: cert, Key: key, CA: cert}}
 		houses[name] = serveHouse(t, cfg)
 	}
 	want := int64(each)
@@ -189,24 +196,96 @@ func TestReplicatedHouses(t *testing.T) {
 	}
 	within(t, 60*time.Second, "what each node took is in the lake", everywhere)
 
+	within(t, 30*time.Second, "all have the salt of the single node", func() bool {
+		first, err := single.salts.For(time.Now())
+		check(t, err)
+		for _, h := range houses {
+			if got, err := h.salts.For(time.Now()); err != nil || got.Fingerprint() != first.Fingerprint() {
+				return false
+			}
+		}
+		return true
+	})
+	for _, name := range names {
+		saltsOnlyInTheirFolder(t, configs[name].Data, s)
+	}
+
 	leader := ""
 	for name, h := range houses {
 		if h.cluster.Leading() {
 			leader = name
 		}
 	}
+	var numbers []string
 	for name, h := range houses {
-		if err := h.forget("an install"); (err == nil) != (name == leader) {
-			t.Errorf("%s takes a request to erase: %v; %s leads", name, err, leader)
-		}
+		check(t, h.forget("an install of "+name))
+		number, err := h.acceptErasure(t.Context(), "another install of "+name, false)
+		check(t, err)
+		numbers = append(numbers, number)
 	}
+	removedEverywhere := func() bool {
+		for _, h := range houses {
+			for _, number := range numbers {
+				if receipt, err := h.erasures.Receipt(number); err != nil || receipt.State != erasure.Removed {
+					return false
+				}
+			}
+			if st := h.erasures.Status(); st.Accepted != 0 || st.Removed != 2*len(names) {
+				return false
+			}
+		}
+		return true
+	}
+	within(t, 40*time.Second, "what any node took is erased, and all know it", removedEverywhere)
 	houses[leader].stop()
 	delete(houses, leader)
+	for _, h := range houses {
+		if got := len(h.erasures.Waiting()); got != 2*len(names) {
+			t.Errorf("without the first leader %d erasures wait", got)
+		}
+	}
 	for _, h := range houses {
 		fill(t, h.house, source, each)
 		want += each
 	}
 	within(t, 60*time.Second, "what was taken without the first owner is in the lake", everywhere)
+}
+
+// saltsOnlyInTheirFolder wants the text of no salt in any other file of a data folder, nor in the object store.
+func saltsOnlyInTheirFolder(t *testing.T, data string, s *s3test.Server) {
+	t.Helper()
+	var keys [][]byte
+	files, err := os.ReadDir(filepath.Join(data, "salts"))
+	check(t, err)
+	for _, file := range files {
+		key, err := os.ReadFile(filepath.Join(data, "salts", file.Name()))
+		check(t, err)
+		keys = append(keys, bytes.TrimSpace(key))
+	}
+	if len(keys) == 0 {
+		t.Fatal("no salt in " + data)
+	}
+	look := func(where string, text []byte) {
+		if slices.ContainsFunc(keys, func(key []byte) bool { return bytes.Contains(text, key) }) {
+			t.Errorf("%s holds a salt", where)
+		}
+	}
+	check(t, filepath.WalkDir(data, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || filepath.Dir(path) == filepath.Join(data, "salts") {
+			return nil // what is gone meanwhile holds nothing
+		}
+		if text, err := os.ReadFile(path); err == nil {
+			look(path, text)
+		}
+		return nil
+	}))
+	bucket := s.OpenIn(t, "brine", "")
+	for o, err := range bucket.List(t.Context(), "") {
+		check(t, err)
+		if text, err := bucket.Get(t.Context(), o.Key); err == nil {
+			look(o.Key, text)
+		}
+	}
 }
 
 // The commands of a cluster say where there is none.

@@ -14,20 +14,37 @@ import (
 // saltRecords is the file in the data folder that says what became of each salt.
 const saltRecords = "salts.ndjson"
 
-// openSalts makes the handle of the salts folder.
+// openSalts makes the handle of the salts folder, as a command has it.
 func openSalts(cfg *config.Config, now func() time.Time) (*salt.Folder, error) {
+	if sharesSalts(cfg) {
+		return openSaltsAs(cfg, now, &salt.Shared{Make: func() error { return errLeaderMakes }})
+	}
+	return openSaltsAs(cfg, now, nil)
+}
+
+func openSaltsAs(cfg *config.Config, now func() time.Time, shared *salt.Shared) (*salt.Folder, error) {
 	periods, err := cfg.Salts.Periods()
 	if err != nil {
 		return nil, err
 	}
-	return salt.Open(cfg.SaltsPath(), salt.Options{
-		Periods: periods, Records: filepath.Join(cfg.Data, saltRecords), External: cfg.Salts.External(), Now: now,
-	})
+	return salt.Open(cfg.SaltsPath(), salt.Options{Periods: periods, Records: filepath.Join(cfg.Data, saltRecords),
+		External: cfg.Salts.External(), Shared: shared, Now: now})
 }
+
+// sharesSalts is whether one node of several makes the salts of all.
+func sharesSalts(cfg *config.Config) bool { return cfg.Log.Replicated() && !cfg.Salts.External() }
+
+// errLeaderMakes is of a command: only a brine that serves can know what the other nodes have.
+var errLeaderMakes = errors.New("the brine that leads the nodes makes the salts of all, and hands them out")
 
 // openSalts wires the salts into the house: a rotator keeps them.
 func (h *house) openSalts() (err error) {
-	if h.salts, err = openSalts(h.cfg, time.Now); err != nil {
+	if sharesSalts(h.cfg) {
+		err = h.shareSalts()
+	} else {
+		h.salts, err = openSalts(h.cfg, time.Now)
+	}
+	if err != nil {
 		return err
 	}
 	h.rotator = &salt.Rotator{Folder: h.salts, Logger: h.logger, Done: func(steps []salt.Step) {

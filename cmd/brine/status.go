@@ -59,6 +59,7 @@ type status struct {
 	Purge      *purgeStatus     `json:"purge"`
 	Erasures   *erasure.Status  `json:"erasures"`
 	Cluster    *cluster.Status  `json:"cluster,omitempty"` // the nodes that the log lies on, where they are several
+	Awaited    string           `json:"awaited,omitempty"` // which nodes are waited for, and what for, on the one that leads
 	Stores     []forward.Status `json:"stores,omitempty"`  // of a collector, which has nothing of the above but the door
 	Outlets    []outlet.Status  `json:"outlets,omitempty"`
 	Canaries   []canary.Status  `json:"canaries,omitempty"` // of each collector, as they reach this node
@@ -102,6 +103,11 @@ func (h *house) status(ctx context.Context) status {
 	}
 	if err := h.configErr(); err != nil {
 		st.Config = err.Error()
+	}
+	if h.peers != nil {
+		if err := h.peers.Err(); err != nil {
+			st.Awaited = err.Error()
+		}
 	}
 	if err := h.lake.Trouble(); err != nil {
 		st.Lake = err.Error()
@@ -226,6 +232,9 @@ func (s status) print(g *globals, cfg *config.Config) error {
 	err = errors.Join(err, printCanaries(g.stdout, s.Canaries), s.Sanitize.print(g.stdout))
 	s.Facts.print(g.stdout)
 	s.Published.print(g.stdout)
+	if s.Awaited != "" {
+		fmt.Fprintf(g.stdout, "\nNODES ARE AWAITED: %s\n", s.Awaited)
+	}
 	if s.Cluster != nil {
 		fmt.Fprintln(g.stdout)
 		printCluster(g, *s.Cluster)

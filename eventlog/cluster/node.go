@@ -154,6 +154,9 @@ func tlsConfig(opts Options) (*tls.Config, error) {
 	}, nil
 }
 
+// TLS is what the nodes know each other by, for servers and clients: certificates of the cluster's own root on both sides.
+func TLS(opts Options) (*tls.Config, error) { return tlsConfig(opts) }
+
 // CheckTLS says why a node with these options could not prove itself to the others; nil when it can.
 func CheckTLS(opts Options) error {
 	_, err := tlsConfig(opts)

@@ -109,7 +109,7 @@ func TestUnlistedValuesAreNobodys(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for _, only := range []kpi.Filter{{Segment: "browser", Value: "nobody"}, {Segment: "screen", Value: kpi.Other}} { // each number has its bucket
-		days, err := h.source.Days(ctx, kpi.Slice{From: "2026-11-08", To: "2026-11-14", Only: &only, By: "screen"})
+		days, err := h.source.Days(ctx, kpi.Slice{From: "2026-11-08", To: "2026-11-14", Only: &only, By: "language"})
 		if err != nil || len(days) != 6 {
 			t.Fatal(len(days), err)
 		}

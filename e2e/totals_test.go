@@ -15,7 +15,7 @@ import (
 // totalsKPI publishes the last days, of interactions and of an app's installs.
 const totalsKPI = `
 segments:
-  system: {title: System, field: user_agent.os, values: {Windows: "Windows*", macOS: ["Mac*", "OS X*"], iOS: ["iOS*", "iPhone*"], Android: "Android*", BeOS: BeOS}}
+  system: {title: System, field: user_agent.os, values: {Windows: "Windows*", macOS: [macOS, "Mac*", "OS X*"], iOS: ["iOS*", "iPhone*"], Android: "Android*", BeOS: BeOS}}
 flows:
   sign_in: {steps: [opened: screen.rp_info, signed_in: assertion_generated]}
 kpis:

@@ -18,7 +18,7 @@ import (
 
 const definitionsText = `
 segments:
-  os: {title: System, field: user_agent.os, values: {Windows: "Windows*", macOS: ["Mac*", "OS X*"], BeOS: BeOS}}
+  os: {title: System, field: user_agent.os, values: {Windows: "Windows*", macOS: [macOS, "Mac*", "OS X*"], BeOS: BeOS}}
 flows:
   sign_in: {steps: [opened: screen.rp_info, signed_in: assertion_generated]}
 kpis:
@@ -307,3 +307,63 @@ func TestOddValues(t *testing.T) {
 		t.Error(err, b.String())
 	}
 }
+
+// One interaction more or less changes the counts of a total by one in all, whatever it is and whatever its weight: this is what noise is made for.
+func TestSensitivity(t *testing.T) {
+	h := newHouse(t, definitionsText, 60)
+	for i := range h.memory.Facts {
+		h.memory.Facts[i].Weight = 10_000
+	}
+	leftOut := -1
+	h.Days = func(_ context.Context, s kpi.Slice) ([]kpi.Day, error) {
+		day, add := kpi.Day{Date: s.From, Cells: map[string]*kpi.Cell{}}, h.defs.Adder()
+		for i := range h.memory.Facts {
+			f := &h.memory.Facts[i]
+			if i == leftOut || kpi.DateOf(time.UnixMilli(f.Time), h.defs.Zone) != s.From {
+				continue
+			}
+			value := ""
+			if s.By != "" {
+				value = f.Segments[0]
+			}
+			if day.Cells[value] == nil {
+				day.Cells[value] = h.defs.NewCell(false)
+			}
+			add.Set(f)
+			add.Add(day.Cells[value])
+		}
+		return []kpi.Day{day}, nil
+	}
+	counts := func(date kpi.Date) (all []counted) {
+		for _, total := range h.defs.Publish.Totals[:2] {
+			c, over, err := h.count(t.Context(), h.defs, total, date)
+			if err != nil || !over {
+				t.Fatal(over, err)
+			}
+			all = append(all, c)
+		}
+		return all
+	}
+	const date = "2026-11-23"
+	whole := counts(date)
+	changed := 0
+	for i := range h.memory.Facts {
+		leftOut = i
+		for at, without := range counts(date) {
+			distance := int64(0)
+			for _, value := range h.defs.KeySpace(h.defs.Publish.Totals[at]) {
+				a, b := whole[at].cells[value], without.cells[value]
+				distance += abs(a.With-b.With) + abs(a.Without-b.Without)
+			}
+			if distance > without.sensitivity || without.sensitivity != 1 {
+				t.Fatalf("%s without interaction %d is %d away", h.defs.Publish.Totals[at].Name, i, distance)
+			}
+			changed += int(distance)
+		}
+	}
+	if changed < 60 {
+		t.Errorf("%d counts changed: the interactions are not those that are counted", changed)
+	}
+}
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -29,15 +29,19 @@ import (
 // statusCmd tells how things stand.
 type statusCmd struct {
 	dataFlag
-	JSON bool `help:"Print JSON."`
+	JSON   bool `help:"Print JSON."`
+	Unused bool `help:"Tell instead which fields and events no KPI, segment or read has touched in 90 days, and how to stop collecting them."`
 }
 
 // Help is shown below the flags.
 func (*statusCmd) Help() string {
 	return `What is held, whether events can be stored, and what was left out. Exit code 1 when events cannot be stored.
 
-Example:
-  brine status --config /etc/brine/brine.yaml`
+With --unused it looks at kpi.yaml, the audit and the names of events in sanitized interactions, and says what it cannot know.
+
+Examples:
+  brine status --config /etc/brine/brine.yaml
+  brine status --unused`
 }
 
 // status is how things stand.
@@ -71,6 +75,9 @@ func (c *statusCmd) Run(g *globals) error {
 	cfg, streams, err := c.loadExisting()
 	if err != nil {
 		return err
+	}
+	if c.Unused {
+		return c.runUnused(g, cfg, streams)
 	}
 	var st status
 	err = askSocket(g.ctx, cfg.Data, "GET", "/status", nil, &st)

@@ -28,6 +28,7 @@ func TestStatusIsAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := h.status(t.Context())
+	st.Published = &totalsStatus{Days: 1, Last: "2026-12-01", Spent: 1, All: 2, Stopped: "spent"}
 	for schema, seen := range map[string]any{"Status": st.by(1), "Figures": st.by(10)} {
 		text, err := json.Marshal(seen)
 		if err != nil {

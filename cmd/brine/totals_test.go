@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const publishedKPIs = `
+kpis:
+  visits: {count: all, better: more, smallest: 1}
+publish:
+  from: 2026-12-01
+  epsilon: {day: 2, all: 365}
+  totals:
+    visits: {kpi: visits, epsilon: 1}
+    installs: {installs: app, epsilon: 1}
+`
+
+// What the config does not allow to be published is a mistake, with the reason and what to do; and the policy says what is published.
+func TestCheckOfPublish(t *testing.T) {
+	const who = "policy: {operator: Example, contact: privacy@example.org}\nkpi: kpi.yaml\n"
+	for _, c := range []struct {
+		name, config, allowlist, says string
+		code                          int
+	}{
+		{"OK", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see, descriptions: {dt: when, app_install: who}}}", "app: {dt: keep, app_install: hash}", "config ok", exitOK},
+		{"NoStream", "", "{}", "kpi.yaml:9: publish.totals.installs.installs: the config has no stream app (known here: interaction)", exitFailed},
+		{"NoUnit", "streams: {app: {schema: /app/session, purpose: to see}}", "app: {dt: keep, app_install: hash}",
+			"kpi.yaml:9: publish.totals.installs.installs: the stream has no unit: what one install adds to it has no bound (set streams.app.unit in the config)", exitFailed},
+		{"Dropped", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "app: {dt: keep}",
+			"the allowlist does not keep app_install, nor a pseudonym of it: what one install adds has no bound (hash_per_stream it there)", exitFailed},
+		{"NotListed", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "{}", "the allowlist does not keep app_install", exitFailed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, map[string]string{"brine.yaml": who + c.config, "kpi.yaml": publishedKPIs, "schemas/session.yaml": appSchema, "allowlist.yaml": c.allowlist})
+			stdout, stderr, code := brine(t, "check")
+			if code != c.code || !strings.Contains(stdout, c.says) {
+				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+			}
+			if c.code != exitOK {
+				return
+			}
+			for lang, says := range map[string]string{"en": "at /kpi on this server: visits; Installs of app a day.", "de": "höchstens ein Epsilon von 2, alle Tage zusammen dürfen 365"} {
+				if text, _, _ := brine(t, "policy", "--lang", lang); !strings.Contains(text, says) {
+					t.Error(text)
+				}
+			}
+		})
+	}
+}

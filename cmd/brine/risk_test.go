@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,11 +58,17 @@ func TestRisk(t *testing.T) {
 	if now := filesBelow(t, "data/lake"); now != before || len(entriesOf(t, "data/tmp")) > 0 {
 		t.Errorf("something was stored:\n%s\n%v", now, entriesOf(t, "data/tmp"))
 	}
-	asJSON, stderr, code := brine(t, "risk", "--json", "--stream", "app_session", "--to", end.UTC().Format(time.RFC3339))
+	of := []string{"risk", "--json", "--stream", "app_session", "--to", end.UTC().Format(time.RFC3339)}
+	asJSON, stderr, code := brine(t, of...)
 	var report risk.Report
 	if err := json.Unmarshal([]byte(asJSON), &report); code != exitOK || err != nil || len(report.Parts) != 1 || report.Parts[0].Installs.Unique != 1 {
 		t.Error(err, stderr, asJSON)
 	}
+	stop := serveHere(t)
+	if beside, stderr, code := brine(t, of...); code != exitOK || beside != asJSON {
+		t.Errorf("beside a brine that serves: %d %s\n%s", code, stderr, beside)
+	}
+	stop()
 	recorded, _, _ := brine(t, "audit", "--json")
 	for _, says := range []string{`"route":"brine risk"`, `"purpose":"yearly review"`, `"dataset":"sanitized"`, `"rows":1`, `"stream":"app_session"`} {
 		if !strings.Contains(recorded, says) {
@@ -80,6 +88,25 @@ func TestRisk(t *testing.T) {
 		if stdout, stderr, code := brine(t, strings.Fields(line)...); code == exitOK || stdout != "" || !strings.Contains(stderr, says) {
 			t.Errorf("brine %s: exit code %d\n%s%s", line, code, stdout, stderr)
 		}
+	}
+}
+
+// serveHere serves what brine.yaml of the working folder says, with its socket.
+func serveHere(t *testing.T) (stop func()) {
+	t.Helper()
+	cfg, registry, err := load("brine.yaml")
+	check(t, err)
+	cfg.Public.Addr, cfg.Private.Addr = "127.0.0.1:0", "127.0.0.1:0"
+	h, err := openHouse(t.Context(), cfg, registry, newLogger(io.Discard), houseOptions{role: allRoles})
+	check(t, err)
+	check(t, h.openDoors())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.serve(ctx, func() {}) }()
+	return func() {
+		cancel()
+		check(t, <-done)
+		check(t, h.Close())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"brine/risk"
+	"brine/risk/attack"
 	"brine/simulate"
 )
 
@@ -88,6 +90,28 @@ func TestRisk(t *testing.T) {
 		if stdout, stderr, code := brine(t, strings.Fields(line)...); code == exitOK || stdout != "" || !strings.Contains(stderr, says) {
 			t.Errorf("brine %s: exit code %d\n%s%s", line, code, stdout, stderr)
 		}
+	}
+}
+
+// The attack needs no data folder, prints a table or JSON and writes a plot, the same for the same seed.
+func TestRiskAttack(t *testing.T) {
+	inFolder(t, nil)
+	args := []string{"risk", "--attack", "--simulated", "--installs", "40", "--svg", "plot.svg"}
+	table, stderr, code := brine(t, args...)
+	if code != exitOK || strings.Count(table, "\n| ") != 10 || !strings.Contains(table, "| destroyed | usual | rotating, 50 % |") {
+		t.Errorf("%d %s\n%s", code, stderr, table)
+	}
+	plot, err := os.ReadFile("plot.svg")
+	if err != nil || !bytes.Contains(plot, []byte("coarse, rotating sampling</text>")) || xml.Unmarshal(plot, new(struct{})) != nil {
+		t.Error(err, string(plot))
+	}
+	asJSON, _, _ := brine(t, append(args, "--json")...)
+	var result attack.Result
+	if err := json.Unmarshal([]byte(asJSON), &result); err != nil || result.Table() != table || result.Installs != 40 {
+		t.Error(err, asJSON)
+	}
+	if other, _, _ := brine(t, append(args, "--seed", "2")...); other == table {
+		t.Error("another seed gives the same")
 	}
 }
 

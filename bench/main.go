@@ -41,6 +41,7 @@ var figures = []struct {
 	{"flush", (*suite).flush},
 	{"sanitize", (*suite).sanitizing},
 	{"kpi", (*suite).measuringKPIs},
+	{"risk", (*suite).measuringRisk},
 	{"read", (*suite).reading},
 	{"access", (*suite).access},
 	{"door", (*suite).door},
@@ -52,7 +53,7 @@ var figures = []struct {
 func main() {
 	seconds := flag.Int("seconds", 60, "how long 15,000 requests/s are held")
 	events := flag.Int("events", 1_000_000, "how many events are stored for the figures of reading")
-	only := flag.String("only", "", "measure one group: validate, flush, sanitize, kpi, read, access, door, events, hold, cluster")
+	only := flag.String("only", "", "measure one group: validate, flush, sanitize, kpi, risk, read, access, door, events, hold, cluster")
 	bare := flag.String("bare", "", "serve the bare handler on this address (the bench runs itself so)")
 	flag.Parse()
 	if *bare != "" {

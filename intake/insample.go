@@ -22,12 +22,15 @@ func (s *Server) inSample(unit string, ms int64, rate float64) bool {
 	}
 	at := time.UnixMilli(ms)
 	epoch := s.Epoch(at)
-	if isBelow(fraction(epoch, unit), rate) {
+	if InSample(epoch, unit, rate) {
 		return true
 	}
 	began, err := time.Parse(epochForm, epoch)
-	return err == nil && at.Sub(began) < turnGrace && isBelow(fraction(s.Epoch(began.Add(-time.Nanosecond)), unit), rate)
+	return err == nil && at.Sub(began) < turnGrace && InSample(s.Epoch(began.Add(-time.Nanosecond)), unit, rate)
 }
+
+// InSample tells whether an install is in the sample of an epoch.
+func InSample(epoch, unit string, rate float64) bool { return isBelow(fraction(epoch, unit), rate) }
 
 // fraction is where an install lies among all, as a fraction of 2^64: the first 8 bytes of
 // SHA-256(epoch + ":" + unit), big-endian. An install that is in the sample at 1 % is in it at 5 %.

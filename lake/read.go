@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 
 	"github.com/google/uuid"
 
@@ -216,6 +217,49 @@ func (l *Lake) Reading(ctx context.Context, work func(context.Context, *Reader) 
 	})
 }
 
+// Apart is [Lake.Reading] for work of minutes, on a DuckDB of its own with so many bytes of memory: what it holds more is in a folder of its
+// own below the lake's temporary one. Nothing is left of either.
+func (l *Lake) Apart(ctx context.Context, memory int64, work func(context.Context, *Reader) ([]File, error)) (err error) {
+	leave, err := l.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	o := duck.Options{Memory: memory, Folders: []string{l.disk.root}}
+	if l.opts.Temp != "" {
+		if o.Temp, err = os.MkdirTemp(l.opts.Temp, "apart-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Temp)) }()
+	}
+	if err := l.upToDate(ctx); err != nil {
+		return err
+	}
+	ctx, ended := l.reading(ctx)
+	defer ended()
+	db, err := duck.Open(o)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	outer, err := db.Conn() // looks at files that are damaged
+	if err != nil {
+		return err
+	}
+	defer outer.Close()
+	return l.again(ctx, outer, func() ([]*File, error) {
+		conn, err := db.Conn() // its temporary tables end with it
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		r := &Reader{Conn: conn, lake: l}
+		defer r.holds.release()
+		files, err := work(ctx, r)
+		return pointersTo(files), err
+	})
+}
+
 // Reader is what a [Lake.Reading] reads with.
 type Reader struct {
 	*duck.Conn
@@ -226,6 +270,23 @@ type Reader struct {
 // From is the SQL of files' rows, a table function, until the reading ends.
 func (r *Reader) From(ctx context.Context, files []File) (string, error) {
 	return r.holds.from(ctx, r.lake, pointersTo(files))
+}
+
+// Rows is the SQL of a table's rows of a range of event time, in ms, its end exclusive, with each column as it is today, until the reading
+// ends; "" where there are none. The files are those that they lie in.
+func (r *Reader) Rows(ctx context.Context, t Table, from, to int64) (sql string, files []File, err error) {
+	all, err := r.lake.withFooters(ctx, r.Conn, t)
+	for _, f := range overlapTime(all, from, to) {
+		files = append(files, *f)
+	}
+	if err != nil || len(files) == 0 {
+		return "", files, err
+	}
+	if _, err := r.From(ctx, files); err != nil {
+		return "", files, err
+	}
+	at := duck.Ident(t.Time)
+	return fmt.Sprintf("(FROM %s WHERE %s >= %d AND %[2]s < %[4]d)", r.lake.typed(t, pointersTo(files)...), at, from, to), files, nil
 }
 
 // Paths are where files lie until the reading ends, as SQL reads them.

@@ -31,21 +31,29 @@ type Apps struct {
 	Days     int       // how many days of history, at least 1
 	PerDay   int       // how many sessions all installs have on a mean day, at least 1
 	Installs int       // how many installs there are; default: half of PerDay, at least 1
+	Rare     int       // how many more there are that nobody's habits hide: each reads in [RareLanguage] alone
 	End      time.Time // the history ends before it
 	Stream   string    // what meta.stream says; default app_session
 	Schema   string    // what $schema says; default AppSchemaID. Any schema with the same fields will do
 }
 
+// RareLanguage is that of rare installs: Cornish, which no other reads in.
+const RareLanguage = "kw"
+
 // Write writes the history as NDJSON, one session a line, ordered by time. It holds a day of them in
 // memory. An error is that of the configuration or of the writer.
 func (a Apps) Write(w io.Writer) error {
-	if a.Days < 1 || a.PerDay < 1 || a.Installs < 0 || a.End.IsZero() {
+	if a.Days < 1 || a.PerDay < 1 || a.Installs < 0 || a.Rare < 0 || a.End.IsZero() {
 		return fmt.Errorf("simulate: %d days with %d sessions a day of %d installs up to %s: the days and sessions must be at least 1, and the end must be given",
 			a.Days, a.PerDay, a.Installs, a.End.UTC().Format(time.RFC3339))
 	}
 	a.Stream, a.Schema = cmp.Or(a.Stream, "app_session"), cmp.Or(a.Schema, AppSchemaID)
 	a.Installs = cmp.Or(a.Installs, max(a.PerDay/2, 1))
 	installs := makeInstalls(a.Seed, a.Installs)
+	for _, in := range makeInstalls(^a.Seed, a.Rare) {
+		in.eagerness, in.languages = 2, []string{RareLanguage}
+		installs = append(installs, in)
+	}
 	end := a.End.UTC()
 	begin := end.AddDate(0, 0, -a.Days)
 	var buf []byte
@@ -124,7 +132,7 @@ const hourSpread = 2.5
 
 // sessions draws one day's sessions of all installs, ordered by time.
 func (a Apps) sessions(s *Source, installs []install, day time.Time) (all []session) {
-	mean := float64(a.PerDay) / float64(len(installs)) * weekdays[day.Weekday()]
+	mean := float64(a.PerDay) / float64(a.Installs) * weekdays[day.Weekday()]
 	for i := range installs {
 		in := &installs[i]
 		for range s.poisson(mean * in.eagerness) {
@@ -161,7 +169,7 @@ func (s *Source) appendLetters(dst []byte, n int) []byte {
 	return dst
 }
 
-// appendJSON appends the session as an app sends it.
+// appendJSON appends the session as an app sends it, in the order of AppSchema: it is a row of its columns.
 func (v *session) appendJSON(dst []byte, stream, schema string) []byte {
 	dst = fmt.Appendf(dst, `{"$schema":%q,"app_install_id":%q,"app_session_id":%q,"dt":"`, schema, v.install.id, v.sessionID)
 	dst = v.at.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
@@ -174,9 +182,9 @@ func (v *session) appendJSON(dst []byte, stream, schema string) []byte {
 		}
 		dst = strconv.AppendQuote(dst, language)
 	}
-	dst = fmt.Appendf(dst, `],"length_ms":%d,"meta":{"dt":"`, v.length)
+	dst = fmt.Appendf(dst, `],"length_ms":%d,"primary_language":%q,"meta":{"dt":"`, v.length, v.languages[0])
 	dst = v.at.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
-	dst = fmt.Appendf(dst, `","id":%q,"stream":%q},"primary_language":%q,`, v.id, stream, v.languages[0])
+	dst = fmt.Appendf(dst, `","id":%q,"stream":%q},`, v.id, stream)
 	return fmt.Appendf(dst, `"session_data":{"from_history":%d,"from_internal":%d,"from_search":%d,"page_load_latency_ms":%d,"total_pages":%d}}`,
 		v.history, v.pages-v.searched, v.searched, v.latency, v.pages+v.history)
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"brine/access/gate"
 	"brine/console/board"
 	"brine/kpi"
+	"brine/risk"
 )
 
 // dashboard is what the private door shows to people.
@@ -29,6 +32,13 @@ func (h *house) dashboard(g *gate.Gate) *board.Board {
 		},
 		Doors: h.doorsNow,
 		Held:  h.held,
+		Risk: func(ctx context.Context, from, to time.Time) (risk.Report, error) {
+			report, err := h.sanitizer.risk(ctx, riskWork{From: from, To: to}, nil)
+			if errors.Is(err, errMeasuring) {
+				err = &gate.Error{Status: http.StatusServiceUnavailable, Reason: err.Error()}
+			}
+			return report, err
+		},
 		Audit: h.audit.Page,
 	}
 }

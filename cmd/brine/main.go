@@ -36,6 +36,7 @@ type cli struct {
 	Salt      saltCmd      `cmd:"" help:"Look at, rotate or destroy salts."`
 	Sanitize  sanitizeCmd  `cmd:"" help:"Copy closed hours through the allowlist."`
 	KPI       kpiCmd       `cmd:"" name:"kpi" help:"Print a KPI."`
+	Risk      riskCmd      `cmd:"" help:"Measure how well sanitized rows hide people."`
 	Change    changeCmd    `cmd:"" help:"Say what was changed in a dialog, to see whether it helped."`
 	Policy    policyCmd    `cmd:"" help:"Print the data collection policy."`
 	Purge     purgeCmd     `cmd:"" help:"Drop what is older, or more, than is to be kept."`

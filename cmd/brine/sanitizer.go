@@ -26,6 +26,8 @@ type sanitizer struct {
 	logger  *slog.Logger
 	record  recorder // of what was tightened
 
+	measuring sync.Mutex // held by who measures the risk
+
 	mu    sync.Mutex
 	plans map[string]*sanitize.Plan
 	fault error // of the allowlist that was read last; where there is none in force, the job stands still

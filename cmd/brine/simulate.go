@@ -13,6 +13,7 @@ type simulateCmd struct {
 	Days     int       `default:"7" help:"Days of history, up to now."`
 	PerDay   int       `default:"1000" help:"Events on a mean day."`
 	Installs int       `help:"How many installs an app has; half of --per-day without it."`
+	Rare     int       `help:"How many more installs an app has that read in a language of their own, for brine risk to find."`
 	Schema   string    `placeholder:"ID" help:"What the $schema of an app's events says; without it that of --print-schema."`
 	Seed     uint64    `default:"1" help:"The same seed and the same times give the same bytes, and the same installs at all times."`
 	Story    bool      `help:"Let things befall the dialog, as in the demo: a redesign, an experiment, a day without data."`
@@ -43,7 +44,7 @@ func (c *simulateCmd) Run(g *globals) error {
 		end = time.Now()
 	}
 	if c.Stream != event.Interaction {
-		return simulate.Apps{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, Installs: c.Installs, End: end, Stream: c.Stream, Schema: c.Schema}.Write(g.stdout)
+		return simulate.Apps{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, Installs: c.Installs, Rare: c.Rare, End: end, Stream: c.Stream, Schema: c.Schema}.Write(g.stdout)
 	}
 	history := simulate.Config{Seed: c.Seed, Days: c.Days, PerDay: c.PerDay, End: end}
 	if c.Story {

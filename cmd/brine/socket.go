@@ -41,6 +41,7 @@ func (h *house) socketHandler() http.Handler {
 		json.NewEncoder(w).Encode(report)
 	})
 	mux.HandleFunc("POST /sanitize", h.serveSanitize)
+	mux.HandleFunc("POST /risk", h.serveRisk)
 	mux.HandleFunc("POST /kpi/rebuild", h.serveRebuild)
 	mux.HandleFunc("POST /purge", h.servePurge)
 	mux.HandleFunc("POST /snapshot", h.serveSnapshot)

@@ -62,7 +62,7 @@ func (c *simulateCmd) Validate() error {
 	for _, n := range []struct {
 		flag         string
 		value, least int
-	}{{"days", c.Days, 1}, {"per-day", c.PerDay, 1}, {"installs", c.Installs, 0}} {
+	}{{"days", c.Days, 1}, {"per-day", c.PerDay, 1}, {"installs", c.Installs, 0}, {"rare", c.Rare, 0}} {
 		if n.value < n.least {
 			return fmt.Errorf("--%s=%d: give at least %d", n.flag, n.value, n.least)
 		}

@@ -1,6 +1,6 @@
 // Package board is the dashboard: pages for people, and the same figures as JSON and CSV for programs.
 //
-// It imports access, its gate and audit, and kpi. Questions come in as addresses, each of which is one view (view.go); answers come from
+// It imports access, its gate and audit, kpi, lake for names, and risk for its report. Questions come in as addresses, each of which is one view (view.go); answers come from
 // a [kpi.Board] and go out as tables that need no script, with charts that a script of this door draws from JSON in the page (charts/). It
 // holds no figure, and knows of no cell but who asks: what is withheld was withheld before.
 package board
@@ -16,6 +16,7 @@ import (
 	"brine/access/audit"
 	"brine/access/gate"
 	"brine/kpi"
+	"brine/risk"
 )
 
 // Board is the dashboard. All fields must be set, but for those that say what they are without.
@@ -25,10 +26,11 @@ type Board struct {
 	Now     func() time.Time // default time.Now
 	Gate    *gate.Gate       // for the tokens of forms
 
-	Add    func(p gate.Person, c kpi.Change) error // keeps a change; an error for who asks is a [gate.Error]
-	Remove func(p gate.Person, name string) error  // of those that were added here or by a command
-	Doors  func(context.Context) Doors             // how the doors stand, for the health page
-	Held   func(context.Context) (Held, error)     // what is held, for the privacy page
+	Add    func(p gate.Person, c kpi.Change) error                            // keeps a change; an error for who asks is a [gate.Error]
+	Remove func(p gate.Person, name string) error                             // of those that were added here or by a command
+	Doors  func(context.Context) Doors                                        // how the doors stand, for the health page
+	Held   func(context.Context) (Held, error)                                // what is held, for the privacy page
+	Risk   func(ctx context.Context, from, to time.Time) (risk.Report, error) // of what is sanitized, for the privacy page; nil: it is not measured. It may be busy: a [gate.Error]
 	Audit  func(ctx context.Context, f audit.Filter, cursor string, limit int) (audit.Page, error)
 
 	// Recorded does a read between its two records of the audit.

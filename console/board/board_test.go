@@ -26,6 +26,7 @@ import (
 	"brine/kpi"
 	"brine/kpi/facts"
 	"brine/kpi/kpitest"
+	"brine/risk"
 )
 
 var testNow = time.Date(2026, 11, 28, 14, 20, 0, 0, time.UTC)
@@ -91,6 +92,7 @@ func openHouseAt(tb testing.TB, source kpi.Source, at time.Time) *house {
 				{Collector: "web2", Clock: "5m0s behind", Missing: true}}}
 		},
 		Held:  func(context.Context) (board.Held, error) { return board.Held{RawWindow: "90 days"}, h.broken },
+		Risk:  h.risk,
 		Audit: func(context.Context, audit.Filter, string, int) (audit.Page, error) { return audit.Page{}, nil },
 		Recorded: func(_ *http.Request, r audit.Record, do func(*int64) error) error {
 			rows := int64(-1)
@@ -648,6 +650,52 @@ func TestAddChange(t *testing.T) {
 	}
 	if strings.Contains(viewer.page("/changes").Body.String(), "<h2>Add a change</h2>") {
 		t.Error("a viewer is offered the form")
+	}
+}
+
+// risk gives a report for 7 days, nothing for 1, and is busy with 31.
+func (h *house) risk(_ context.Context, from, to time.Time) (risk.Report, error) {
+	switch to.Sub(from) {
+	case 24 * time.Hour:
+		return risk.Report{}, risk.ErrNothing
+	case 7 * 24 * time.Hour:
+		return risk.Report{Parts: []risk.Part{{Streams: []string{"app_read", "app_session"}, Installs: &risk.Count{All: 2000, Unique: 1, Under5: 3}, Rows: risk.Count{All: 9000, Unique: 4},
+			Fields: []risk.Field{{Name: "app_session.languages", Rule: "keep", Alone: 1}},
+			Rules:  []risk.Step{{Field: "app_session.languages", Rule: `{only: ["de", "en"]}`, After: risk.Count{All: 2000}}}, OtherRules: 2}}}, nil
+	}
+	return risk.Report{}, &gate.Error{Status: http.StatusServiceUnavailable, Reason: "the risk is being measured already"}
+}
+
+// Who has the role privacy may have the risk measured for some days. That is a read of sanitized rows, with its own record; nothing is measured
+// unless it is asked for.
+func TestRiskOnThePrivacyPage(t *testing.T) {
+	h := openHouse(t, simulated())
+	v := h.visitor(access.Privacy)
+	for path, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"/privacy-board":           {http.StatusOK, "<button>Measure</button>"},
+		"/privacy-board?days=1":    {http.StatusOK, "Nothing sanitized lies in these days"},
+		"/privacy-board?days=31":   {http.StatusServiceUnavailable, "being measured already"},
+		"/privacy-board?days=3650": {http.StatusBadRequest, "days is 1, 7 or 31"},
+	} {
+		if rec := v.page(path); rec.Code != want.code || !strings.Contains(rec.Body.String(), want.says) || strings.Contains(rec.Body.String(), "What would lower it") {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+	}
+	h.recorded = nil
+	body := v.page("/privacy-board?days=7").Body.String()
+	for _, says := range []string{"app_read and app_session, joined by equal pseudonyms", `<option selected>7</option>`, "1 (0.05 %)", "4 (0.04 %)", "app_session.languages: {only: [&#34;de&#34;, &#34;en&#34;]}", "then 0 unique", "2 files were made by another allowlist"} {
+		if !strings.Contains(body, says) {
+			t.Errorf("without %q: %s", says, body)
+		}
+	}
+	if len(h.recorded) != 2 || h.recorded[0].Dataset != "sanitized" || h.recorded[0].To.Sub(h.recorded[0].From) != 7*24*time.Hour || *h.recorded[0].Rows != 1 {
+		t.Errorf("%+v", h.recorded)
+	}
+	if rec := h.visitor(access.Raw).page("/privacy-board?days=7"); rec.Code != http.StatusForbidden {
+		t.Errorf("the role raw is answered %d", rec.Code)
 	}
 }
 

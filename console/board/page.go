@@ -56,6 +56,7 @@ var functions = template.FuncMap{
 	"events": func(title string, all []kpi.EventFigure) map[string]any {
 		return map[string]any{"Title": title, "Events": all}
 	},
+	"partTitle": partTitle, "partCounts": partCounts,
 	"records": func(title string, all []audit.Entry) map[string]any {
 		return map[string]any{"Title": title, "All": all}
 	},

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -46,17 +47,22 @@ type held struct {
 	Purges   []audit.Entry
 	Erasures []audit.Entry
 	Reads    []audit.Entry
+	Risk     *measured // nil: it cannot be measured here
 }
 
 // privacy shows what is held, what was destroyed, and who read. That it was looked at is recorded as a read of the audit.
 func (b *Board) privacy(w http.ResponseWriter, r *http.Request, p gate.Person) error {
-	if _, err := gate.Parameters(r); err != nil {
+	values, err := gate.Parameters(r, "days")
+	if err != nil {
 		return err
+	}
+	days, err := riskDays(values.Get("days"))
+	if err != nil {
+		return b.privacyProblem(r, p, err)
 	}
 	rec := audit.Record{Who: p.Name, Via: p.Via, Route: r.Pattern, Dataset: "audit"}
 	return b.Recorded(r, rec, func(rows *int64) error {
 		h := held{Cell: access.CellOf(p.Roles, b.MinCell)}
-		var err error
 		if h.Held, err = b.Held(r.Context()); err != nil {
 			return err
 		}
@@ -71,10 +77,24 @@ func (b *Board) privacy(w http.ResponseWriter, r *http.Request, p gate.Person) e
 			*kind.to = page.Entries
 			*rows += int64(len(page.Entries))
 		}
+		if b.Risk != nil {
+			if h.Risk, err = b.measure(r, p, days); err != nil {
+				return b.privacyProblem(r, p, err)
+			}
+		}
 		f := b.frame(r, p, "Privacy")
 		f.Answer = h
 		return b.send(w, "privacy", f)
 	})
+}
+
+// privacyProblem is the error with a page that says it, where it is one for who asked.
+func (b *Board) privacyProblem(r *http.Request, p gate.Person, err error) error {
+	var e *gate.Error
+	if !errors.As(err, &e) || !gate.WantsHTML(r) {
+		return err
+	}
+	return refusedOn(e, "problem", b.frame(r, p, "Privacy"))
 }
 
 // RowsText is how many rows a dataset has, in steps of the cell.

@@ -2,16 +2,21 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"brine/canary"
+	"brine/docs"
 	"brine/door/doortest"
 )
 
@@ -93,7 +98,8 @@ func TestStoreKilledUnderCollectors(t *testing.T) {
 	}
 }
 
-// readsNothing asks all that a store has by a collector's token.
+// readsNothing asks all routes that there are, at each door of a store, with a collector's token: it gets what everybody does, and at the
+// receipt door what collectors may.
 func readsNothing(t *testing.T, r *roles, c *brine) {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(c.dir, "token"))
@@ -101,24 +107,100 @@ func readsNothing(t *testing.T, r *roles, c *brine) {
 		t.Fatal(err)
 	}
 	client := doortest.Client(r.pair)
-	for _, url := range []string{
-		r.store.private + "/wsapi/interaction_data", r.store.private + "/wsapi/interaction_data/count", r.store.private + "/v1/data/interaction",
-		"https://" + r.addr + "/wsapi/interaction_data", "https://" + r.addr + "/v1/data/interaction", "https://" + r.addr + "/v1/groups/" + newID(),
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	ask := func(method, url string) int {
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(`{"unit":"an install"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 		req.Header.Set("X-Purpose", "a theft")
+		req.Header.Set("Content-Type", "application/json")
 		res, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode < 400 || res.StatusCode >= 500 {
-			t.Errorf("GET %s with a collector's token: answered %d", url, res.StatusCode)
+		return res.StatusCode
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What tells nothing of anybody. A scrape from this machine is asked for nothing.
+	everybody := map[string]bool{"GET /login": true, "GET /access.css": true, "GET /board.css": true, "GET /charts.js": true, "GET /metrics": true}
+	collectors := map[string]bool{"PUT /v1/groups/{id}": true, "PUT /v1/forgets/{id}": true, "GET /__heartbeat__": true}
+	routes := 0
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			routes++
+			route := method + " " + path
+			target := regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "interaction") + "?dataset=raw"
+			if status := ask(method, r.store.private+target); status < 400 && !everybody[route] && (path != "/logout" || status != http.StatusSeeOther) {
+				t.Errorf("%s at the private door, with a collector's token: answered %d", route, status)
+			}
+			if status := ask(method, "https://"+r.addr+target); !collectors[route] && status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+				t.Errorf("%s at the receipt door, with a collector's token: answered %d", route, status)
+			}
 		}
+	}
+	if routes < 40 {
+		t.Errorf("only %d routes were asked", routes)
+	}
+	if status := ask("GET", "https://"+r.addr+"/__heartbeat__"); status != http.StatusOK {
+		t.Errorf("the token is no collector's: %d", status)
+	}
+}
+
+// A request to erase that a collector took is done at the store, and the collector keeps nothing of it; without a store it is 503.
+func TestForgetThroughACollector(t *testing.T) {
+	t.Parallel()
+	r := startStore(t)
+	c := r.collector(t, "web1")
+	schema, _, code := runBrine(t, nil, "simulate", "--print-schema")
+	if code != 0 {
+		t.Fatal("no schema")
+	}
+	for _, b := range []*brine{r.store, c} {
+		b.configure(appConfig)
+		b.writeSchema("app_session.yaml", schema)
+	}
+	r.store.launch()
+	c.start()
+	install, other := newID(), newID()
+	c.sendOf(install, 5)
+	c.sendOf(other, 3)
+	c.forget(install)
+	r.store.eventually(90*time.Second, "the install is erased", func() bool {
+		left := map[string]int{}
+		for _, e := range r.store.readAll("app_session") {
+			left[strings.Trim(string(e["app_install_id"]), `"`)]++
+		}
+		return left[install] == 0 && left[other] == 3
+	})
+	r.store.waitErased()
+	r.store.checkErased([]string{install})
+	err := filepath.WalkDir(c.data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if strings.Contains(string(content), install) {
+			t.Errorf("the install is in %s of the collector", path)
+		}
+		return err
+	})
+	if err != nil || strings.Contains(c.output(), install) {
+		t.Errorf("the collector's output, or %v", err)
+	}
+	r.store.stop()
+	res, err := plain.Post(c.public+"/v1/forget", "application/json", strings.NewReader(fmt.Sprintf(`{"unit":%q}`, other)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("without a store a request to erase is answered %d", res.StatusCode)
 	}
 }
 

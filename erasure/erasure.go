@@ -225,6 +225,24 @@ func (e *Erasures) Step(ctx context.Context) error {
 	return err
 }
 
+// Again takes out what came in since the last pass, of all requests: a copy that is made then holds none of it. They wait on as they did.
+func (e *Erasures) Again(ctx context.Context) error {
+	e.stepping.Lock()
+	defer e.stepping.Unlock()
+	e.mu.Lock()
+	var batch []*request
+	for _, number := range slices.Sorted(maps.Keys(e.requests)) {
+		if r := e.requests[number]; !r.Last {
+			batch = append(batch, r)
+		}
+	}
+	e.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	return e.pass(ctx, batch)
+}
+
 // due are the requests for which a pass is to be made: new ones, and those whose logs are gone.
 func (e *Erasures) due() (batch []*request) {
 	left := e.logs()

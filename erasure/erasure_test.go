@@ -108,6 +108,42 @@ func (h *house) checkReceipts(t *testing.T, numbers []string) {
 	}
 }
 
+// What an install sent after it was removed is taken out by one more pass, at any time, and its erasure ends as it would have.
+func TestAgain(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	inLake := func() []string {
+		return slices.DeleteFunc(h.holds(ada.id), func(path string) bool { return strings.HasPrefix(path, "erasures/") })
+	}
+	h.visit(ada)
+	h.visit(bob)
+	number := h.accept(ada.id)
+	h.step()
+	h.visit(ada) // the client had not stopped yet
+	h.flush()
+	if len(inLake()) == 0 {
+		t.Fatal("no file holds what came in: looking tells nothing")
+	}
+	if err := h.erasures.Again(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.sweep()
+	if found := inLake(); len(found) > 0 {
+		t.Errorf("found in %v", found)
+	}
+	h.wantState(number, erasure.Removed)
+	h.visit(ada) // and has not still
+	h.nextDay()
+	h.step()
+	h.sweep()
+	h.step()
+	if found := h.holds(ada.id); len(found) > 0 {
+		t.Errorf("after it was complete, found in %v", found)
+	}
+	if got := h.wantState(number, erasure.Complete); len(got.Removed) == 0 {
+		t.Errorf("the receipt says that nothing was removed: %+v", got)
+	}
+}
+
 // A start takes requests up again, wherever they stand.
 func TestStartTakesRequestsUp(t *testing.T) {
 	h := newHouse(t, usualList, "quarter")

@@ -77,7 +77,7 @@ func (e *Erasures) passed(r *request, receipt Receipt, done bool, logs []string,
 	if done && r.Receipt.State == Accepted {
 		next.Receipt.remove(e.o.Now())
 		next.Logs = logs
-	} else if done {
+	} else if done && !r.waitsFor(logs) {
 		next.Last = true
 	}
 	if !done && slices.Equal(receipt.Removed, r.Receipt.Removed) {

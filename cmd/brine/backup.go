@@ -103,7 +103,7 @@ func (c *backupCmd) tell(out io.Writer, m backup.Manifest) error {
 	}
 	fmt.Fprintf(out, "%s: %d files, %d of them written, %d bytes\n", done.Folder, done.Files, done.Written, done.Bytes)
 	if done.Pending > 0 {
-		fmt.Fprintf(out, "%d erasures are not complete: make the next backup when they are, with --base, so that what came in meanwhile goes too\n", done.Pending)
+		fmt.Fprintf(out, "%d erasures are not complete: what their installs sent until now is not in the backup; make the next one when they are, with --base, so that what came in while it was made goes too\n", done.Pending)
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasure
 	if err := os.RemoveAll(folder); err != nil {
 		return shot, err
 	}
-	if err := errors.Join(l.Flush(ctx), erasures.Step(ctx)); err != nil {
+	if err := errors.Join(l.Flush(ctx), erasures.Step(ctx), erasures.Again(ctx)); err != nil {
 		return shot, err
 	}
 	st := erasures.Status()

@@ -2,15 +2,20 @@ package couchdb_test
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"encoding/pem"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"brine/door/doortest"
 	"brine/lake"
 	"brine/outlet"
 	"brine/outlet/couchdb"
@@ -202,5 +207,92 @@ func TestTooLargeAndPurge(t *testing.T) {
 	follow(t, f)
 	if len(p.docs) != 0 || p.purged != 40 || !f.Status().Removes {
 		t.Errorf("it has %d documents, %d were purged", len(p.docs), p.purged)
+	}
+}
+
+// A peer that speaks TLS is trusted by outlets.couchdb.ca_file alone: one that others vouch for gets neither a document nor the password.
+func TestPeerWithTLS(t *testing.T) {
+	h := openHouse(t)
+	h.event("secret-install", "secret-screen")
+	h.nextHour()
+	p := &faulty{docs: map[string]map[string]any{}}
+	server := httptest.NewUnstartedServer(p)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	h.must(os.WriteFile(h.path("password"), []byte("pass-word-9\n"), 0o600))
+	h.must(os.WriteFile(h.path("ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	h.must(os.WriteFile(h.path("other.pem"), doortest.NewPair(t, time.Hour).Cert, 0o600))
+	h.must(os.WriteFile(h.path("none.pem"), []byte("none"), 0o600))
+	open := func(ca string) (*outlet.Follower, error) {
+		o := couchdb.Options{URL: server.URL + "/db", User: "brine", PasswordFile: h.path("password")}
+		if ca != "" {
+			o.CAFile = h.path(ca)
+		}
+		db, err := couchdb.New(o)
+		return &outlet.Follower{Name: "couchdb", Dataset: lake.Raw, Streams: []string{"app"}, Lake: h.lake, Peer: db, Path: h.path("outlets/couchdb.json")}, err
+	}
+	for _, ca := range []string{"", "other.pem"} {
+		f, err := open(ca)
+		h.must(err)
+		if err := f.Step(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") || f.Status().Behind != 1 || p.auth != "" {
+			t.Errorf("with %q: %v, and it got %q", ca, err, p.auth)
+		}
+	}
+	for _, ca := range []string{"none.pem", "nowhere.pem"} {
+		if _, err := open(ca); err == nil || !strings.Contains(err.Error(), ca) {
+			t.Errorf("with %q: %v", ca, err)
+		}
+	}
+	f, err := open("ca.pem")
+	h.must(err)
+	follow(t, f)
+	if len(p.docs) != 1 || p.auth == "" {
+		t.Errorf("it has %d documents", len(p.docs))
+	}
+}
+
+// While a peer does not answer, events go on into the lake and are read; the outlet ends when it is told to, and the next step makes
+// all good.
+func TestSlowPeer(t *testing.T) {
+	h := openHouse(t)
+	h.event("one", "home")
+	h.nextHour()
+	p, f := h.faultyPeer()
+	asked, over := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p.fault = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		if !strings.HasSuffix(r.URL.Path, "/_bulk_docs") {
+			return false
+		}
+		once.Do(func() { close(asked) })
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+		panic(http.ErrAbortHandler)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stepped := make(chan error, 1)
+	go func() { stepped <- f.Step(ctx) }()
+	<-asked
+	h.event("two", "home")
+	h.nextHour() // flushes, and compacts what is closed
+	table, err := h.lake.Table(lake.Raw, "app")
+	h.must(err)
+	if n, err := h.lake.Count(t.Context(), lake.Query{Table: table, To: 1 << 60}); err != nil || n != 2 {
+		t.Errorf("while the peer is slow, %d events are read: %v", n, err)
+	}
+	stop()
+	if err := <-stepped; err == nil {
+		t.Error("a step without an answer succeeded")
+	}
+	close(over)
+	p.mu.Lock()
+	p.fault = nil
+	p.mu.Unlock()
+	follow(t, f)
+	if len(p.docs) != 2 {
+		t.Errorf("it has %d documents", len(p.docs))
 	}
 }

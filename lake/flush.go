@@ -37,9 +37,11 @@ func (l *Lake) flush(ctx context.Context, all bool) error {
 	if some {
 		l.opts.Flushed(time.Since(began))
 	}
-	l.mu.Lock()
-	l.fault = err
-	l.mu.Unlock()
+	if ctx.Err() == nil { // else it was broken off, which says nothing of the lake
+		l.mu.Lock()
+		l.fault = err
+		l.mu.Unlock()
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package lake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -211,6 +212,18 @@ func TestFlush(t *testing.T) {
 		h.append(b)
 		h.flush()
 		wantRows(t, read(t, h.lake, lake.Raw, "click"), a, b, c)
+	})
+	t.Run("OneThatIsBrokenOffIsNoFault", func(t *testing.T) {
+		h.append(click(testStart, 3))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := h.lake.Flush(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a flush that was broken off: %v", err)
+		}
+		if err := h.lake.Err(); err != nil {
+			t.Errorf("events are refused, as a flush was broken off: %v", err)
+		}
+		h.flush()
 	})
 	t.Run("AReaderOfAnotherProcessSeesTheSame", func(t *testing.T) {
 		other := h.openLake(nil)

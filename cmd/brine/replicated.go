@@ -158,6 +158,26 @@ func (l termLog) Logs() []eventlog.Info {
 	}
 }
 
+// Read, Trim and Delete tell the lake in its own words that another node leads: that is no reason to refuse events.
+func (l termLog) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
+	entries, err := l.Log.Read(ctx, log, from, maxBytes)
+	return entries, asOwner(err)
+}
+
+func (l termLog) Trim(ctx context.Context, log string, last uint64) error {
+	return asOwner(l.Log.Trim(ctx, log, last))
+}
+func (l termLog) Delete(ctx context.Context, log string) error {
+	return asOwner(l.Log.Delete(ctx, log))
+}
+
+func asOwner(err error) error {
+	if errors.Is(err, cluster.ErrNotLeader) {
+		return fmt.Errorf("%w: %w", lake.ErrNotOwner, err)
+	}
+	return err
+}
+
 // takeIn brings what is left in the log of the single node that this one was into the log of all, and then removes it.
 func (h *house) takeIn(ctx context.Context) {
 	left := filepath.Join(h.data.log(), "jetstream")

@@ -382,7 +382,11 @@ func TestOldLeader(t *testing.T) {
 	s.append(old, "x")
 	info := old.Logs()[0]
 	hour := old.Hour()
-	s.lead("b", 2)
+	must(t, s.lead("b", 2).Trim(t.Context(), info.Name, info.Last))
+	s.append(s.logs["b"], "y")
+	if got, err := old.Read(t.Context(), info.Name, 1, 1<<20); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("an old leader read what another has trimmed: %d entries, %v", len(got), err)
+	}
 	if err := old.Trim(t.Context(), info.Name, info.Last); !errors.Is(err, ErrNotLeader) {
 		t.Errorf("trim of an old leader: %v", err)
 	}
@@ -401,7 +405,7 @@ func TestOldLeader(t *testing.T) {
 	if got := s.lead("b", 4).Hour(); got.Before(hour) {
 		t.Errorf("the hour went back from %s to %s", hour, got)
 	}
-	if got := groups(t, s.logs["b"]); len(got) != 1 || got[0] != "x" {
+	if got := groups(t, s.logs["b"]); len(got) != 1 || got[0] != "y" {
 		t.Errorf("read %q", got)
 	}
 }

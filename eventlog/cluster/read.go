@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -90,7 +91,7 @@ func (l *Log) end(ctx context.Context, log string) (uint64, error) {
 // Read gives the entries of a log in order, from the sequence number from on, up to the end that [Log.Logs] gave last,
 // or until their groups reach maxBytes: at most one group more. What has been trimmed is left out. An entry
 // that no node can read is left out and logged. It gives nothing, and no error, when there is nothing at or after from.
-// The errors are ErrUnknown and ErrUnavailable of eventlog, and those of ctx.
+// The errors are ErrUnknown and ErrUnavailable of eventlog, [ErrNotLeader] where another has taken over and trimmed, and those of ctx.
 func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
 	s, _ := l.latest()
 	info := s.log(log)
@@ -102,6 +103,9 @@ func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) (
 		messages, err := r.some(ctx, maxBytes)
 		if err != nil && ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if errors.Is(err, ErrNotLeader) {
+			return nil, err
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: read %s from %d: %w", eventlog.ErrUnavailable, log, r.next, err)
@@ -190,8 +194,11 @@ func (r *reading) one(ctx context.Context, n *node) ([]basis.Message, error) {
 	}
 	seq := r.next
 	if answer.Error != nil && answer.Error.Code == codeNoMessage {
-		r.next++
-		if s, _ := r.l.latest(); s.log(r.log) == nil || seq > s.log(r.log).Trimmed { // else it was trimmed meanwhile
+		trimmed, err := r.l.trimmed(ctx, n, r.log)
+		if err != nil {
+			return nil, err
+		}
+		if r.next = max(seq, trimmed) + 1; seq > trimmed { // else it was trimmed meanwhile
 			r.l.opts.Logger.Error("an entry of the log can be read on no node and is left out", "log", r.log, "seq", seq)
 		}
 		return nil, nil
@@ -201,4 +208,25 @@ func (r *reading) one(ctx context.Context, n *node) ([]basis.Message, error) {
 	}
 	r.next++
 	return []basis.Message{{Seq: seq, Subject: answer.Message.Subject, Data: answer.Message.Data}}, nil
+}
+
+// trimmed is how far a log is trimmed, all of it where it is deleted, by the state as it stands now. With ErrNotLeader this node has led, and
+// another does.
+func (l *Log) trimmed(ctx context.Context, n *node, log string) (uint64, error) {
+	s, _, err := l.load(ctx, n)
+	if err != nil {
+		return 0, err
+	}
+	d := &l.lead
+	d.mu.Lock()
+	over := d.leading && s.Epoch > d.epoch
+	d.mu.Unlock()
+	if over {
+		l.follow()
+		return 0, fmt.Errorf("%w: it has epoch %d", ErrNotLeader, s.Epoch)
+	}
+	if info := s.log(log); info != nil {
+		return info.Trimmed, nil
+	}
+	return math.MaxUint64 - 1, nil
 }

@@ -56,6 +56,46 @@ func TestCommitGathersWhileWriting(t *testing.T) {
 	})
 }
 
+// With two writers two groups are on their way at a time, never more, and what comes meanwhile gathers for the one that is free first.
+func TestCommitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var groups []string
+		writing, most := 0, 0
+		count := func(by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			writing += by
+			most = max(most, writing)
+		}
+		c := newCommitter(func(_ context.Context, group []byte) error {
+			count(1)
+			defer count(-1)
+			mu.Lock()
+			groups = append(groups, string(group))
+			mu.Unlock()
+			time.Sleep(time.Second)
+			return nil
+		}, 2, slog.New(slog.DiscardHandler), &Stats{})
+		start := time.Now()
+		var wg sync.WaitGroup
+		for _, records := range []string{"a", "b", "c", "d"} {
+			wg.Go(func() {
+				if err := c.commit([]byte(records)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		took := time.Since(start)
+		c.close()
+		if got := fmt.Sprint(groups); got != "[a b cd]" || most != 2 || took != 2*time.Second {
+			t.Errorf("groups %s, %d at once, in %s", got, most, took)
+		}
+	})
+}
+
 func TestCommitReturnsOnlyWhenDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openCommitter((&slowLog{}).append)

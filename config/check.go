@@ -16,6 +16,7 @@ import (
 
 	"brine/door"
 	"brine/event"
+	"brine/mistake"
 )
 
 var (
@@ -167,11 +168,11 @@ func checkTLS(d *decoder, path string, t TLS) {
 	for _, f := range []struct{ key, file, other, otherFile string }{{"cert", t.Cert, "key", t.Key}, {"key", t.Key, "cert", t.Cert}} {
 		switch {
 		case f.file == "" && f.otherFile != "":
-			d.mistake(join(path, f.other), "set "+join(path, f.key)+" too, or neither", "a certificate and its key belong together")
+			d.mistake(mistake.Join(path, f.other), "set "+mistake.Join(path, f.key)+" too, or neither", "a certificate and its key belong together")
 		case isFolder(f.file):
-			d.mistake(join(path, f.key), "name a file of PEM in it", "%s is a folder", f.file)
+			d.mistake(mistake.Join(path, f.key), "name a file of PEM in it", "%s is a folder", f.file)
 		case f.file != "" && !isFile(f.file):
-			d.mistake(join(path, f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
+			d.mistake(mistake.Join(path, f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
 		}
 	}
 }
@@ -278,7 +279,7 @@ func (c *Config) checkConsent(d *decoder) {
 
 func (c *Config) checkStreams(d *decoder) {
 	for name, s := range c.Streams {
-		path := join("streams", name)
+		path := mistake.Join("streams", name)
 		if name == event.Interaction {
 			checkBuiltIn(d, path)
 			continue
@@ -289,33 +290,33 @@ func (c *Config) checkStreams(d *decoder) {
 		}
 		switch {
 		case s.Schema == "":
-			d.mistake(join(path, "schema"), "like /analytics/mobile_apps/app_session", "a stream needs a schema")
+			d.mistake(mistake.Join(path, "schema"), "like /analytics/mobile_apps/app_session", "a stream needs a schema")
 		case !schemaName.MatchString(s.Schema):
-			d.mistake(join(path, "schema"), "like /analytics/mobile_apps/app_session", "not the path of a schema")
+			d.mistake(mistake.Join(path, "schema"), "like /analytics/mobile_apps/app_session", "not the path of a schema")
 		}
-		checkRate(d, join(path, "sample_rate"), s.SampleRate)
+		checkRate(d, mistake.Join(path, "sample_rate"), s.SampleRate)
 	}
 }
 
 // checkBuiltIn allows what can be said of interaction: its schema is part of Brine.
 func checkBuiltIn(d *decoder, path string) {
 	for _, key := range []string{"schema", "time", "unit", "keep_fields"} {
-		if at := join(path, key); d.set(at) {
+		if at := mistake.Join(path, key); d.set(at) {
 			d.mistake(at, "leave it out, or give the stream another name", "interaction is built in: only purpose and collect_until are set here")
 		}
 	}
-	if at := join(path, "sample_rate"); d.set(at) {
+	if at := mistake.Join(path, "sample_rate"); d.set(at) {
 		d.mistake(at, "set it as sampling.interaction", "interaction is built in: only purpose and collect_until are set here")
 	}
 }
 
 func (c *Config) checkSampling(d *decoder) {
 	for name, rate := range c.Sampling {
-		path := join("sampling", name)
+		path := mistake.Join("sampling", name)
 		if _, ok := c.streams()[name]; !ok {
 			d.mistake(path, nearest(name, c.StreamNames()), "no such stream")
 		}
-		if d.set(join(join("streams", name), "sample_rate")) {
+		if d.set(mistake.Join(mistake.Join("streams", name), "sample_rate")) {
 			d.mistake(path, "leave one of the two out", "streams.%s.sample_rate sets this rate too", name)
 		}
 		checkRate(d, path, rate)

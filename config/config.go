@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"brine/event"
+	"brine/mistake"
 )
 
 // Config is one brine.yaml, read and checked, or [Default]. Times are durations, sizes are bytes,
@@ -210,7 +211,7 @@ func parse(path string, content []byte) (*Config, error) {
 // complete sets the defaults that rest on other keys, and makes paths relative to the file's folder.
 func (c *Config) complete(d *decoder) {
 	for name, s := range c.Streams {
-		if !d.set(join(join("streams", name), "sample_rate")) {
+		if !d.set(mistake.Join(mistake.Join("streams", name), "sample_rate")) {
 			s.SampleRate = defaultRate
 		}
 		c.Streams[name] = s

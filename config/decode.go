@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"brine/event"
+	"brine/mistake"
 )
 
 // decoder walks a YAML tree beside a Go value. What does not fit becomes a mistake and leaves the
@@ -74,7 +75,7 @@ func (d *decoder) document(content []byte, dst any) {
 		switch {
 		case doc.Body == nil:
 		case i > 0:
-			d.mistakeAt(line(doc.Body), "", "put all keys into one", "a second YAML document")
+			d.mistakeAt(mistake.LineOf(doc.Body), "", "put all keys into one", "a second YAML document")
 		default:
 			d.value("", doc.Body, reflect.ValueOf(dst).Elem())
 		}
@@ -96,10 +97,10 @@ func (d *decoder) value(path string, n ast.Node, dst reflect.Value) {
 	case *ast.NullNode:
 		return
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		d.mistakeAt(line(n), path, "write the value out", "YAML anchors, aliases and tags are not read here")
+		d.mistakeAt(mistake.LineOf(n), path, "write the value out", "YAML anchors, aliases and tags are not read here")
 		return
 	}
-	d.lines[path] = line(n)
+	d.lines[path] = mistake.LineOf(n)
 	if described, ok := dst.Addr().Interface().(*Description); ok {
 		if _, text := scalarText(n); text {
 			dst = reflect.ValueOf(&described.Description).Elem()
@@ -126,10 +127,10 @@ func (d *decoder) fields(path string, n ast.Node, dst reflect.Value) {
 		key := keyOf(kv)
 		i := slices.Index(known, key)
 		if i < 0 {
-			d.mistakeAt(line(kv.Key), join(path, key), nearest(key, known), "unknown key")
+			d.mistakeAt(mistake.LineOf(kv.Key), mistake.Join(path, key), nearest(key, known), "unknown key")
 			continue
 		}
-		d.value(join(path, key), kv.Value, dst.Field(i))
+		d.value(mistake.Join(path, key), kv.Value, dst.Field(i))
 	}
 }
 
@@ -139,10 +140,10 @@ func (d *decoder) entries(path string, n ast.Node, dst reflect.Value) {
 		dst.Set(reflect.MakeMap(dst.Type()))
 	}
 	for _, kv := range d.mapping(path, n) {
-		at := join(path, keyOf(kv))
+		at := mistake.Join(path, keyOf(kv))
 		elem := reflect.New(dst.Type().Elem()).Elem()
 		d.element(at, kv.Value, elem)
-		d.lines[at] = line(kv.Key)
+		d.lines[at] = mistake.LineOf(kv.Key)
 		dst.SetMapIndex(reflect.ValueOf(keyOf(kv)), elem)
 	}
 }
@@ -151,7 +152,7 @@ func (d *decoder) entries(path string, n ast.Node, dst reflect.Value) {
 func (d *decoder) items(path string, n ast.Node, dst reflect.Value) {
 	list, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.mistakeAt(line(n), path, "put it in [ ]", "expected a list")
+		d.mistakeAt(mistake.LineOf(n), path, "put it in [ ]", "expected a list")
 		return
 	}
 	for i, item := range list.Values {
@@ -173,7 +174,7 @@ func (d *decoder) element(path string, n ast.Node, dst reflect.Value) {
 func (d *decoder) mapping(path string, n ast.Node) []*ast.MappingValueNode {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.mistakeAt(line(n), path, mappingFix(n), "expected keys and values")
+		d.mistakeAt(mistake.LineOf(n), path, mappingFix(n), "expected keys and values")
 		return nil
 	}
 	return m.Values
@@ -211,7 +212,7 @@ func (d *decoder) scalar(path string, n ast.Node, dst reflect.Value) {
 
 func (d *decoder) unreadable(path string, n ast.Node, what string) {
 	d.unread[path] = true
-	d.mistakeAt(line(n), path, "", "%s", what)
+	d.mistakeAt(mistake.LineOf(n), path, "", "%s", what)
 }
 
 func setScalar(dst any, n ast.Node, text string) (err error) {
@@ -310,19 +311,4 @@ func Nearest(key string, known []string) string { return nearest(key, known) }
 func nearest(key string, known []string) string {
 	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "" })
 	return event.LikelyFix(key, known)
-}
-
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-// line is where a node begins. A mapping's own token is its first colon, which may stand alone.
-func line(n ast.Node) int {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key
-	}
-	return n.GetToken().Position.Line
 }

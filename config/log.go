@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"brine/mistake"
 )
 
 // Log says on which storage nodes the log lies. It is the same on all of them, but for name, listen and the certificate.
@@ -86,8 +88,8 @@ var nodeName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 func (c *Config) checkLog(d *decoder) {
 	if !c.Log.Replicated() {
 		for _, key := range []string{"doors", "cluster", "name", "listen", "replicas", "tls"} {
-			if d.set(join("log", key)) {
-				d.mistake(join("log", key), "list the storage nodes in log.nodes, or leave it out", "it is of a log on several nodes, and log.nodes has none")
+			if d.set(mistake.Join("log", key)) {
+				d.mistake(mistake.Join("log", key), "list the storage nodes in log.nodes, or leave it out", "it is of a log on several nodes, and log.nodes has none")
 			}
 		}
 		return
@@ -111,9 +113,9 @@ func (c *Config) checkLog(d *decoder) {
 	for _, f := range []struct{ key, file string }{{"cert", c.Log.TLS.Cert}, {"key", c.Log.TLS.Key}, {"ca", c.Log.TLS.CA}} {
 		switch {
 		case f.file == "":
-			d.mistake(join("log.tls", f.key), "nodes speak with each other over TLS only: set cert, key and ca", "it is missing")
+			d.mistake(mistake.Join("log.tls", f.key), "nodes speak with each other over TLS only: set cert, key and ca", "it is missing")
 		case !isFile(f.file):
-			d.mistake(join("log.tls", f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
+			d.mistake(mistake.Join("log.tls", f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"brine/event"
+	"brine/mistake"
 )
 
 // What one kpi.yaml may hold, so that what is computed for each interaction stays small.
@@ -236,9 +237,9 @@ func (p *definer) references() {
 	}
 	p.publishable()
 	for _, c := range p.d.Changes {
-		p.known(join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
+		p.known(mistake.Join("changes", c.Name)+".moves", "kpis", c.Moves, p.d.kpiNames(), "KPI")
 		if what, fix := p.d.hidesRelease(c); what != "" {
-			p.mistake(join("changes", c.Name)+".release", fix, "%s", what)
+			p.mistake(mistake.Join("changes", c.Name)+".release", fix, "%s", what)
 		}
 	}
 }
@@ -247,14 +248,14 @@ func (p *definer) references() {
 func (p *definer) apart(k KPI) {
 	for _, s := range p.d.Segments {
 		if k.Field != "" && k.Field == s.Field || k.Dialog != "" && s.Field == "dialog" {
-			p.mistake(join("kpis", k.Name), "take one of the two off", "segment %s goes by %s, too: their numbers could be subtracted from each other", s.Name, s.Field)
+			p.mistake(mistake.Join("kpis", k.Name), "take one of the two off", "segment %s goes by %s, too: their numbers could be subtracted from each other", s.Name, s.Field)
 		}
 	}
 }
 
 // known tells of a name that nothing has. A definition that had a mistake has its name all the same.
 func (p *definer) known(path, kind, name string, names []string, what string) bool {
-	if p.refused[join(kind, name)] {
+	if p.refused[mistake.Join(kind, name)] {
 		return false
 	}
 	if !slices.Contains(names, name) {
@@ -266,7 +267,7 @@ func (p *definer) known(path, kind, name string, names []string, what string) bo
 
 // flowOf sees to the flow of a KPI, and fills in its last step.
 func (p *definer) flowOf(k *KPI) {
-	path := join("kpis", k.Name) + "." + string(k.Kind)
+	path := mistake.Join("kpis", k.Name) + "." + string(k.Kind)
 	if !p.known(path, "flows", k.Flow, p.d.flowNames(), "flow") {
 		return
 	}

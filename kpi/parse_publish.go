@@ -3,6 +3,8 @@ package kpi
 import (
 	"regexp"
 	"slices"
+
+	"brine/mistake"
 )
 
 // What publish may hold.
@@ -109,7 +111,7 @@ func (p *definer) publishable() {
 	}
 	before := len(p.mistakes)
 	for _, t := range p.d.Publish.Totals {
-		path := join("publish.totals", t.Name)
+		path := mistake.Join("publish.totals", t.Name)
 		if t.KPI != "" && p.known(path+".kpi", "kpis", t.KPI, p.d.kpiNames(), "KPI") {
 			if k := p.d.kpiOf(t); !slices.Contains([]Kind{Conversion, Share, Count}, k.Kind) {
 				p.mistake(path+".kpi", "publish a conversion, a share or a count",

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"brine/event"
+	"brine/mistake"
 )
 
 // reader walks the YAML of a kpi.yaml and notes what is wrong. What cannot be read is left out, so that the walk
@@ -38,7 +39,7 @@ func (r *reader) parse(text []byte) ast.Node {
 		switch {
 		case doc.Body == nil:
 		case body != nil:
-			r.mistakeAt(lineOf(doc.Body), "", "put all keys into one", "a second YAML document")
+			r.mistakeAt(mistake.LineOf(doc.Body), "", "put all keys into one", "a second YAML document")
 		default:
 			body = doc.Body
 		}
@@ -85,13 +86,14 @@ type entry struct {
 func (r *reader) entries(path string, n ast.Node, want string) (all []entry) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		r.mistakeAt(lineOf(n), path, slip(n), "expected %s", want)
+		text, _ := mistake.Scalar(n)
+		r.mistakeAt(mistake.LineOf(n), path, mistake.Slip(text), "expected %s", want)
 		return nil
 	}
 	for _, kv := range m.Values {
 		name := kv.Key.GetToken().Value
-		at := join(path, name)
-		r.lines[at] = lineOf(kv.Key)
+		at := mistake.Join(path, name)
+		r.lines[at] = mistake.LineOf(kv.Key)
 		switch {
 		case kv.Key.Type() == ast.MergeKeyType, isReference(kv.Value):
 			r.mistake(at, "write it out", "YAML anchors, aliases, tags and << are not read here")
@@ -153,7 +155,7 @@ func suggestName(name string) string {
 
 // text reads a scalar as it is written, without its quotes: yes and 2026.10 are texts.
 func (r *reader) text(e entry, dst *string) {
-	text, ok := scalar(e.value)
+	text, ok := mistake.Scalar(e.value)
 	switch {
 	case !ok:
 		r.mistake(e.path, "", "a single value was expected")
@@ -197,47 +199,11 @@ func (r *reader) texts(e entry, most int) (all []string) {
 
 // number reads one; false where it is none, which is told.
 func (r *reader) number(e entry) (float64, bool) {
-	text, _ := scalar(e.value)
+	text, _ := mistake.Scalar(e.value)
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || v-v != 0 {
 		r.mistake(e.path, "", "%q is no number", text)
 		return 0, false
 	}
 	return v, true
-}
-
-func scalar(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NanNode, *ast.InfinityNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
-}
-
-// slip tells the commonest slip by name.
-func slip(n ast.Node) string {
-	text, _ := scalar(n)
-	if name, _, found := strings.Cut(text, ":"); found {
-		return fmt.Sprintf("is a space missing after %q?", name+":")
-	}
-	return ""
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-// lineOf is where a node begins. A mapping's own token is its first colon, which may stand alone.
-func lineOf(n ast.Node) int {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key
-	}
-	return n.GetToken().Position.Line
 }

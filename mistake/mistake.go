@@ -1,5 +1,5 @@
 // Package mistake says what is wrong in a file that an operator writes: which file, which line, which key, and the likely
-// fix, in one line. It imports nothing of the house; config and kpi tell their mistakes by it.
+// fix, in one line. It imports nothing of the house; config, kpi and sanitize read their YAML with its help.
 package mistake
 
 import (

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"brine/mistake"
 )
 
 // defaultsKey is the name under which rules for every listed stream stand.
@@ -76,7 +78,7 @@ func (r *reader) mistakeAt(line int, path, fix, what string, args ...any) {
 }
 
 func (r *reader) mistake(n ast.Node, path, fix, what string, args ...any) {
-	r.mistakeAt(lineOf(n), path, fix, what, args...)
+	r.mistakeAt(mistake.LineOf(n), path, fix, what, args...)
 }
 
 func (r *reader) syntax(err error) {
@@ -126,13 +128,14 @@ func markDefault(nodes []*node) {
 func (r *reader) entries(path string, n ast.Node, want string) (nodes []*node) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		r.mistake(n, path, slip(n), "expected %s", want)
+		text, _ := mistake.Scalar(n)
+		r.mistake(n, path, mistake.Slip(text), "expected %s", want)
 		return nil
 	}
 	lines := map[string]int{}
 	for _, kv := range m.Values {
-		name, line := kv.Key.GetToken().Value, lineOf(kv.Key)
-		at := join(path, name)
+		name, line := kv.Key.GetToken().Value, mistake.LineOf(kv.Key)
+		at := mistake.Join(path, name)
 		switch before := lines[name]; {
 		case kv.Key.Type() == ast.MergeKeyType:
 			r.mistakeAt(line, path, "write the fields out", "YAML's << is not read here")
@@ -168,7 +171,7 @@ func (r *reader) rule(path string, n ast.Node) (Rule, []*node) {
 
 // word reads a rule that is one word.
 func (r *reader) word(path string, n ast.Node) Rule {
-	text, _ := scalar(n)
+	text, _ := mistake.Scalar(n)
 	if kind, ok := named[text]; ok {
 		return Rule{Kind: kind}
 	}
@@ -176,7 +179,7 @@ func (r *reader) word(path string, n ast.Node) Rule {
 	if _, ok := examples[text]; ok {
 		fix = "it says how much, like " + examples[text]
 	} else if strings.Contains(text, ":") {
-		fix = slipText(text)
+		fix = mistake.Slip(text)
 	}
 	r.mistake(n, path, fix, "unknown rule %q", text)
 	return Rule{}
@@ -195,7 +198,7 @@ func (r *reader) mapping(path string, n *ast.MappingNode) (Rule, []*node) {
 	if len(n.Values) == 1 {
 		key, value := n.Values[0].Key.GetToken().Value, n.Values[0].Value
 		_, parametric := examples[key]
-		text, isScalar := scalar(value)
+		text, isScalar := mistake.Scalar(value)
 		_, isFields := value.(*ast.MappingNode)
 		if _, isRule := named[text]; parametric && !isFields && !(isScalar && isRule) {
 			return r.parameter(path, key, value), nil
@@ -224,7 +227,7 @@ func (r *reader) parameter(path, key string, n ast.Node) Rule {
 }
 
 func (r *reader) floor(path string, n ast.Node) Rule {
-	text, _ := scalar(n)
+	text, _ := mistake.Scalar(n)
 	for _, f := range floors {
 		if f.text == text {
 			return Rule{Kind: Floor, Floor: f.every}
@@ -242,7 +245,7 @@ func (r *reader) texts(path, key string, n ast.Node) (texts []string, ok bool) {
 		return nil, false
 	}
 	for _, item := range list.Values {
-		text, isScalar := scalar(item)
+		text, isScalar := mistake.Scalar(item)
 		if !isScalar {
 			r.mistake(item, path, "like "+examples[key], "a single value was expected in the list")
 			return nil, false
@@ -266,45 +269,4 @@ func (r *reader) only(path string, n ast.Node, values []string) Rule {
 	values = slices.Clone(values)
 	slices.Sort(values)
 	return Rule{Kind: Only, Only: slices.Compact(values)}
-}
-
-// scalar is a value as it was written, without its quotes: yes and on are names.
-func scalar(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NanNode, *ast.InfinityNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
-}
-
-// slip tells the commonest slip by name.
-func slip(n ast.Node) string {
-	text, _ := scalar(n)
-	return slipText(text)
-}
-
-func slipText(text string) string {
-	if name, _, found := strings.Cut(text, ":"); found {
-		return fmt.Sprintf("is a space missing after %q?", name+":")
-	}
-	return ""
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-// lineOf is where a node begins. A mapping's own token is its first colon, which may stand alone.
-func lineOf(n ast.Node) int {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key
-	}
-	return n.GetToken().Position.Line
 }

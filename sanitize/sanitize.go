@@ -9,7 +9,7 @@
 //
 // A [Job] runs plans over the closed hours of the lake, each with the salt of its hour.
 //
-// It imports event, lake with lake/duck, and salt.
+// It imports event, lake with lake/duck, mistake, and salt.
 package sanitize
 
 import (

@@ -8,7 +8,7 @@
 // not see small cells is withheld from the cells, before any question is asked (withhold.go), so that no
 // two answers can be subtracted to tell of few.
 //
-// It imports event and kpi/stat, and knows nothing of files.
+// It imports event, kpi/stat and mistake, and knows nothing of files.
 package kpi
 
 import "time"

@@ -38,7 +38,7 @@ const (
 )
 
 func (s *Server) visitor(r *http.Request) Visitor {
-	return Visitor{OptedOut: cookie(r.Header, optOutCookie) == "1", Signal: s.signal(r), Token: s.signer.token(formSession, s.Now())}
+	return Visitor{OptedOut: cookie(r.Header, optOutCookie) == "1", Signal: s.signal(r), Token: s.signer.Load().token(formSession, s.Now())}
 }
 
 // privacy serves the pages of the policy.
@@ -93,7 +93,7 @@ func (s *Server) chooseByForm(w http.ResponseWriter, r *http.Request, foreign bo
 		s.refuseChoice(w, err)
 		return
 	}
-	if s.signer.check(formSession, []byte(form.Get("csrf")), s.Now()) != nil {
+	if s.signer.Load().check(formSession, []byte(form.Get("csrf")), s.Now()) != nil {
 		v.Problem = ProblemForm
 		s.page(w, r, v)
 		return

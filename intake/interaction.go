@@ -82,7 +82,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, d *delivery, se
 			d.token = []byte(h[0])
 		}
 	}
-	err = s.signer.check(session, d.token, d.arrival.Now)
+	err = s.signer.Load().check(session, d.token, d.arrival.Now)
 	switch {
 	case bad != nil:
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"brine/door"
@@ -94,7 +95,7 @@ type Server struct {
 
 	stats     Stats
 	routes    map[string]route
-	signer    *signer
+	signer    atomic.Pointer[signer]
 	committer *committer
 	limiter   *limiter // nil: no limit
 	rejects   rejectBudget
@@ -119,7 +120,7 @@ func (s *Server) Open() error {
 		return err
 	}
 	s.setDefaults()
-	s.signer = newSigner(s.CSRFKey)
+	s.signer.Store(newSigner(s.CSRFKey))
 	s.agents = event.NewUserAgents(knownAgents)
 	if s.RateLimit > 0 {
 		s.limiter = newLimiter(s.RateLimit, s.RateBurst, s.Now())
@@ -131,6 +132,9 @@ func (s *Server) Open() error {
 	s.committer = newCommitter(s.Append, max(1, s.AtOnce), s.Logger, &s.stats)
 	return nil
 }
+
+// SetCSRFKey signs tokens with another key from now on, and takes none of the one before.
+func (s *Server) SetCSRFKey(key []byte) { s.signer.Store(newSigner(key)) }
 
 func (s *Server) setDefaults() {
 	if s.Ready == nil {

@@ -38,7 +38,7 @@ func (s *Server) sessionContext(w http.ResponseWriter, r *http.Request) {
 		DNT:           s.DNT,
 	}
 	if !c.OptedOut {
-		token := s.signer.token(s.session(w, r), now)
+		token := s.signer.Load().token(s.session(w, r), now)
 		c.CSRFToken = &token
 	}
 	body, err := json.Marshal(c)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/access/tokens"
 	"brine/erasure"
 	"brine/salt"
 )
@@ -86,9 +87,10 @@ type testNode struct {
 	salts  *Salts
 	folder *salt.Folder
 	erase  *Erasures
+	files  *Files
+	keys   int      // how often it heard of another key
 	told   []string // destructions that it was told to be complete
 	server *http.Server
-	steps  []salt.Step
 }
 
 func newSite(t *testing.T, now string) *site {
@@ -134,6 +136,13 @@ func (s *site) start(name, data string) *testNode {
 	check(s.t, err)
 	n.erase = &Erasures{n.peers, here}
 	n.erase.Open()
+	n.files = &Files{Peers: n.peers, Dir: filepath.Join(data, "nodes"), Files: []File{
+		{Name: "tokens", Path: filepath.Join(data, "tokens"), Merge: tokens.Merge},
+		{Name: "users", Path: filepath.Join(data, "users"), Merge: Lines},
+		{Name: "csrf.key", Path: filepath.Join(data, "csrf.key"), Merge: Whole, Changed: func() { n.keys++ }},
+	}}
+	check(s.t, os.MkdirAll(n.files.Dir, 0o700))
+	n.files.Open()
 	n.rotate()
 	n.server = &http.Server{Handler: n.peers.Handler(), TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	l, err := net.Listen("tcp", n.peers.addr(name))
@@ -150,8 +159,7 @@ func (n *testNode) stop() {
 
 // rotate is a turn of the rotator: what it may not do it leaves.
 func (n *testNode) rotate() {
-	steps, _ := n.folder.Rotate(n.s.now, false)
-	n.steps = append(n.steps, steps...)
+	_, _ = n.folder.Rotate(n.s.now, false)
 }
 
 func always() error { return nil }
@@ -163,6 +171,7 @@ func (s *site) leads(name string) *testNode {
 	for range 3 {
 		n.salts.Round(s.t.Context(), s.epoch, always)
 		n.erase.Round(s.t.Context(), s.epoch, always)
+		n.files.Round(s.t.Context(), s.epoch, always)
 	}
 	return n
 }
@@ -189,7 +198,7 @@ func (s *site) same(hour string, names ...string) string {
 }
 
 // files are the names in a node's salts folder.
-func (n *testNode) files() []string {
+func (n *testNode) folderNames() []string {
 	entries, err := os.ReadDir(filepath.Join(n.data, "salts"))
 	check(n.s.t, err)
 	var names []string

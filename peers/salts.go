@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -22,9 +21,8 @@ type Salts struct {
 	Peers  *Peers
 	Folder *salt.Folder      // with Shared set to [Salts.MayMake] and [Salts.MayUse]
 	Agree  func() error      // an error says that the nodes do not agree on who they are
-	Turn   func()            // rotates the folder; called when this node may make salts from now on
+	Turn   func()            // rotates the folder; called when this node may make or use salts from now on
 	Told   func(salt.Record) // that a salt is destroyed on every node
-	Logger *slog.Logger
 
 	mu      sync.Mutex
 	lead    *lead  // of which all nodes have told what they have; nil while this node makes none
@@ -66,7 +64,9 @@ func (s *Salts) Open() {
 		return nil, s.complete(r.PathValue("name"))
 	})
 	p.handle("POST /salts", func(*http.Request, []byte) (any, error) {
-		s.settle(true)
+		if s.settle() {
+			go s.Turn() // what it told to be missing may be here
+		}
 		return nil, nil
 	})
 }
@@ -80,10 +80,12 @@ func (s *Salts) complete(name string) error {
 	return err
 }
 
-func (s *Salts) settle(settled bool) {
+// settle says that this node knows what has ended, and whether that is news.
+func (s *Salts) settle() (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settled = s.settled || settled
+	news, s.settled = !s.settled, true
+	return news
 }
 
 // MayUse is an error until this node knows what was destroyed while it was away.
@@ -219,7 +221,7 @@ func (r *saltRound) act(all bool) error {
 		}
 	}
 	if 2*(len(r.nodes)+1) > len(s.Peers.o.Nodes) && errors.Join(errs...) == nil {
-		s.settle(true) // whatever a majority was told to end, one of these nodes was
+		s.settle() // whatever a majority was told to end, one of these nodes was
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !r.ended(name) {

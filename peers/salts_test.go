@@ -23,7 +23,7 @@ const (
 func TestOneMakesAllHave(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")
 	for name, n := range s.nodes {
-		if len(n.files()) > 0 {
+		if len(n.folderNames()) > 0 {
 			t.Errorf("%s has made a salt by itself", name)
 		}
 		if _, err := n.folder.For(s.now); !errors.Is(err, salt.ErrMissing) {
@@ -43,7 +43,7 @@ func TestOneMakesAllHave(t *testing.T) {
 		if err := n.peers.Err(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, file := range n.files() {
+		for _, file := range n.folderNames() {
 			info, err := os.Stat(filepath.Join(n.data, "salts", file))
 			check(t, err)
 			if info.Mode().Perm() != 0o600 {
@@ -59,7 +59,7 @@ func TestNoneIsMadeUnlessAllAnswer(t *testing.T) {
 	s.nodes["c"].stop()
 	a := s.leads("a")
 	a.rotate()
-	if got := a.files(); len(got) > 0 {
+	if got := a.folderNames(); len(got) > 0 {
 		t.Fatalf("made %v", got)
 	}
 	a.waits("what it has; awaited: c")
@@ -88,7 +88,7 @@ func TestMakerDies(t *testing.T) {
 	s.nodes["a"].stop()
 	s.epoch = 1
 	s.leads("b")
-	if got := s.nodes["b"].files(); len(got) > 0 {
+	if got := s.nodes["b"].folderNames(); len(got) > 0 {
 		t.Fatalf("b made %v while a is away", got)
 	}
 	s.start("a", s.nodes["a"].data)
@@ -129,11 +129,11 @@ func TestDestroyedEverywhere(t *testing.T) {
 	a.waits("salt " + q4 + " is not destroyed; awaited: c")
 	for _, name := range []string{"a", "b"} {
 		n := s.nodes[name]
-		if slices.Contains(n.files(), q4) || !strings.Contains(n.records(), `"destroying"`) || strings.Contains(n.records(), `"destroyed"`) || len(n.told) > 0 {
-			t.Errorf("%s: %v, %s", name, n.files(), n.records())
+		if slices.Contains(n.folderNames(), q4) || !strings.Contains(n.records(), `"destroying"`) || strings.Contains(n.records(), `"destroyed"`) || len(n.told) > 0 {
+			t.Errorf("%s: %v, %s", name, n.folderNames(), n.records())
 		}
 	}
-	if !slices.Contains(c.files(), q4) {
+	if !slices.Contains(c.folderNames(), q4) {
 		t.Fatal("c was not away")
 	}
 	c = s.start("c", c.data)
@@ -142,8 +142,8 @@ func TestDestroyedEverywhere(t *testing.T) {
 	}
 	s.leads("b")
 	for name, n := range s.nodes {
-		if slices.Contains(n.files(), q4) || !strings.Contains(n.records(), `"destroyed"`) || !slices.Contains(n.told, q4) {
-			t.Errorf("%s: %v, %v, %s", name, n.files(), n.told, n.records())
+		if slices.Contains(n.folderNames(), q4) || !strings.Contains(n.records(), `"destroyed"`) || !slices.Contains(n.told, q4) {
+			t.Errorf("%s: %v, %v, %s", name, n.folderNames(), n.told, n.records())
 		}
 		if err := n.peers.Err(); name == "b" && err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -160,7 +160,7 @@ func TestDue(t *testing.T) {
 	s.now = at("2027-01-03T00")
 	for name, n := range s.nodes {
 		n.rotate()
-		if got := n.files(); !slices.Equal(got, []string{q1}) || strings.Contains(n.records(), `"destroyed"`) {
+		if got := n.folderNames(); !slices.Equal(got, []string{q1}) || strings.Contains(n.records(), `"destroyed"`) {
 			t.Errorf("%s: %v, %s", name, got, n.records())
 		}
 	}
@@ -283,13 +283,13 @@ func TestDoorRefuses(t *testing.T) {
 	if err != nil || res.StatusCode != http.StatusBadRequest {
 		t.Errorf("a plain client: %v, %v", res, err)
 	}
-	if got := s.nodes["a"].files(); !slices.Equal(got, []string{q4}) {
+	if got := s.nodes["a"].folderNames(); !slices.Equal(got, []string{q4}) {
 		t.Errorf("the folder holds %v", got)
 	}
 	above, err := os.ReadDir(s.nodes["a"].data)
 	check(t, err)
 	for _, e := range above {
-		if !slices.Contains([]string{"erasures", "salts", "salts.ndjson"}, e.Name()) {
+		if !slices.Contains([]string{"erasures", "nodes", "salts", "salts.ndjson"}, e.Name()) && !strings.HasSuffix(e.Name(), ".lock") {
 			t.Errorf("the data folder holds %v", e)
 		}
 	}
@@ -320,7 +320,7 @@ func TestOldSet(t *testing.T) {
 		t.Error("another salt")
 	}
 	for name, n := range s.nodes {
-		if slices.Contains(n.files(), q4) {
+		if slices.Contains(n.folderNames(), q4) {
 			t.Errorf("%s has the destroyed salt again", name)
 		}
 	}
@@ -339,7 +339,7 @@ func TestTwoSalts(t *testing.T) {
 	}
 	before := s.nodes["a"].records() + s.nodes["b"].records()
 	s.leads("a").waits("salt " + q4 + " is ")
-	if after := s.nodes["a"].records() + s.nodes["b"].records(); after != before || len(s.nodes["c"].files()) > 0 {
-		t.Errorf("%s, %v", after, s.nodes["c"].files())
+	if after := s.nodes["a"].records() + s.nodes["b"].records(); after != before || len(s.nodes["c"].folderNames()) > 0 {
+		t.Errorf("%s, %v", after, s.nodes["c"].folderNames())
 	}
 }

@@ -349,6 +349,9 @@ func (h *house) work(ctx context.Context, failed chan<- error) (stopped func() e
 	go h.ready.run(ctx)
 	jobs.Go(func() { h.rotator.Run(ctx) })
 	jobs.Go(func() { h.canaries.Run(ctx) })
+	if h.cluster != nil {
+		jobs.Go(func() { h.purger.runHere(ctx, h.cluster.Leading) })
+	}
 	return func() error { jobs.Wait(); return <-lakeDone }
 }
 

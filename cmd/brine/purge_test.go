@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -215,5 +217,41 @@ func TestPurgeAudit(t *testing.T) {
 		if code != c.code || !strings.Contains(stdout, c.says) {
 			t.Errorf("brine %s: exit code %d, want %d and %q\n%s%s", c.line, code, c.code, c.says, stdout, stderr)
 		}
+	}
+}
+
+// trustedClock is a log that says nothing but that.
+type trustedClock struct{ groupLog }
+
+func (trustedClock) Err() error { return nil }
+
+// A node that does not lead purges what is its own: its audit, and what was left in its tmp. The lake it leaves to the one that leads.
+func TestPurgeOfANodeThatDoesNotLead(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data, cfg.Retention.Guard = t.TempDir(), 1
+	tmp := t.TempDir()
+	spill := filepath.Join(tmp, "spill")
+	check(t, os.WriteFile(spill, nil, 0o600))
+	long := time.Now().Add(-2 * spillLife)
+	check(t, os.Chtimes(spill, long, long))
+	var last *audit.Log
+	for _, days := range []int{400, 10} {
+		then := time.Now().AddDate(0, 0, -days)
+		log, err := audit.Open(audit.Options{Dir: filepath.Join(cfg.Data, auditFolder), Now: func() time.Time { return then }})
+		check(t, err)
+		_, err = log.Append(audit.Record{Action: audit.Login, Who: "ada"})
+		check(t, err)
+		last = log
+	}
+	p := &purger{cfg: cfg, log: trustedClock{}, tmp: tmp, logger: newLogger(io.Discard), audit: last}
+	p.roundHere()
+	left, err := filepath.Glob(filepath.Join(cfg.Data, auditFolder, "*.ndjson"))
+	check(t, err)
+	old := time.Now().AddDate(0, 0, -400).UTC().Format(time.DateOnly)
+	if len(left) == 0 || slices.ContainsFunc(left, func(path string) bool { return strings.Contains(path, old) }) {
+		t.Errorf("the audit's files are %v; %s", left, p.told)
+	}
+	if _, err := os.Stat(spill); err == nil {
+		t.Error("what was left in tmp is there still")
 	}
 }

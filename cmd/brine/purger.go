@@ -152,6 +152,36 @@ func (p *purger) run(ctx context.Context, short func() bool) {
 	}
 }
 
+// runHere purges what is this node's own while another one leads, which purges the lake of all: the audit, and what was left in tmp.
+func (p *purger) runHere(ctx context.Context, leading func() bool) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		if !leading() {
+			p.roundHere()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *purger) roundHere() {
+	p.one.Lock()
+	defer p.one.Unlock()
+	var done purged
+	err := p.log.Err()
+	if !errors.Is(err, eventlog.ErrClock) { // else nobody knows how old anything is
+		err = p.purgeAudit(time.Now().Add(purgeEvery), purgeWork{}, &done)
+	}
+	err = errors.Join(err, removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tell(done.problems(err))
+}
+
 // round purges once, ahead of the time by a round, so that nothing is older than it may be before the next.
 func (p *purger) round(ctx context.Context) {
 	var work purgeWork

@@ -114,6 +114,9 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && pause(ctx, time.Second) {
 		}
 	}()
+	wait := h.peers.lead(ctx, term)
+	defer wait()
+	defer stop()
 	if err := h.ownLake(ctx, term.Epoch); err != nil {
 		return otherLake(h.cfg, err)
 	}
@@ -121,7 +124,6 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 	if err := rememberLake(h.cfg, h.lake); err != nil {
 		return err
 	}
-	h.peers.lead(ctx, term)
 	return work(ctx)
 }
 

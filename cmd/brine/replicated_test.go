@@ -7,10 +7,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/access"
 	"brine/config"
 	"brine/door/doortest"
 	"brine/erasure"
@@ -216,6 +219,24 @@ func TestReplicatedHouses(t *testing.T) {
 			leader = name
 		}
 	}
+	secret, made, err := openTokens(configs["a"].Data).Create("mira", access.RolesOf(access.Viewer), time.Now().Add(time.Hour), "")
+	check(t, err)
+	works := func(want bool) bool {
+		for _, name := range names {
+			if _, _, err := openTokens(configs[name].Data).Find(secret); (err == nil) != want {
+				return false
+			}
+		}
+		return true
+	}
+	within(t, 20*time.Second, "a token of one node works on all", func() bool { return works(true) })
+	_, err = openTokens(configs["c"].Data).Revoke(made.Number)
+	check(t, err)
+	within(t, 20*time.Second, "what one node revoked works on none", func() bool { return works(false) })
+	within(t, 20*time.Second, "what one node's public door gives, another takes", func() bool {
+		return houses["c"].takesFrom(t, houses["a"].house) && houses["b"].takesFrom(t, houses["c"].house)
+	})
+
 	var numbers []string
 	for name, h := range houses {
 		check(t, h.forget("an install of "+name))
@@ -249,6 +270,23 @@ func TestReplicatedHouses(t *testing.T) {
 		want += each
 	}
 	within(t, 60*time.Second, "what was taken without the first owner is in the lake", everywhere)
+}
+
+// takesFrom tells whether a request with the session and token of another node's public door gets through this one's.
+func (h *house) takesFrom(t *testing.T, other *house) bool {
+	t.Helper()
+	given := httptest.NewRecorder()
+	other.intake.Handler().ServeHTTP(given, httptest.NewRequest("GET", "/wsapi/session_context", nil))
+	var session struct {
+		Token string `json:"csrf_token"`
+	}
+	check(t, json.Unmarshal(given.Body.Bytes(), &session))
+	ask := httptest.NewRequest("POST", "/wsapi/interaction_data", strings.NewReader(`{"csrf": "`+session.Token+`", "data": []}`))
+	ask.Header.Set("Content-Type", "application/json")
+	ask.Header.Set("Cookie", strings.Split(given.Header().Get("Set-Cookie"), ";")[0])
+	answer := httptest.NewRecorder()
+	h.intake.Handler().ServeHTTP(answer, ask)
+	return answer.Code == 200
 }
 
 // saltsOnlyInTheirFolder wants the text of no salt in any other file of a data folder, nor in the object store.

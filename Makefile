@@ -20,7 +20,7 @@ build: ## build bin/brine
 test: test-needs ## install what the tests need, and run them all (make lint has go vet)
 	client/node_modules/.bin/tsc -p client
 	client/node_modules/.bin/tsc -p console/board/charts
-	@echo "client/dist/brine.js: $$(gzip -9c client/dist/brine.js | wc -c) bytes gzipped"
+	@echo "client/dist/brine.js: $$(gzip -9nc client/dist/brine.js | wc -c) bytes gzipped"
 	@# The longest first. A program with the race detector sleeps a second before it exits, unless told not to: the tests run hundreds.
 	GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -vet=off -count=1 -timeout 20m ./e2e ./...
 

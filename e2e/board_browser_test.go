@@ -27,6 +27,7 @@ import (
 	"brine/console/board"
 	"brine/kpi"
 	"brine/kpi/kpitest"
+	"brine/risk"
 )
 
 // boardNow is when the dashboard of these tests is looked at.
@@ -83,6 +84,11 @@ func dashboardOf(t *testing.T, source kpi.Source) *dashboard {
 					Datasets: []board.Dataset{{Dataset: "raw", Stream: "interaction", Rows: 17_700, Oldest: boardNow.AddDate(0, 0, -59), Newest: boardNow}},
 					Salts:    []board.Salt{{State: "in force", Start: boardNow.AddDate(0, -2, 0), End: boardNow.AddDate(0, 1, 0), Deletion: boardNow.AddDate(0, 1, 2)}}}, nil
 			},
+			Risk: func(context.Context, time.Time, time.Time) (risk.Report, error) {
+				return risk.Report{Parts: []risk.Part{{Streams: []string{"app_read", "app_session"}, Installs: &risk.Count{All: 2001, Unique: 1, Under5: 9, Under10: 40, Under50: 310}, Rows: risk.Count{All: 10_904, Unique: 5},
+					Fields: []risk.Field{{Name: "app_session.session_data.page_load_latency_ms", Rule: "{bucket: [100, 300, 1000]}", Alone: 1}},
+					Rules:  []risk.Step{{Field: "app_session.session_data.page_load_latency_ms", Rule: "{bucket: [300]}", After: risk.Count{All: 2001}}}, OtherRules: 3}}}, nil
+			},
 			Audit: func(_ context.Context, f audit.Filter, _ string, _ int) (audit.Page, error) {
 				rows := int64(1230)
 				return audit.Page{Entries: []audit.Entry{{Record: audit.Record{Number: 7, Time: boardNow, Action: f.Action, Who: "ada", Route: "GET /api/v1/events/{stream}", Dataset: "raw", Stream: "interaction", Purpose: "ticket 123"},
@@ -105,7 +111,7 @@ func (d *dashboard) enter(name string, roles ...access.Role) string {
 
 var boardPages = map[string]string{
 	"overview": "/", "flow": "/flow?flow=sign_in", "segments": "/segments?by=browser&kpi=sign_in", "changes": "/changes", "change": "/changes/short_form",
-	"health": "/health", "privacy": "/privacy-board",
+	"health": "/health", "privacy": "/privacy-board", "risk": "/privacy-board?days=7",
 }
 
 // drawn waits until every chart of the page is there.

@@ -80,6 +80,9 @@ type partCount struct {
 	risk.Count
 }
 
+// Number is a count for people.
+func (partCount) Number(n int64) string { return humanize.Comma(n) }
+
 // Text is a part of the count, with its share.
 func (c partCount) Text(n int64) string {
 	return fmt.Sprintf("%s (%.2f %%)", humanize.Comma(n), 100*c.Share(n))

@@ -39,6 +39,7 @@ type column struct {
 	stream *stream
 	leaf   sanitize.Leaf
 	name   string
+	levels []sanitize.Rule   // see [measuring.levels]
 	coarse map[string]string // tables of what rules would make of it, by rule and by what they are joined on
 }
 

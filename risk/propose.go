@@ -158,7 +158,7 @@ func (m *measuring) coarse(g *group, c *column, rule sanitize.Rule) (string, err
 
 // levels are the rules that keep less of a field. All but the last can be made of what is sanitized already.
 func (m *measuring) levels(f *found) (_ []sanitize.Rule, err error) {
-	if f.levels != nil {
+	if f.levels = f.column.levels; f.levels != nil { // in streams joined they are those of the stream alone
 		return f.levels, nil
 	}
 	leaf := f.column.leaf
@@ -184,6 +184,7 @@ func (m *measuring) levels(f *found) (_ []sanitize.Rule, err error) {
 		}
 	}
 	f.levels = append(f.levels, sanitize.Rule{Kind: sanitize.Drop})
+	f.column.levels = f.levels
 	return f.levels, nil
 }
 
@@ -266,17 +267,17 @@ func onlyOf(values []string) sanitize.Rule {
 
 // shared are the values of a column that enough installs, or else rows, have, the most common first. all says whether there are no others.
 func (m *measuring) shared(c *column) (values []string, all bool, err error) {
-	value, by := c.leaf.SQL(), "count(*)"
+	value := c.leaf.SQL()
 	if c.leaf.List {
 		value = "unnest(" + value + ")"
 	}
-	unit := "0"
-	if c.stream.unit != "" {
-		unit, by = "hash("+c.stream.unit+")", "count(DISTINCT u)"
+	each := value + " AS v"
+	if c.stream.unit != "" { // an install counts once
+		each = "DISTINCT " + each + ", hash(" + c.stream.unit + ")"
 	}
 	rows, err := m.conn.Query(m.ctx, fmt.Sprintf(
-		"SELECT CASE WHEN n >= %d THEN v END FROM (SELECT v, %s AS n FROM (SELECT %s AS v, %s AS u FROM %s) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT %d)",
-		common, by, value, unit, c.stream.rows, mostListed+1))
+		"SELECT CASE WHEN n >= %d THEN v END FROM (SELECT v, count(*) AS n FROM (SELECT %s FROM %s) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT %d)",
+		common, each, c.stream.rows, mostListed+1))
 	if err != nil {
 		return nil, false, err
 	}

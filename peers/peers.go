@@ -20,6 +20,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -74,7 +75,8 @@ func New(o Options) *Peers {
 	config.ClientCAs, config.ClientAuth = nil, tls.NoClientCert
 	p := &Peers{o: o, mux: http.NewServeMux(), leftover: map[string]string{},
 		client: &http.Client{
-			Transport:     &http.Transport{TLSClientConfig: config, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout, Proxy: nil},
+			Transport: &http.Transport{TLSClientConfig: config, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
+				MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 	return p
@@ -198,6 +200,10 @@ func (p *Peers) ask(ctx context.Context, l *lead, node Node, method, path string
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // its address has the number of a receipt
+		}
 		return fmt.Errorf("node %s: %w", node.Name, err)
 	}
 	defer res.Body.Close()

@@ -267,6 +267,10 @@ func (e *Erasures) logs() (names []string) {
 // maxRead is how long a read may go on that began before the rows were taken out.
 const maxRead = 10 * time.Minute
 
+// elsewhere is for how long after the last pass another node may still read, or have a copy of, a file that has the rows: this one's reads
+// keep it in the store for maxRead at most, and theirs, which end by themselves, go on for as long after that.
+const elsewhere = 2*maxRead + time.Minute
+
 // complete ends the requests that wait for nothing any more.
 func (e *Erasures) complete() error {
 	covered, now := e.o.Lake.Covered(), e.o.Now()
@@ -280,7 +284,8 @@ func (e *Erasures) complete() error {
 		if !r.removed.IsZero() && now.Sub(r.removed) > maxRead {
 			e.o.Lake.EndReads(r.removed)
 		}
-		if r.Last && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) {
+		waits := e.o.Shared && now.Sub(r.removed) <= elsewhere
+		if r.Last && !waits && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) {
 			if err := e.finish(r); err != nil {
 				return err
 			}

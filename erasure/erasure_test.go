@@ -347,6 +347,9 @@ func TestReadsAreWaitedForAfterAnotherNode(t *testing.T) {
 	}
 	h.sweep()
 	h.step()
+	h.wantState(number, erasure.Removed) // other nodes may read still
+	h.clock.advance(11 * time.Minute)
+	h.step()
 	h.wantState(number, erasure.Complete)
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"brine/erasure"
+	"brine/lease"
 )
 
 // Erasures keeps the requests to erase in the folders of all nodes, each until it is complete. The node that leads does them; any takes them.
@@ -90,7 +91,7 @@ func (e *Erasures) Lead(ctx context.Context, epoch uint64, term func() error) {
 	defer e.Peers.note("erasures", "")
 	for {
 		e.Round(ctx, epoch, term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}

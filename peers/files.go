@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"brine/access/private"
+	"brine/lease"
 )
 
 // File is a small file that is to be the same on all nodes, and that commands change on any.
@@ -217,7 +218,7 @@ func (s *Files) Lead(ctx context.Context, epoch uint64, term func() error) {
 	defer s.Peers.note("files", "")
 	for {
 		s.Round(ctx, epoch, term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}

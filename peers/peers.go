@@ -5,7 +5,7 @@
 //	the node that leads → a round every few seconds → the doors of the others
 //
 // One node leads at a time, by the lease. Its epoch goes with each request, and a node does nothing for an epoch lower than one that it has
-// heard of, its own rounds among it. It imports access/private, erasure and salt of the house.
+// heard of, its own rounds among it. It imports access/private, erasure, lease and salt of the house.
 package peers
 
 import (
@@ -49,6 +49,9 @@ type Peers struct {
 	epoch    uint64            // the highest that was heard of
 	leftover map[string]string // what is waited for, by what it is about
 }
+
+// roundEvery is how often the node that leads looks at the others.
+const roundEvery = 2 * time.Second
 
 // askTimeout is how long a node is waited for.
 const askTimeout = 5 * time.Second

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"brine/lease"
 	"brine/salt"
 )
 
@@ -128,7 +129,7 @@ func (s *Salts) Lead(ctx context.Context, epoch uint64, term func() error) {
 	l := &lead{epoch, term}
 	for {
 		s.Round(ctx, l.epoch, l.term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}

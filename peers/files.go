@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -239,9 +240,9 @@ func (s *Files) Round(ctx context.Context, epoch uint64, term func() error) {
 		return
 	}
 	var errs []error
-	for _, err := range faults {
+	for _, node := range slices.Sorted(maps.Keys(faults)) {
 		var refused *refusal
-		if errors.As(err, &refused) { // one that is down is told with the salts, or by brine cluster status
+		if err := faults[node]; errors.As(err, &refused) { // one that is down is told with the salts, or by brine cluster status
 			errs = append(errs, err)
 		}
 	}

@@ -78,7 +78,7 @@ func New(o Options) *Peers {
 	config.ClientCAs, config.ClientAuth = nil, tls.NoClientCert
 	p := &Peers{o: o, mux: http.NewServeMux(), leftover: map[string]string{},
 		client: &http.Client{
-			Transport: &http.Transport{TLSClientConfig: config, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
+			Transport: &http.Transport{TLSClientConfig: config, DialContext: (&net.Dialer{Timeout: askTimeout}).DialContext, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
 				MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}

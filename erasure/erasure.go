@@ -119,7 +119,7 @@ func (e *Erasures) add(r *request) {
 func isUnit(unit string) bool { return unit != "" && len(unit) <= MaxUnit && utf8.ValidString(unit) }
 
 // Accept makes a request durable and gives the number of its receipt. One that waits already for the
-// same id is the same request. quiet is one of the public door: it leaves a receipt only where something was found.
+// same id is the same request; where nodes share requests, only within a second. quiet is one of the public door: it leaves a receipt only where something was found.
 // The errors are [ErrUnit], [ErrFull] and those of the disk; none holds the id.
 func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	if !isUnit(unit) {
@@ -127,7 +127,7 @@ func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r := e.fresh[unit]; r != nil {
+	if r := e.fresh[unit]; r != nil && (!e.o.Shared || e.o.Now().Sub(r.came) < soon) { // where nodes share it may be done by now, and not known here
 		return r.Receipt.Number, nil
 	}
 	if len(e.requests) >= maxWaiting || e.bytes+len(unit) > maxBytes {
@@ -267,6 +267,10 @@ func (e *Erasures) logs() (names []string) {
 // maxRead is how long a read may go on that began before the rows were taken out.
 const maxRead = 10 * time.Minute
 
+// elsewhere is for how long after the last pass another node may still read, or have a copy of, a file that has the rows: this one's reads
+// keep it in the store for maxRead at most, and theirs, which end by themselves, go on for as long after that.
+const elsewhere = 2*maxRead + time.Minute
+
 // complete ends the requests that wait for nothing any more.
 func (e *Erasures) complete() error {
 	covered, now := e.o.Lake.Covered(), e.o.Now()
@@ -274,10 +278,14 @@ func (e *Erasures) complete() error {
 	all := slices.Collect(maps.Values(e.requests))
 	e.mu.Unlock()
 	for _, r := range all {
+		if e.o.Shared && r.Last && r.removed.IsZero() { // another node made the last pass: what it left is still there
+			r.covered, r.removed = covered, now
+		}
 		if !r.removed.IsZero() && now.Sub(r.removed) > maxRead {
 			e.o.Lake.EndReads(r.removed)
 		}
-		if r.Last && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) {
+		waits := e.o.Shared && now.Sub(r.removed) <= elsewhere
+		if r.Last && !waits && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) {
 			if err := e.finish(r); err != nil {
 				return err
 			}

@@ -315,6 +315,58 @@ func TestReadsAreWaitedFor(t *testing.T) {
 	h.wantState(number, erasure.Complete)
 }
 
+// A node that comes to lead after another made the last pass waits for what may still show the rows.
+func TestReadsAreWaitedForAfterAnotherNode(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	h.openErasures(erasure.Options{Shared: true})
+	h.visit(ada)
+	h.nextHour()
+	number := h.accept(ada.id)
+	table, err := h.lake.Table(lake.Raw, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.lake.Scan(t.Context(), lake.Query{Table: table, To: 1 << 60}, func(*lake.Rows) error {
+		h.clock.advance(time.Second)
+		h.step()
+		h.nextDay()
+		h.sweep()
+		h.step()
+		if h.erasures.Waiting()[number] != 2 {
+			t.Error("the last pass is not made")
+		}
+		h.openErasures(erasure.Options{Shared: true})
+		h.step()
+		h.wantState(number, erasure.Removed)
+		h.clock.advance(11 * time.Minute)
+		h.step()
+		return nil
+	})
+	if err != nil && !errors.Is(err, lake.ErrEnded) {
+		t.Error(err)
+	}
+	h.sweep()
+	h.step()
+	h.wantState(number, erasure.Removed) // other nodes may read still
+	h.clock.advance(11 * time.Minute)
+	h.step()
+	h.wantState(number, erasure.Complete)
+}
+
+// Where nodes share requests, one that was taken a while ago may be done on another node: what is asked for then is a request of its own.
+func TestAcceptShared(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	h.openErasures(erasure.Options{Shared: true})
+	number := h.accept(ada.id)
+	if h.accept(ada.id) != number {
+		t.Error("the same request at once is another one")
+	}
+	h.clock.advance(2 * time.Second)
+	if h.accept(ada.id) == number {
+		t.Error("it is taken for a request that may be done")
+	}
+}
+
 func TestAccept(t *testing.T) {
 	h := newHouse(t, usualList, "quarter")
 	for name, unit := range map[string]string{"Empty": "", "TooLarge": strings.Repeat("x", erasure.MaxUnit+1), "NoText": "\xff"} {

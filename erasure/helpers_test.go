@@ -115,9 +115,16 @@ func (h *house) open() {
 	}
 	h.openSalts()
 	h.job = &sanitize.Job{Lake: h.lake, Salts: h.salts.For, Plans: func() (map[string]*sanitize.Plan, error) { return h.plans(), nil }, Logger: logger, Plain: true}
-	h.erasures, err = erasure.Open(erasure.Options{Dir: h.path("erasures"), Receipts: h.path("receipts"), Lake: h.lake, Log: h.log, Streams: h.streams,
-		Salts: h.salts.For, Redo: h.job.Redo, Now: h.clock.Wall, Logger: logger, Plain: true, Point: func(p string) { h.point(p) }})
-	if err != nil {
+	h.openErasures(erasure.Options{Logger: logger})
+}
+
+// openErasures takes up the requests that are there, as this or another node that has them does.
+func (h *house) openErasures(o erasure.Options) {
+	h.tb.Helper()
+	o.Dir, o.Receipts, o.Lake, o.Log, o.Streams = h.path("erasures"), h.path("receipts"), h.lake, h.log, h.streams
+	o.Salts, o.Redo, o.Now, o.Plain, o.Point = h.salts.For, h.job.Redo, h.clock.Wall, true, func(p string) { h.point(p) }
+	var err error
+	if h.erasures, err = erasure.Open(o); err != nil {
 		h.tb.Fatal(err)
 	}
 }

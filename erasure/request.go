@@ -24,7 +24,9 @@ type request struct {
 	Last    bool     `json:"last"`  // the last pass is made
 	Receipt Receipt  `json:"receipt"`
 
-	// What may still show the rows since the last pass of this process; a start ends both.
+	came time.Time // when it was accepted here; zero: by another process
+
+	// What may still show the rows since the last pass of this process; a start ends both, but not what another node left.
 	covered []lake.Name // files
 	removed time.Time   // reads that began before; zero: none
 }
@@ -32,7 +34,7 @@ type request struct {
 func newRequest(unit string, quiet bool, now time.Time) *request {
 	number := make([]byte, 16)
 	rand.Read(number)
-	return &request{Unit: unit, Quiet: quiet, Receipt: Receipt{Number: hex.EncodeToString(number), State: Accepted, Accepted: day(now),
+	return &request{Unit: unit, Quiet: quiet, came: now, Receipt: Receipt{Number: hex.EncodeToString(number), State: Accepted, Accepted: day(now),
 		Removed: []Removal{}, OutOfReach: []OutOfReach{}}}
 }
 

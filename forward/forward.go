@@ -87,9 +87,12 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSHandshakeTimeout: o.Attempt, DialContext: (&net.Dialer{Timeout: o.Attempt}).DialContext,
+		MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
 	if o.TLS != nil {
 		transport.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, o.Attempt) // a dial may go on after who asked for it has given up
+			defer cancel()
 			secure := o.TLS().Clone()
 			secure.NextProtos = []string{"h2", "http/1.1"}
 			return (&tls.Dialer{Config: secure}).DialContext(ctx, network, addr)

@@ -3,7 +3,9 @@ package forward_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -255,5 +257,31 @@ func TestWrongHost(t *testing.T) {
 	}
 	if why := p.Stores()[0].Error; !strings.Contains(why, "not 127.0.0.2") { // the last try may have ended with the time
 		t.Errorf("the status says %q", why)
+	}
+}
+
+// A store that takes connections and then says nothing costs none that stays: a dial ends though nobody waits for it any more.
+func TestHungStoreHoldsNoConnection(t *testing.T) {
+	hung, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	p, err := forward.Open(t.Context(), forward.Options{To: []string{"https://" + hung.Addr().String()}, TLS: func() *tls.Config { return &tls.Config{} },
+		Attempt: 100 * time.Millisecond, Every: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	conn, err := hung.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection is still open")
 	}
 }

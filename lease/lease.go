@@ -98,7 +98,7 @@ type keeper struct {
 // another process may have the next one at once.
 func Keep(ctx context.Context, o Options, own func(ctx context.Context, term *Term)) {
 	k := &keeper{o: withDefaults(o), mark: o.Holder + " " + rand.Text()}
-	for wait := time.Duration(0); pause(ctx, wait); {
+	for wait := time.Duration(0); Pause(ctx, wait); {
 		term, revision, err := k.take(ctx)
 		wait = k.o.Lifetime / (3 * parts)
 		if err != nil {
@@ -267,8 +267,8 @@ func (k *keeper) release(ctx context.Context, revision uint64) {
 	}
 }
 
-// pause waits, and tells whether there is more to do after it.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits, and tells whether there is more to do after it.
+func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

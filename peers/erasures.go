@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"brine/erasure"
+	"brine/lease"
 )
 
 // Erasures keeps the requests to erase in the folders of all nodes, each until it is complete. The node that leads does them; any takes them.
@@ -49,14 +51,27 @@ func (e *Erasures) Spread(ctx context.Context, number string) error {
 	if err != nil {
 		return err
 	}
-	took, _ := each(e.Peers, func(n Node) (struct{}, error) {
-		return struct{}{}, e.Peers.ask(ctx, nil, n, "PUT", "/erasures/"+number, request, nil)
-	})
-	clear(request)
-	if 2*(1+len(took)) <= len(e.Peers.o.Nodes) {
-		return ErrAlone
+	var asked sync.WaitGroup
+	answers := make(chan error, len(e.Peers.Others()))
+	for _, n := range e.Peers.Others() {
+		asked.Go(func() { // one that does not answer keeps nobody waiting
+			answers <- e.Peers.ask(context.WithoutCancel(ctx), nil, n, "PUT", "/erasures/"+number, request, nil)
+		})
 	}
-	return nil
+	go func() {
+		asked.Wait()
+		clear(request)
+	}()
+	has := 1
+	for range cap(answers) {
+		if err := <-answers; err == nil {
+			has++
+		}
+		if 2*has > len(e.Peers.o.Nodes) {
+			return nil
+		}
+	}
+	return ErrAlone
 }
 
 // Receipt looks for a receipt on the other nodes.
@@ -76,7 +91,7 @@ func (e *Erasures) Lead(ctx context.Context, epoch uint64, term func() error) {
 	defer e.Peers.note("erasures", "")
 	for {
 		e.Round(ctx, epoch, term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}
@@ -96,16 +111,26 @@ func (e *Erasures) Round(ctx context.Context, epoch uint64, term func() error) {
 	var errs []error
 	for _, n := range e.Peers.Others() {
 		waiting, ok := answers[n.Name]
+		if !ok {
+			continue
+		}
+		var failed []error
+		here := e.Here.Waiting()
 		for number, progress := range waiting {
-			errs = append(errs, e.fetch(ctx, l, n, number, progress, done))
 			if _, complete := done[number]; complete {
 				asked[number] = true
 			}
-		}
-		for number, progress := range e.Here.Waiting() {
-			if has, there := waiting[number]; ok && (!there || has < progress) {
-				errs = append(errs, e.give(ctx, l, n, number))
+			if has, there := here[number]; (!there || has < progress) && len(failed) < mostFaults {
+				failed = fault(failed, e.fetch(ctx, l, n, number, done))
 			}
+		}
+		for number, progress := range here {
+			if has, there := waiting[number]; (!there || has < progress) && len(failed) < mostFaults {
+				failed = fault(failed, e.give(ctx, l, n, number))
+			}
+		}
+		if len(failed) > 0 {
+			errs = append(errs, failed[0])
 		}
 	}
 	for number := range done {
@@ -125,11 +150,18 @@ func text(err error) string {
 	return "requests to erase are not on every node: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// fetch takes a request of a node that is not here, or is further there; or tells the node that it is complete.
-func (e *Erasures) fetch(ctx context.Context, l *lead, n Node, number string, progress erasure.Progress, done map[string]erasure.Receipt) error {
-	if has, here := e.Here.Waiting()[number]; here && has >= progress {
-		return nil
+// mostFaults is how many requests may fail with a node in one round: the next one tries again, and begins with others.
+const mostFaults = 8
+
+func fault(failed []error, err error) []error {
+	if err != nil {
+		failed = append(failed, err)
 	}
+	return failed
+}
+
+// fetch takes a request of a node that is not here, or is further there; or tells the node that it is complete.
+func (e *Erasures) fetch(ctx context.Context, l *lead, n Node, number string, done map[string]erasure.Receipt) error {
 	receipt, complete := done[number]
 	if !complete {
 		r, err := e.Here.Receipt(number)

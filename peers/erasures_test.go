@@ -2,11 +2,14 @@ package peers
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"brine/erasure"
 )
@@ -89,6 +92,42 @@ func TestErasureComplete(t *testing.T) {
 	elsewhere, err := s.start("c", filepath.Join(t.TempDir(), "new")).erase.Receipt(t.Context(), number)
 	if err != nil || elsewhere.State != erasure.Complete {
 		t.Errorf("a new node: %+v, %v", elsewhere, err)
+	}
+}
+
+// A node that slept while a request was completed takes a second one for the same install as one of its own: the first would be told complete.
+func TestErasureAskedAgainAfterAway(t *testing.T) {
+	s := newSite(t, "2026-11-25T11")
+	number := s.nodes["c"].take("an install")
+	s.leads("a")
+	s.nodes["c"].stop()
+	receipt, err := s.nodes["a"].erase.Here.Receipt(number)
+	check(t, err)
+	receipt.State = erasure.Complete
+	check(t, s.nodes["a"].erase.Here.Completed(receipt))
+	s.leads("a")
+	s.now = s.now.Add(26 * time.Hour)
+	s.start("c", s.nodes["c"].data)
+	again := s.nodes["c"].take("an install")
+	s.leads("a")
+	s.waiting(number, "")
+	s.waiting(again, "a b c")
+}
+
+// A node that hangs keeps nobody waiting who asks another to erase.
+func TestErasureBesideAHungNode(t *testing.T) {
+	s := newSite(t, "2026-11-25T11")
+	s.nodes["b"].stop()
+	hung, err := net.Listen("tcp", s.nodes["b"].peers.addr("b"))
+	check(t, err)
+	defer hung.Close()
+	s.waiting(s.nodes["c"].take("an install"), "a c")
+	conn, err := hung.Accept()
+	check(t, err)
+	defer conn.Close()
+	check(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	if _, err := io.Copy(io.Discard, conn); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it was waited for until the connection ended: %v", err)
 	}
 }
 

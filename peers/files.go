@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"sync"
 
 	"brine/access/private"
+	"brine/lease"
 )
 
 // File is a small file that is to be the same on all nodes, and that commands change on any.
@@ -32,7 +34,7 @@ type Merge func(base, mine, theirs []byte) ([]byte, error)
 
 // Files keeps them the same. Each node keeps beside a file what all agreed on last, its base, with a version: what a node's file differs
 // from its own base by is what was changed there. The node that leads takes the newest base, puts every node's changes into it, and gives it
-// to all. Its own base follows once a majority has it, so that a change which too few have is a change of its own still.
+// to all. The bases follow once a majority has it, so that a change which too few have is a change still, on whichever node.
 type Files struct {
 	Peers *Peers
 	Dir   string // of the bases, 0700
@@ -83,6 +85,7 @@ type change struct {
 	Seen    string  `json:"seen"` // hash of the content that it is made of
 	Version version `json:"version"`
 	Content []byte  `json:"content"`
+	Agree   bool    `json:"agree,omitempty"` // a majority has it: it is the base from now on
 }
 
 // Open answers the others.
@@ -116,7 +119,7 @@ func (s *Files) Open() {
 		if err != nil {
 			return nil, err
 		}
-		return nil, s.take(f, c, true)
+		return nil, s.take(f, c)
 	})
 }
 
@@ -132,10 +135,10 @@ func (s *Files) basePath(f File) string { return filepath.Join(s.Dir, f.Name+".j
 
 // read is a file as this node has it; one that is not there is empty.
 func (s *Files) read(f File) (h held, err error) {
-	if h.Content, err = readPrivate(f.Path); err != nil {
+	if h.Content, err = readPrivate(f.Path, maxFile); err != nil {
 		return h, err
 	}
-	base, err := readPrivate(s.basePath(f))
+	base, err := readPrivate(s.basePath(f), 2*maxFile)
 	if err == nil && len(base) > 0 {
 		err = json.Unmarshal(base, &h.agreed)
 	}
@@ -157,7 +160,10 @@ func (s *Files) look(f File, hash string) {
 	}
 }
 
-func readPrivate(path string) ([]byte, error) {
+// maxFile bounds a file: it and its base go in one body, in base64.
+const maxFile = maxBody / 4
+
+func readPrivate(path string, most int64) ([]byte, error) {
 	file, err := private.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -166,15 +172,18 @@ func readPrivate(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxBody))
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = fmt.Errorf("%s: it is larger than %d bytes, and nodes share none that is", path, most)
+	}
 	return content, err
 }
 
 // errChanged is a file that a command has changed while nodes spoke of it: the next round takes that up.
 var errChanged = errors.New("it has been changed meanwhile")
 
-// take replaces a file, if it is still what the change was made of; agree says that nodes agree on it by that.
-func (s *Files) take(f File, c change, agree bool) error {
+// take replaces a file, if it is still what the change was made of.
+func (s *Files) take(f File, c change) error {
 	unlock, err := private.Lock(f.Path)
 	if err != nil {
 		return err
@@ -195,7 +204,7 @@ func (s *Files) take(f File, c change, agree bool) error {
 		}
 		s.look(f, hashOf(c.Content))
 	}
-	if !agree || h.Version == c.Version && bytes.Equal(h.Base, c.Content) {
+	if !c.Agree || h.Version == c.Version && bytes.Equal(h.Base, c.Content) {
 		return nil
 	}
 	base, err := json.Marshal(agreed{c.Version, c.Content})
@@ -210,7 +219,7 @@ func (s *Files) Lead(ctx context.Context, epoch uint64, term func() error) {
 	defer s.Peers.note("files", "")
 	for {
 		s.Round(ctx, epoch, term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}
@@ -231,9 +240,9 @@ func (s *Files) Round(ctx context.Context, epoch uint64, term func() error) {
 		return
 	}
 	var errs []error
-	for _, err := range faults {
+	for _, node := range slices.Sorted(maps.Keys(faults)) {
 		var refused *refusal
-		if errors.As(err, &refused) { // one that is down is told with the salts, or by brine cluster status
+		if err := faults[node]; errors.As(err, &refused) { // one that is down is told with the salts, or by brine cluster status
 			errs = append(errs, err)
 		}
 	}
@@ -312,26 +321,41 @@ func (s *Files) merge(f File, epoch uint64, copies map[string]held) (c change, e
 	return c, nil
 }
 
-// give brings it to the others first.
+// give brings the content to all, and once a majority has it, tells them that it is agreed on. A node that is lost between leaves
+// changes behind that others still know for changes.
 func (s *Files) give(ctx context.Context, l *lead, f File, c change, copies map[string]held) error {
-	have := 1
-	var errs []error
-	for _, n := range s.Peers.Others() {
-		h, ok := copies[n.Name]
-		if !ok {
+	seen := map[string]string{}
+	for node, h := range copies {
+		seen[node] = hashOf(h.Content)
+	}
+	have, err := s.put(ctx, l, f, c, seen)
+	if 2*len(have) <= len(s.Peers.o.Nodes) {
+		return err
+	}
+	c.Agree = true
+	_, agreeErr := s.put(ctx, l, f, c, have)
+	return errors.Join(err, agreeErr)
+}
+
+// put brings a change to nodes, by the hash of what they have: the others first. It gives those that have it now, likewise.
+func (s *Files) put(ctx context.Context, l *lead, f File, c change, seen map[string]string) (have map[string]string, err error) {
+	have = map[string]string{}
+	for _, n := range append(s.Peers.Others(), Node{Name: s.Peers.o.Self}) {
+		var one error
+		if c.Seen = seen[n.Name]; c.Seen == "" {
 			continue
 		}
-		c.Seen = hashOf(h.Content)
-		body, err := json.Marshal(c)
-		if err == nil {
-			err = s.Peers.ask(ctx, l, n, "PUT", "/files/"+f.Name, body, nil)
+		if n.Name == s.Peers.o.Self {
+			one = s.take(f, c)
+		} else if body, bad := json.Marshal(c); bad != nil {
+			one = bad
+		} else {
+			one = s.Peers.ask(ctx, l, n, "PUT", "/files/"+f.Name, body, nil)
 		}
-		if err == nil {
-			have++
+		if one == nil {
+			have[n.Name] = hashOf(c.Content)
 		}
-		errs = append(errs, err)
+		err = errors.Join(err, one)
 	}
-	c.Seen = hashOf(copies[s.Peers.o.Self].Content)
-	errs = append(errs, s.take(f, c, 2*have > len(s.Peers.o.Nodes)))
-	return errors.Join(errs...)
+	return have, err
 }

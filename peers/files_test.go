@@ -148,6 +148,31 @@ func TestFilesAlone(t *testing.T) {
 	s.everywhere("users", "mira:viewer:x\nanna:raw:y\n", "a", "b", "c")
 }
 
+// Who was removed on a node stays removed, also when the node that led had told no other, and that one was away while more was changed.
+func TestChangeThatFewHave(t *testing.T) {
+	s := newSite(t, "2026-11-25T11")
+	a, b := s.nodes["a"], s.nodes["b"]
+	a.write("users", "mira:raw:x\n")
+	s.leads("a")
+	s.nodes["c"].stop()
+	b.write("users", "")
+	users := &a.files.Files[1]
+	merge := users.Merge
+	users.Merge = func(base, mine, theirs []byte) ([]byte, error) {
+		a.write("users", "mira:raw:x\nanna:raw:y\n") // a command, while the nodes speak of the file
+		return merge(base, mine, theirs)
+	}
+	a.files.Round(t.Context(), s.epoch, always)
+	users.Merge = merge
+	b.stop()
+	s.start("c", s.nodes["c"].data)
+	s.leads("a")
+	s.everywhere("users", "mira:raw:x\nanna:raw:y\n", "a", "c")
+	s.start("b", b.data)
+	s.leads("c")
+	s.everywhere("users", "anna:raw:y\n", "a", "b", "c")
+}
+
 // A key is one of those that the nodes made each for itself, and stays: a new node takes it on, and hears of it.
 func TestKeyEverywhere(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")

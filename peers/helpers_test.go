@@ -132,7 +132,8 @@ func (s *site) start(name, data string) *testNode {
 	check(s.t, err)
 	n.salts.Folder = n.folder
 	n.salts.Open()
-	here, err := erasure.Open(erasure.Options{Dir: filepath.Join(data, "erasures"), Receipts: filepath.Join(data, "receipts"), Shared: true})
+	here, err := erasure.Open(erasure.Options{Dir: filepath.Join(data, "erasures"), Receipts: filepath.Join(data, "receipts"), Shared: true,
+		Now: func() time.Time { return s.now }})
 	check(s.t, err)
 	n.erase = &Erasures{n.peers, here}
 	n.erase.Open()

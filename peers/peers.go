@@ -5,7 +5,7 @@
 //	the node that leads → a round every few seconds → the doors of the others
 //
 // One node leads at a time, by the lease. Its epoch goes with each request, and a node does nothing for an epoch lower than one that it has
-// heard of, its own rounds among it. It imports access/private, erasure and salt of the house.
+// heard of, its own rounds among it. It imports access/private, erasure, lease and salt of the house.
 package peers
 
 import (
@@ -20,6 +20,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -49,6 +50,9 @@ type Peers struct {
 	leftover map[string]string // what is waited for, by what it is about
 }
 
+// roundEvery is how often the node that leads looks at the others.
+const roundEvery = 2 * time.Second
+
 // askTimeout is how long a node is waited for.
 const askTimeout = 5 * time.Second
 
@@ -74,7 +78,8 @@ func New(o Options) *Peers {
 	config.ClientCAs, config.ClientAuth = nil, tls.NoClientCert
 	p := &Peers{o: o, mux: http.NewServeMux(), leftover: map[string]string{},
 		client: &http.Client{
-			Transport:     &http.Transport{TLSClientConfig: config, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout, Proxy: nil},
+			Transport: &http.Transport{TLSClientConfig: config, DialContext: (&net.Dialer{Timeout: askTimeout}).DialContext, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
+				MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 	return p
@@ -198,6 +203,10 @@ func (p *Peers) ask(ctx context.Context, l *lead, node Node, method, path string
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // its address has the number of a receipt
+		}
 		return fmt.Errorf("node %s: %w", node.Name, err)
 	}
 	defer res.Body.Close()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"brine/lease"
 	"brine/salt"
 )
 
@@ -128,7 +129,7 @@ func (s *Salts) Lead(ctx context.Context, epoch uint64, term func() error) {
 	l := &lead{epoch, term}
 	for {
 		s.Round(ctx, l.epoch, l.term)
-		if !pause(ctx, roundEvery) {
+		if !lease.Pause(ctx, roundEvery) {
 			return
 		}
 	}
@@ -248,8 +249,8 @@ func (r *saltRound) settle() (err error) {
 	if r.s.MayUse() != nil {
 		return nil // nor does this one
 	}
-	for name, unsure := range r.unsure {
-		if unsure {
+	for _, name := range slices.Sorted(maps.Keys(r.unsure)) {
+		if r.unsure[name] {
 			err = errors.Join(err, r.s.Peers.ask(r.ctx, r.lead, r.nodes[name], "POST", "/salts", nil, nil))
 		}
 	}
@@ -338,7 +339,8 @@ func (r *saltRound) hand(name string) error {
 		return err
 	}
 	var missed error
-	for node, copies := range r.theirs {
+	for _, node := range slices.Sorted(maps.Keys(r.theirs)) {
+		copies := r.theirs[node]
 		if c := copies[name]; !c.Here || c.Broken || r.mine[name].Here {
 			continue
 		}
@@ -357,8 +359,8 @@ func (r *saltRound) hand(name string) error {
 		return missed // it is lost, or not in order, which the folder tells
 	}
 	var errs []error
-	for node, copies := range r.theirs {
-		if copies[name].Here {
+	for _, node := range slices.Sorted(maps.Keys(r.theirs)) { // in order, so that what is told stays the same text
+		if r.theirs[node][name].Here {
 			continue
 		}
 		key, err := s.Folder.Hand(name)

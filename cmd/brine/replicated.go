@@ -91,7 +91,7 @@ func (h *house) ownLate(ctx context.Context) error {
 		if err != nil && !lake.Unavailable(err) {
 			return fmt.Errorf("open the lake: %w", otherLake(h.cfg, err))
 		}
-		if err != nil && !pause(ctx, ownAgainAfter) {
+		if err != nil && !lease.Pause(ctx, ownAgainAfter) {
 			return nil
 		}
 	}
@@ -111,7 +111,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 	defer stop()
 	go func() {
 		defer stop()
-		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && pause(ctx, time.Second) {
+		for term.Err() == nil && h.cluster.Leading() && !errors.Is(h.cluster.Err(), eventlog.ErrClock) && lease.Pause(ctx, time.Second) {
 		}
 	}()
 	wait := h.peers.lead(ctx, term)
@@ -135,7 +135,7 @@ const ownWithin = 30 * time.Second
 func (h *house) ownLake(ctx context.Context, epoch uint64) error {
 	for began := h.cluster.Mono(); ; {
 		err := h.lake.Own(ctx, termLog{h.cluster, ctx}, epoch)
-		if err == nil || !lake.Unavailable(err) || h.cluster.Mono()-began > ownWithin || !pause(ctx, time.Second) {
+		if err == nil || !lake.Unavailable(err) || h.cluster.Mono()-began > ownWithin || !lease.Pause(ctx, time.Second) {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func (l termLog) Logs() []eventlog.Info {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.term), 2*time.Second)
 		infos, err := l.LogsNow(ctx)
 		cancel()
-		if err == nil || !pause(l.term, 100*time.Millisecond) {
+		if err == nil || !lease.Pause(l.term, 100*time.Millisecond) {
 			return infos
 		}
 	}
@@ -199,7 +199,7 @@ func (h *house) takeIn(ctx context.Context) {
 			told = err.Error()
 			h.logger.Warn("the log of a single node is not taken in yet: trying again", "reason", err)
 		}
-		if !pause(ctx, time.Second) {
+		if !lease.Pause(ctx, time.Second) {
 			return
 		}
 	}
@@ -250,16 +250,4 @@ func (h *house) clusterStatus() *cluster.Status {
 	}
 	st := h.cluster.Status()
 	return &st
-}
-
-// pause waits, and tells whether there is more to do after it.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"brine/eventlog"
+	"brine/lease"
 )
 
 // attemptTimeout is how long an acknowledgement may take before the group is sent again: it, or the way to the
@@ -64,7 +65,7 @@ func (l *Log) appendUntil(ctx context.Context, id string, group []byte) error {
 		if err == nil || l.cannot() != nil {
 			return err
 		}
-		if !pause(ctx, 100*time.Millisecond) {
+		if !lease.Pause(ctx, 100*time.Millisecond) {
 			return err
 		}
 		l.hear(ctx) // the log may have been turned

@@ -16,7 +16,7 @@
 // A node that has not heard the state for [freshFor] takes nothing. After [settleTime] the old log is settled:
 // only then is it deleted, and only then does the hour go on.
 //
-// It imports eventlog. What a group holds is not looked at, and never logged.
+// It imports eventlog and lease. What a group holds is not looked at, and never logged.
 package cluster
 
 import (
@@ -220,15 +220,3 @@ func (l *Log) Close() error {
 
 // Mono is the clock that the times of the cluster are measured by: it is never stepped, and goes on while the machine sleeps.
 func (l *Log) Mono() time.Duration { return l.opts.Clock.Mono() }
-
-// pause waits, and tells whether there is more to do after it.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"brine/eventlog"
+	"brine/lease"
 )
 
 // maxRefused is how long writes may be refused after a fault of one node.
@@ -40,18 +41,18 @@ func run(ctx context.Context, name string, get func() *Log) *load {
 			group := fmt.Sprintf("%s-%06d", name, i)
 			l := get()
 			if l == nil {
-				pause(ctx, 10*time.Millisecond)
+				lease.Pause(ctx, 10*time.Millisecond)
 				continue
 			}
 			if err := l.Append(ctx, []byte(group)); err != nil {
 				d.mu.Lock()
 				d.errors++
 				d.mu.Unlock()
-				pause(ctx, 10*time.Millisecond)
+				lease.Pause(ctx, 10*time.Millisecond)
 				continue
 			}
 			d.ack(group)
-			pause(ctx, 2*time.Millisecond)
+			lease.Pause(ctx, 2*time.Millisecond)
 		}
 	})
 	return d

@@ -13,6 +13,7 @@ import (
 
 	"brine/eventlog"
 	"brine/eventlog/internal/basis"
+	"brine/lease"
 )
 
 // leader is what a node knows while it leads.
@@ -67,7 +68,7 @@ func (l *Log) Lead(ctx context.Context, epoch uint64) error {
 		if errors.Is(err, ErrNotLeader) || errors.Is(err, eventlog.ErrClock) || errors.Is(err, ErrForeign) || errors.Is(err, eventlog.ErrClosed) {
 			return err
 		}
-		if !pause(ctx, 200*time.Millisecond) {
+		if !lease.Pause(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
@@ -197,7 +198,7 @@ func (l *Log) change(ctx context.Context, do func(*state)) error {
 		if err == nil || errors.Is(err, ErrNotLeader) {
 			return err
 		}
-		if !pause(ctx, 100*time.Millisecond) {
+		if !lease.Pause(ctx, 100*time.Millisecond) {
 			return err
 		}
 	}

@@ -23,6 +23,7 @@ import (
 
 	"brine/eventlog"
 	"brine/eventlog/internal/basis"
+	"brine/lease"
 )
 
 // node is one life of this node's server with the connections into it.
@@ -219,7 +220,7 @@ func (n *node) close() {
 // watch looks each second whether the server still works, and starts it anew when it does not: JetStream
 // keeps its first write error for good, also when space is back.
 func (l *Log) watch() {
-	for pause(l.ctx, time.Second) {
+	for lease.Pause(l.ctx, time.Second) {
 		n := l.node.Load()
 		switch reason := n.broken(); {
 		case reason == "":
@@ -260,7 +261,7 @@ func (l *Log) give(err error) {
 func (l *Log) restart(cause error) {
 	began := time.Now()
 	l.give(fmt.Errorf("%w: %w", eventlog.ErrUnavailable, cause))
-	for pause(l.ctx, time.Second) {
+	for lease.Pause(l.ctx, time.Second) {
 		err := basis.TryDisk(l.opts.Dir)
 		var n *node
 		if err == nil {

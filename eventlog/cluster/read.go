@@ -10,6 +10,7 @@ import (
 
 	"brine/eventlog"
 	"brine/eventlog/internal/basis"
+	"brine/lease"
 )
 
 // ends are the last sequence numbers of logs as they were seen last.
@@ -153,7 +154,7 @@ func (r *reading) some(ctx context.Context, maxBytes int) ([]basis.Message, erro
 		if len(found) > 0 {
 			return r.unbroken(ctx, n, found)
 		}
-		if !pause(ctx, lagPause) {
+		if !lease.Pause(ctx, lagPause) {
 			return nil, ctx.Err()
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"brine/eventlog"
+	"brine/lease"
 )
 
 // state is all that leaders have decided. It lies in one message, which each change replaces.
@@ -196,7 +197,7 @@ func store(ctx context.Context, n *node, s state, revision uint64) (uint64, erro
 
 // poll keeps what this node knows of the state fresh.
 func (l *Log) poll() {
-	for ok := true; ok; ok = pause(l.ctx, pollEvery) {
+	for ok := true; ok; ok = lease.Pause(l.ctx, pollEvery) {
 		l.hear(l.ctx)
 		l.comparePeers(l.ctx)
 	}

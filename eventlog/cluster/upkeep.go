@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"brine/eventlog/internal/basis"
+	"brine/lease"
 )
 
 // How often the leader looks after what changes seldom.
@@ -20,7 +21,7 @@ const (
 // keep is the leader's work: each second it enters the hour and settles logs, and now and then it looks after streams.
 func (l *Log) keep(ctx context.Context) {
 	var raised, swept time.Time
-	for pause(ctx, time.Second) && l.Leading() {
+	for lease.Pause(ctx, time.Second) && l.Leading() {
 		err := l.changing(ctx, func(ctx context.Context) error {
 			return errors.Join(l.enterHour(ctx), l.settleLogs(ctx))
 		})

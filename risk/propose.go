@@ -171,7 +171,9 @@ func (m *measuring) levels(f *found) (_ []sanitize.Rule, err error) {
 	case leaf.Kind == event.Int32 || leaf.Kind == event.Int64 || leaf.Kind == event.Double:
 		var edges []float64
 		edges, err = m.quartiles(f.column)
-		rules = append([]sanitize.Rule{{Kind: sanitize.Bucket, Edges: edges}}, buckets(edges)...)
+		if len(edges) > 0 {
+			rules = append([]sanitize.Rule{{Kind: sanitize.Bucket, Edges: edges}}, buckets(edges)...)
+		}
 	default:
 		rules, err = m.lists(f.column)
 	}
@@ -212,12 +214,17 @@ func buckets(edges []float64) (rules []sanitize.Rule) {
 	return rules
 }
 
-// quartiles are those of a column's values, to one digit, so that no value is told.
+// quartiles are those of a column's values, to one digit; none where too few have a value: one digit of a small number tells all of it.
 func (m *measuring) quartiles(c *column) (edges []float64, err error) {
 	if c.leaf.List {
 		return nil, nil
 	}
-	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(quantile_disc(v, [0.25, 0.5, 0.75])) FROM (SELECT (%s)::DOUBLE AS v FROM %s) WHERE isfinite(v)", c.leaf.SQL(), c.stream.rows))
+	unit, by := "0", "count(*)"
+	if c.stream.unit != "" {
+		unit, by = "hash("+c.stream.unit+")", "count(DISTINCT u)"
+	}
+	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(q) FROM (SELECT quantile_disc(v, [0.25, 0.5, 0.75]) AS q FROM (SELECT (%s)::DOUBLE AS v, %s AS u FROM %s) WHERE isfinite(v) HAVING %s >= %d)",
+		c.leaf.SQL(), unit, c.stream.rows, by, common))
 	if err != nil {
 		return nil, err
 	}

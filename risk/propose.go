@@ -219,12 +219,12 @@ func (m *measuring) quartiles(c *column) (edges []float64, err error) {
 	if c.leaf.List {
 		return nil, nil
 	}
-	unit, by := "0", "count(*)"
+	value, each := "("+c.leaf.SQL()+")::DOUBLE", "1"
 	if c.stream.unit != "" {
-		unit, by = "hash("+c.stream.unit+")", "count(DISTINCT u)"
+		each = "DISTINCT hash(" + c.stream.unit + ")"
 	}
-	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(q) FROM (SELECT quantile_disc(v, [0.25, 0.5, 0.75]) AS q FROM (SELECT (%s)::DOUBLE AS v, %s AS u FROM %s) WHERE isfinite(v) HAVING %s >= %d)",
-		c.leaf.SQL(), unit, c.stream.rows, by, common))
+	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(quantile_disc(v, [0.25, 0.5, 0.75])) FROM (SELECT %s AS v FROM %s) WHERE isfinite(v)"+
+		" AND (SELECT count(*) FROM (SELECT %s FROM %[2]s WHERE isfinite(%[1]s) LIMIT %[4]d)) >= %[4]d", value, c.stream.rows, each, common))
 	if err != nil {
 		return nil, err
 	}

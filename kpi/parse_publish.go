@@ -109,6 +109,7 @@ func (p *definer) publishable() {
 	if p.d.Publish == nil {
 		return
 	}
+	p.d.Publish.Zone = p.d.Zone
 	before := len(p.mistakes)
 	for _, t := range p.d.Publish.Totals {
 		path := mistake.Join("publish.totals", t.Name)

@@ -8,13 +8,15 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Publish is what is shown to everybody, with noise that hides whether any one interaction is in it.
 type Publish struct {
-	From     Date    // the first day
-	Day, All Epsilon // that one day may spend, and all days together
-	Totals   []Total // in the order of the file
+	From     Date           // the first day
+	Zone     *time.Location // of days
+	Day, All Epsilon        // that one day may spend, and all days together
+	Totals   []Total        // in the order of the file
 }
 
 // Total is one KPI of whole days, for all or for each value of one segment; or the installs of a stream.

@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"time"
+
 	"brine/kpi"
 )
 
@@ -8,6 +10,8 @@ import (
 type Release struct {
 	Number int           `json:"number"` // 1 of the first, and one more of each: a file that is missing is noticed
 	Date   kpi.Date      `json:"date"`
+	Start  time.Time     `json:"start"` // of the day, in the zone of its time
+	End    time.Time     `json:"end"`   // exclusive
 	Spent  kpi.Epsilon   `json:"spent"` // of all totals
 	Totals []TotalsOfDay `json:"totals"`
 }

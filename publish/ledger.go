@@ -40,6 +40,7 @@ type ledgerState struct {
 // What keeps a day from being published.
 var (
 	ErrPublished = errors.New("this day is published already, and what is published stays as it is")
+	ErrOverlap   = errors.New("a part of this day was published as that of another day, by another timezone, and twice would be too often")
 	ErrSkipped   = errors.New("this day may have been published before the data folder was restored, and twice would be too often")
 )
 
@@ -157,9 +158,13 @@ func readJSON(path string, to any) error {
 	return nil
 }
 
-// spent is what all days spent, those that may have been published elsewhere among them, at what a day spends now.
+// spent is what all days spent, those that may have been published elsewhere among them, at what a day spends now. The first day may be put off,
+// and what was published before stays spent.
 func (s *ledgerState) spent(from kpi.Date, day kpi.Epsilon) (sum kpi.Epsilon) {
 	published := map[kpi.Date]bool{}
+	if len(s.releases) > 0 {
+		from = min(from, s.releases[0].Date)
+	}
 	for _, r := range s.releases {
 		sum += r.Spent
 		published[r.Date] = true
@@ -194,18 +199,22 @@ func (l *Ledger) Spent(p *kpi.Publish) kpi.Epsilon {
 }
 
 // Due says whether a day is yet to be published.
-func (l *Ledger) Due(date kpi.Date) bool {
+func (l *Ledger) Due(p *kpi.Publish, date kpi.Date) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.state.due(date) == nil
+	return l.state.due(p, date) == nil
 }
 
-func (s *ledgerState) due(date kpi.Date) error {
+func (s *ledgerState) due(p *kpi.Publish, date kpi.Date) error {
 	if slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Date == date }) {
 		return ErrPublished
 	}
 	if date < s.skip {
 		return ErrSkipped
+	}
+	start, end := date.Start(p.Zone), date.Plus(1).Start(p.Zone)
+	if slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Start.Before(end) && start.Before(r.End) }) {
+		return ErrOverlap
 	}
 	return nil
 }
@@ -225,7 +234,7 @@ func (l *Ledger) Room(p *kpi.Publish) error {
 	return l.state.room(p)
 }
 
-// Publish has the day's figures made and publishes them. The error is [ErrPublished], [ErrSkipped], [Overspent], or of the disk; then figures is not called,
+// Publish has the day's figures made and publishes them. The error is [ErrPublished], [ErrSkipped], [ErrOverlap], [Overspent], or of the disk; then figures is not called,
 // or nobody sees what it gave. It holds for all processes of the folder: one at a time publishes.
 func (l *Ledger) Publish(p *kpi.Publish, date kpi.Date, figures func() []TotalsOfDay) error {
 	unlock, err := private.LockFolder(l.dir)
@@ -237,13 +246,13 @@ func (l *Ledger) Publish(p *kpi.Publish, date kpi.Date, figures func() []TotalsO
 	if err != nil {
 		return err
 	}
-	if err := state.due(date); err != nil {
+	if err := state.due(p, date); err != nil {
 		return err
 	}
 	if err := state.room(p); err != nil {
 		return err
 	}
-	r := &Release{Number: len(state.releases) + 1, Date: date, Spent: p.Spent(), Totals: figures()}
+	r := &Release{Number: len(state.releases) + 1, Date: date, Start: date.Start(p.Zone).UTC(), End: date.Plus(1).Start(p.Zone).UTC(), Spent: p.Spent(), Totals: figures()}
 	if err := l.write(string(date)+".json", r); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func mustOpenLedger(t testing.TB, dir string) *Ledger {
 
 // spending is what publishes one total.
 func spending(epsilon, day, all kpi.Epsilon) *kpi.Publish {
-	return &kpi.Publish{From: "2026-12-01", Day: day, All: all, Totals: []kpi.Total{{Name: "visits", KPI: "visits", Epsilon: epsilon}}}
+	return &kpi.Publish{From: "2026-12-01", Zone: time.UTC, Day: day, All: all, Totals: []kpi.Total{{Name: "visits", KPI: "visits", Epsilon: epsilon}}}
 }
 
 // drawn are figures that are other ones each time.
@@ -176,15 +176,45 @@ func TestSkippedDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = mustOpenLedger(t, dir)
-	if err := l.Publish(p, "2026-12-03", drawn); !errors.Is(err, ErrSkipped) || l.Due("2026-12-03") {
+	if err := l.Publish(p, "2026-12-03", drawn); !errors.Is(err, ErrSkipped) || l.Due(p, "2026-12-03") {
 		t.Error(err)
 	}
 	if spent := l.Spent(p); spent != 40_000 {
 		t.Error(spent)
 	}
+	later := *p
+	if later.From = "2026-12-05"; l.Spent(&later) != 40_000 {
+		t.Error("with a later first day, what may have been spent before is forgotten")
+	}
 	for i, want := range []bool{true, true, false} {
 		if err := l.Publish(p, kpi.Date("2026-12-05").Plus(i), drawn); err == nil != want {
 			t.Error(i, err)
+		}
+	}
+}
+
+// Where the timezone changes, no moment is published in two days.
+func TestNoMomentInTwoDays(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "publish")
+	l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 90_000)
+	if err := l.Publish(p, "2026-12-03", drawn); err != nil {
+		t.Fatal(err)
+	}
+	l = mustOpenLedger(t, dir)
+	for zone, free := range map[int][]bool{0: {true, false, true, true}, 1: {true, false, false, true}, -1: {false, false, true, true}} {
+		other := *p
+		other.Zone = time.FixedZone("other", zone*3600)
+		for i, want := range free {
+			date := kpi.Date("2026-12-02").Plus(i)
+			if got := l.Due(&other, date); got != want {
+				t.Errorf("UTC%+d, %s: %t", zone, date, got)
+			}
+			if want {
+				continue
+			}
+			if err := l.Publish(&other, date, nil); !errors.Is(err, ErrOverlap) && !errors.Is(err, ErrPublished) {
+				t.Error(zone, date, err)
+			}
 		}
 	}
 }

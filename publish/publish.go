@@ -105,7 +105,7 @@ func (p *Publisher) Step(ctx context.Context) error {
 	}
 	today := kpi.DateOf(p.now(), d.Zone)
 	for date := max(d.Publish.From, whole); date < today; date = date.Plus(1) {
-		if !p.Ledger.Due(date) {
+		if !p.Ledger.Due(d.Publish, date) {
 			continue
 		}
 		if err := p.Ledger.Room(d.Publish); err != nil {
@@ -144,7 +144,7 @@ func (p *Publisher) day(ctx context.Context, d *kpi.Definitions, date kpi.Date) 
 		}
 		return all
 	})
-	if errors.Is(err, ErrPublished) || errors.Is(err, ErrSkipped) {
+	if errors.Is(err, ErrPublished) || errors.Is(err, ErrSkipped) || errors.Is(err, ErrOverlap) {
 		return true, nil // by another process
 	}
 	if err == nil {

@@ -171,7 +171,9 @@ func (m *measuring) levels(f *found) (_ []sanitize.Rule, err error) {
 	case leaf.Kind == event.Int32 || leaf.Kind == event.Int64 || leaf.Kind == event.Double:
 		var edges []float64
 		edges, err = m.quartiles(f.column)
-		rules = append([]sanitize.Rule{{Kind: sanitize.Bucket, Edges: edges}}, buckets(edges)...)
+		if len(edges) > 0 {
+			rules = append([]sanitize.Rule{{Kind: sanitize.Bucket, Edges: edges}}, buckets(edges)...)
+		}
 	default:
 		rules, err = m.lists(f.column)
 	}
@@ -212,12 +214,17 @@ func buckets(edges []float64) (rules []sanitize.Rule) {
 	return rules
 }
 
-// quartiles are those of a column's values, to one digit, so that no value is told.
+// quartiles are those of a column's values, to one digit; none where too few have a value: one digit of a small number tells all of it.
 func (m *measuring) quartiles(c *column) (edges []float64, err error) {
 	if c.leaf.List {
 		return nil, nil
 	}
-	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(quantile_disc(v, [0.25, 0.5, 0.75])) FROM (SELECT (%s)::DOUBLE AS v FROM %s) WHERE isfinite(v)", c.leaf.SQL(), c.stream.rows))
+	value, each := "("+c.leaf.SQL()+")::DOUBLE", "1"
+	if c.stream.unit != "" {
+		each = "DISTINCT hash(" + c.stream.unit + ")"
+	}
+	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(quantile_disc(v, [0.25, 0.5, 0.75])) FROM (SELECT %s AS v FROM %s) WHERE isfinite(v)"+
+		" AND (SELECT count(*) FROM (SELECT %s FROM %[2]s WHERE isfinite(%[1]s) LIMIT %[4]d)) >= %[4]d", value, c.stream.rows, each, common))
 	if err != nil {
 		return nil, err
 	}

@@ -280,3 +280,23 @@ func TestOtherRulesAndNothing(t *testing.T) {
 		t.Error(err, only, steps)
 	}
 }
+
+// Edges come of values that enough installs have: one digit of a small number is all of it.
+func TestFewGiveNoEdges(t *testing.T) {
+	for installs, edges := range map[int]bool{common - 1: false, common: true} {
+		h := openHouse(t, "four: {app_install_id: hash_per_stream, length_ms: keep}", mustStreams(t, []byte(anySchema), event.StreamConfig{Name: "four", Schema: "/any/1.0.0", Unit: "app_install_id"})...)
+		var lines bytes.Buffer
+		for i := range installs {
+			for range 2 {
+				fmt.Fprintf(&lines, `{"$schema": "/any/1.0.0", "dt": %q, "app_install_id": "install %d", "length_ms": %[2]d, "meta": {"stream": "four", "dt": %[1]q}}`+"\n", houseNow.Add(-2*time.Hour).Format(time.RFC3339), i)
+			}
+		}
+		h.bring("four", lines.Bytes())
+		part := h.measure(houseNow.Add(-5*time.Hour), houseNow).Parts[0]
+		if len(part.Rules) != 1 || part.Installs.Unique != int64(installs) || strings.Contains(part.Rules[0].Rule, "bucket") != edges {
+			t.Errorf("%d installs: %+v", installs, part)
+		}
+	}
+}
+
+const common = 50 // installs

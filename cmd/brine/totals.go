@@ -16,6 +16,7 @@ import (
 	"brine/kpi/facts"
 	"brine/policy"
 	"brine/publish"
+	"brine/salt"
 	"brine/sanitize"
 )
 
@@ -41,13 +42,24 @@ func (h *house) openTotals() error {
 	h.totals = &publish.Publisher{
 		Ledger: ledger, Definitions: h.kpis.Definitions, Days: source.Days, Whole: source.Whole, Logger: h.logger,
 		Installs: func(ctx context.Context, stream string, date kpi.Date) (int64, int64, error) {
-			return source.Installs(ctx, stream, h.cfg.Streams[stream].Unit, date)
+			n, sensitivity, err := source.Installs(ctx, stream, h.cfg.Streams[stream].Unit, date)
+			return n, max(sensitivity, saltsWithin(h.periods, source, date)), err
 		},
 		Record: func(date kpi.Date) error {
 			return record.say(audit.Publish, "", "the totals of "+string(date)+" are about to be published")
 		},
 	}
 	return nil
+}
+
+// saltsWithin is how many salt periods the hours of a day have, whether there were events or not: the width of noise must not tell.
+func saltsWithin(periods salt.Periods, hours interface {
+	HoursOf(kpi.Date) (from, to time.Time)
+}, date kpi.Date) (n int64) {
+	for t, to := hours.HoursOf(date); t.Before(to); t = periods.At(t).End {
+		n++
+	}
+	return n
 }
 
 // totalsErr is what keeps totals from being published that should be; that a budget is spent is no trouble.

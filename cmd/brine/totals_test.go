@@ -3,6 +3,10 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"brine/kpi"
+	"brine/salt"
 )
 
 const publishedKPIs = `
@@ -46,5 +50,31 @@ func TestCheckOfPublish(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// hoursOfDay are those of a UTC day, and the day before.
+type hoursOfDay struct{}
+
+func (hoursOfDay) HoursOf(date kpi.Date) (from, to time.Time) {
+	from = date.Start(time.UTC)
+	return from.Add(-25 * time.Hour), from.Add(25 * time.Hour)
+}
+
+// How many pseudonyms an install may have on a day is counted by the salts' periods, not by what came.
+func TestSaltsWithin(t *testing.T) {
+	for _, c := range []struct {
+		period, start string
+		date          kpi.Date
+		want          int64
+	}{{"quarter", "", "2026-11-20", 1}, {"quarter", "", "2026-10-01", 2}, {"quarter", "", "2026-10-02", 2}, {"quarter", "", "2026-10-03", 1}, {"quarter", "", "2026-09-30", 2},
+		{"12h", "2026-01-01", "2026-11-20", 6}} {
+		periods, err := salt.ParsePeriods(c.period, c.start, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := saltsWithin(periods, hoursOfDay{}, c.date); got != c.want {
+			t.Errorf("%s: %d, want %d", c.date, got, c.want)
+		}
 	}
 }

@@ -105,7 +105,7 @@ func readsSince(ctx context.Context, cfg *config.Config, since time.Time) (reads
 		if audited = e.Time; e.Time.Before(since) {
 			return reads, time.Time{}, nil
 		}
-		if e.Action != audit.ReadBegin || e.Dataset != lake.Raw && e.Dataset != lake.Sanitized {
+		if e.Action != audit.ReadBegin || e.Route == riskRoute || e.Dataset != lake.Raw && e.Dataset != lake.Sanitized {
 			continue
 		}
 		k := readKey{e.Stream, e.Dataset}

@@ -89,6 +89,12 @@ func TestUnused(t *testing.T) {
 		}
 	}
 
+	if _, stderr, code := brine(t, "risk", "--stream", "interaction"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	if in := unused()["interaction"]; len(in.Reads) > 0 || !slices.Contains(fields(in), "language") {
+		t.Errorf("to measure the risk is no use: %+v", in)
+	}
 	if _, stderr, code := brine(t, "read", "interaction"); code != exitOK {
 		t.Fatal(stderr)
 	}

@@ -23,11 +23,13 @@ func (s *Source) Whole(ctx context.Context) (kpi.Date, error) {
 
 // Installs counts the installs that a stream has sanitized events of on a day, of those that came before [kpi.Date.LateFrom]; unit is the path of
 // the field that holds the install id. An install counts once under each pseudonym, and has another one under each salt: sensitivity is how many salts the
-// hours around the day have, which is 1 but at a turn and after a backfill. The error is [kpi.Building] while some of these hours are not sanitized.
+// files of the hours around the day have, which is 1 but at a turn and after a backfill: where there were events alone, so that who publishes it takes
+// no less than the periods' number. The error is [kpi.Building] while some of these hours are not sanitized.
 func (s *Source) Installs(ctx context.Context, stream, unit string, date kpi.Date) (n, sensitivity int64, err error) {
 	zone := s.o.Definitions().Zone
 	from, to := date.Start(zone), date.Plus(1).Start(zone)
-	held, err := s.sanitizedHours(ctx, stream, from.Add(-maxEarly), date.LateFrom(zone))
+	first, after := s.HoursOf(date)
+	held, err := s.sanitizedHours(ctx, stream, first, after)
 	if err != nil || len(held) == 0 {
 		return 0, 1, err
 	}
@@ -56,6 +58,12 @@ func (s *Source) Installs(ctx context.Context, stream, unit string, date kpi.Dat
 	}
 	n, err = s.countInstalls(ctx, files, unit, from, to)
 	return n, int64(len(salts)), err
+}
+
+// HoursOf are the hours in which events of a day may have come in time, from one up to another.
+func (s *Source) HoursOf(date kpi.Date) (from, to time.Time) {
+	zone := s.o.Definitions().Zone
+	return date.Start(zone).Add(-maxEarly), date.LateFrom(zone)
 }
 
 // sanitizedHours are the sanitized files of a stream's hours, from one up to another.

@@ -68,6 +68,9 @@ func TestAttack(t *testing.T) {
 		if rotating.Relinked.Share >= fixed.Relinked.Share {
 			t.Errorf("%s rules: %.3f with rotating sampling, %.3f with a fixed sample", rules, rotating.Relinked.Share, fixed.Relinked.Share)
 		}
+		if rotating.Relinked.Share >= none.Relinked.Share {
+			t.Errorf("%s rules: %.3f with rotating sampling, %.3f without sampling", rules, rotating.Relinked.Share, none.Relinked.Share)
+		}
 		if none.Relinked.Share < 2*none.Chance {
 			t.Errorf("%s rules: %.3f are found again, by chance %.3f", rules, none.Relinked.Share, none.Chance)
 		}

@@ -34,9 +34,11 @@ func TestCheckOfPublish(t *testing.T) {
 		{"Dropped", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "app: {dt: keep}",
 			"the allowlist does not keep app_install, nor a pseudonym of it: what one install adds has no bound (hash_per_stream it there)", exitFailed},
 		{"NotListed", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "{}", "the allowlist does not keep app_install", exitFailed},
+		{"SeveralNodes", "lake: s3://bucket?endpoint=http://127.0.0.1:1&credentials_file=s3\nlog: {nodes: [\"a=a:1\", \"b=b:1\", \"c=c:1\"], cluster: c, name: a, listen: \"127.0.0.1:1\", tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}", "{}", "publish: the log lies on several nodes, each of which would have its own ledger", exitFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inFolder(t, map[string]string{"brine.yaml": who + c.config, "kpi.yaml": publishedKPIs, "schemas/session.yaml": appSchema, "allowlist.yaml": c.allowlist})
+			inFolder(t, map[string]string{"brine.yaml": who + c.config, "kpi.yaml": publishedKPIs, "schemas/session.yaml": appSchema, "allowlist.yaml": c.allowlist,
+				"s3": "[default]\naws_access_key_id = a\naws_secret_access_key = b\n"})
 			stdout, stderr, code := brine(t, "check")
 			if code != c.code || !strings.Contains(stdout, c.says) {
 				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -88,7 +89,7 @@ type brine struct {
 	public  string // http://host:port of the public door
 	private string // the same of the private door
 	role    string // serve, collect or store
-	bearer  string // a token with all roles, "" until one is asked for
+	bearer  bearer // a token with all roles
 	host    *host  // that it runs on; nil: this one
 	skew    int    // by how many seconds its clock is off
 
@@ -208,21 +209,36 @@ func (b *brine) launch() {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	b.cmd, b.exited, b.bearer = cmd, exited, ""
+	b.cmd, b.exited = cmd, exited
+	b.bearer.forget()
 }
 
 // token lets the test read at the private door. It is a guest's, which ends with the process.
 func (b *brine) token() string {
 	b.tb.Helper()
-	if b.bearer == "" {
+	b.bearer.Lock()
+	defer b.bearer.Unlock()
+	if b.bearer.token == "" {
 		stdout, stderr, code := runBrine(b.tb, nil, "token", "setup", "--json", "--config", b.config, "--data", b.data)
 		var setup struct{ Token string }
 		if err := json.Unmarshal([]byte(stdout), &setup); err != nil || code != 0 {
 			b.tb.Fatalf("brine token setup: %d %s", code, stderr)
 		}
-		b.bearer = setup.Token
+		b.bearer.token = setup.Token
 	}
-	return b.bearer
+	return b.bearer.token
+}
+
+// bearer is made when it is first asked for, by whoever asks: several may.
+type bearer struct {
+	sync.Mutex
+	token string // "" until one is asked for
+}
+
+func (b *bearer) forget() {
+	b.Lock()
+	defer b.Unlock()
+	b.token = ""
 }
 
 // identify makes a request of the private door one of somebody who may do all.

@@ -149,7 +149,8 @@ func (d demo) start() {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	d.cmd, d.exited, d.bearer = cmd, exited, ""
+	d.cmd, d.exited = cmd, exited
+	d.bearer.forget()
 	d.eventually(time.Minute, "the demo is ready", func() bool {
 		if d.hasExited() {
 			d.tb.Fatal("brine demo ended before it was ready")

@@ -85,6 +85,7 @@ var promises = map[string]func(t *testing.T, v *visit, text string){
 
 // Every sentence of the page is true of the program that shows it.
 func TestEveryPromiseIsHeld(t *testing.T) {
+	t.Parallel() // it waits
 	b := startWithPolicy(t, `public: {trusted_proxies: ["127.0.0.1/32"]}`)
 	v := newVisit(t, b)
 	said := b.published(t).statements()

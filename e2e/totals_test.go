@@ -81,6 +81,7 @@ func (b *brine) totals(t *testing.T, shown string) (p publishedTotals) {
 // Days that are over are published as soon as they can be computed, and stay, to the byte, when Brine is killed and started again, facts are made anew and rules
 // are others. The page is whole on phones and desktops, and loads and runs nothing.
 func TestPublishedTotals(t *testing.T) {
+	t.Parallel() // it waits
 	const days = 3
 	b, shown := newTotals(t, days)
 	b.start()
@@ -149,6 +150,7 @@ func TestPublishedTotals(t *testing.T) {
 
 // A restored data folder publishes no day that may have been published before; a damaged ledger publishes none, and the heartbeat warns.
 func TestTotalsAfterARestore(t *testing.T) {
+	t.Parallel() // it waits
 	b, shown := newTotals(t, 2)
 	b.start()
 	b.eventually(3*time.Minute, "all days are published", func() bool { return len(b.totals(t, shown).Totals[0].Days) == 2 })

@@ -275,6 +275,14 @@ func TestKilledWhilePublishing(t *testing.T) {
 			t.Fatalf("%s is spent", spent)
 		}
 	}
+	l := mustOpenLedger(t, dir) // what they left of the budget is spent, and no more
+	var err error
+	for i := 0; err == nil || errors.Is(err, ErrPublished); i++ {
+		err = l.Publish(killedSpends, killedSpends.From.Plus(i), drawn)
+	}
+	if spent := l.Spent(killedSpends); !errors.As(err, new(Overspent)) || spent != killedSpends.All {
+		t.Errorf("in the end %s of %s is spent: %v", spent, killedSpends.All, err)
+	}
 	now := contents(t, dir)
 	for day, sum := range said {
 		if sumOf(now[day]) != sum {
@@ -287,7 +295,8 @@ func TestKilledWhilePublishing(t *testing.T) {
 	t.Logf("%d days were told, %d are there", len(said), len(now))
 }
 
-var killedSpends = spending(10_000, 10_000, 3_000_000)
+// killedSpends has room for fewer days than are come to.
+var killedSpends = spending(10_000, 10_000, 300_000)
 
 func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 

@@ -102,7 +102,7 @@ func (d *decoder) value(path string, n ast.Node, dst reflect.Value) {
 	}
 	d.lines[path] = mistake.LineOf(n)
 	if described, ok := dst.Addr().Interface().(*Description); ok {
-		if _, text := scalarText(n); text {
+		if _, text := mistake.Scalar(n); text {
 			dst = reflect.ValueOf(&described.Description).Elem()
 		}
 	}
@@ -200,7 +200,7 @@ func isScalar(dst reflect.Value) bool {
 }
 
 func (d *decoder) scalar(path string, n ast.Node, dst reflect.Value) {
-	text, ok := scalarText(n)
+	text, ok := mistake.Scalar(n)
 	if !ok {
 		d.unreadable(path, n, "expected a single value, not a list or keys")
 		return
@@ -277,19 +277,6 @@ func setNumber[T any](dst *T, n ast.Node, text string, parse func(string) (T, er
 }
 
 func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
-
-// scalarText is a scalar as it was written, without its quotes.
-func scalarText(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NanNode, *ast.InfinityNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
-}
 
 func keyOf(kv *ast.MappingValueNode) string {
 	return kv.Key.GetToken().Value

@@ -247,13 +247,13 @@ func surely(count int, chance, side float64) float64 {
 func TestRangesHold(t *testing.T) {
 	s := newSampler()
 	for _, share := range []bool{false, true} {
-		exact := Split{300, 200}
-		held, truth := 0, 300.0
+		exact := Split{With: 3_000, Without: 2_000} // far above what is told, so that each is
+		held, truth := 0, 3_000.0
 		if share {
 			truth = 0.6
 		}
 		const times = 20_000
-		for range draws {
+		for range times {
 			f := s.noisy(kpi.Total{Epsilon: 1_000}, share, 1, []string{""}, map[string]Split{"": exact}).Cells[0]
 			if f.Figure == nil {
 				t.Fatal("not told")

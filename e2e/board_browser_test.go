@@ -132,10 +132,6 @@ func (p *page) drawn() {
 // forbids, and no fault of accessibility. With -artifacts the pictures stay.
 func TestDashboardLooks(t *testing.T) {
 	d := openDashboard(t)
-	axe, err := os.ReadFile("../console/board/charts/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatalf("%v: make test-needs installs it", err)
-	}
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{390, 1440} {
 			t.Run(fmt.Sprint(scheme, width), func(t *testing.T) {
@@ -144,7 +140,7 @@ func TestDashboardLooks(t *testing.T) {
 				p.look(scheme, "screen", width)
 				for name, path := range boardPages {
 					p.wholePage(d.url+path, fmt.Sprintf("board-%s-%d-%s", name, width, scheme), scheme, width)
-					p.accessible(name, string(axe))
+					p.accessible(name)
 				}
 			})
 		}
@@ -197,10 +193,6 @@ func TestDashboardWaits(t *testing.T) {
 
 // A page that has no figures to show looks as whole: where facts are still being made, where nothing has come yet, and where what was asked for is not there.
 func TestDashboardStatesLook(t *testing.T) {
-	axe, err := os.ReadFile("../console/board/charts/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatalf("%v: make test-needs installs it", err)
-	}
 	simulated, err := boardSource()
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +217,7 @@ func TestDashboardStatesLook(t *testing.T) {
 			for _, width := range []int64{390, 1440} {
 				p.look(scheme, "screen", width)
 				p.wholePage(d.url+state.path, fmt.Sprintf("board-%s-%d-%s", name, width, scheme), scheme, width)
-				p.accessible(name, string(axe))
+				p.accessible(name)
 				if text := evaluate[string](p, `document.querySelector("main").textContent`); !strings.Contains(strings.ToLower(text), strings.ToLower(state.says)) {
 					t.Errorf("%s does not say %q:\n%s", name, state.says, text)
 				}
@@ -249,9 +241,13 @@ func (p *page) wholePage(url, picture, scheme string, width int64) {
 }
 
 // accessible has axe-core look for faults that are serious or critical.
-func (p *page) accessible(name, axe string) {
+func (p *page) accessible(name string) {
 	p.t.Helper()
-	evaluate[bool](p, axe+"; true")
+	axe, err := os.ReadFile("../console/board/charts/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		p.t.Fatalf("%v: make test-needs installs it", err)
+	}
+	evaluate[bool](p, string(axe)+"; true")
 	found := p.await(`axe.run().then((r) => JSON.stringify(r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
 		.map((v) => [v.id, v.help, v.nodes.slice(0, 2).map((n) => n.html.slice(0, 200))])))`)
 	if found != "[]" {

@@ -141,6 +141,7 @@ func TestPublishedTotals(t *testing.T) {
 		if n := evaluate[int](page, `document.querySelectorAll("polyline").length`); n < 4 {
 			t.Errorf("%s: %d lines are drawn", name, n)
 		}
+		page.accessible(name)
 		page.picture(name)
 	}
 	if rows := evaluate[int](page, `document.querySelectorAll("tbody tr").length`); rows != 3*days {

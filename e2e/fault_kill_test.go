@@ -48,10 +48,10 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// rounds is how often brine is killed under load: 8 times, as the whole suite has 15 minutes, or as BRINE_ROUNDS says.
-func rounds(t testing.TB) int { return roundsOr(t, 8) }
+// rounds is how often brine is killed under load: 20 times, or as BRINE_ROUNDS says.
+func rounds(t testing.TB) int { return roundsOr(t, 20) }
 
-// jobRounds is how often a job is killed: 5 times, or as BRINE_ROUNDS says.
+// jobRounds is how often a job is killed: 5 times, as the whole suite has 15 minutes, or as BRINE_ROUNDS says.
 func jobRounds(t testing.TB) int { return roundsOr(t, 5) }
 
 func roundsOr(t testing.TB, usual int) int {

@@ -53,5 +53,9 @@ func BenchmarkFlush(b *testing.B) {
 	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N*events), "cpu-ns/event")
 	b.ReportMetric(0, "ns/op")
 	s, _, _ := h.lake.Summaries(context.Background())
-	fmt.Println(s[0].Bytes/s[0].Rows, "bytes/event", s[0].Rows)
+	for _, t := range s {
+		if t.Rows > 0 {
+			fmt.Println(t.Bytes/t.Rows, "bytes/event", t.Rows, "rows", t.Files, "files")
+		}
+	}
 }

@@ -33,8 +33,8 @@ type part struct {
 	rows  []row
 }
 
-// smallRows is how many rows a stream's last file of an hour may hold to be replaced by the
-// next flush rather than joined by another file.
+// smallRows is how many rows a stream's last file of an hour may hold, and the next flush may bring, for the two to become one file:
+// to merge a small one with many rows would have DuckDB sort them all again.
 const smallRows = 20_000
 
 // parts sorts the records of a range by hour and table.
@@ -89,7 +89,7 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		return nil
 	}
 	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1, Epoch: l.inEpoch()}
-	last := l.lastSmall(n)
+	last := l.lastSmall(n, len(p.rows))
 	if last != nil {
 		n.First, n.Generation = last.First, last.Generation+1
 	}
@@ -165,8 +165,11 @@ func (b *batch) once(p *part) []row {
 	return p.rows
 }
 
-// lastSmall is the file that a flush replaces: the stream's last one of the hour, while it is small.
-func (l *Lake) lastSmall(n Name) *File {
+// lastSmall is the file that a flush of so many rows replaces: the stream's last one of the hour, where both are small.
+func (l *Lake) lastSmall(n Name, rows int) *File {
+	if rows >= smallRows {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var last *File

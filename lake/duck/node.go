@@ -29,6 +29,7 @@ type node struct {
 	numbers map[string]uint32 // of the strings met
 	strings []string          // by number
 	recent  [recentTexts]recentText
+	likely  [likelyTexts]uint32 // numbers, by what a look at a few bytes says of their strings
 }
 
 // recentText is a string that was set lately. Who sets texts has one string for equal ones mostly, so that to look where it lies spares to
@@ -39,7 +40,10 @@ type recentText struct {
 	number uint32
 }
 
-const recentTexts = 16 // a power of 2
+const (
+	recentTexts = 16 // a power of 2
+	likelyTexts = 256
+)
 
 // widths are the bytes of a value. A list's or map's is where its elements begin, and how many they are.
 var widths = map[event.Kind]int{event.Bool: 1, event.Int32: 4, event.Int64: 8, event.Double: 8, event.UUID: 16,
@@ -149,12 +153,26 @@ func (n *node) list(at int) (from, to int) {
 	return from, from + int(binary.NativeEndian.Uint64(n.data[at*16+8:]))
 }
 
+// setString sets a value. To compare a string with the one that it likely is spares to hash it.
 func (n *node) setString(at int, s []byte) {
-	number, met := n.numbers[string(s)]
-	if !met {
-		number = n.addString(string(s))
+	likely := &n.likely[glance(s)%likelyTexts]
+	if int(*likely) >= len(n.strings) || n.strings[*likely] != string(s) {
+		number, met := n.numbers[string(s)]
+		if !met {
+			number = n.addString(string(s))
+		}
+		*likely = number
 	}
-	n.setNumber(at, number)
+	n.setNumber(at, *likely)
+}
+
+// glance is a number that tells most short strings apart.
+func glance(s []byte) uint64 {
+	n := len(s)
+	if n == 0 {
+		return 0
+	}
+	return (uint64(n) + uint64(s[0])<<8 + uint64(s[n/2])<<16 + uint64(s[n-1])<<24) * 0x9e3779b97f4a7c15 >> 56
 }
 
 // numberOf is the number of a string.

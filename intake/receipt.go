@@ -46,6 +46,9 @@ type Receipt struct {
 	// Known tells whether a collector may send rows of this dataset and stream. Required.
 	Known func(dataset, stream string) bool
 
+	// Admits tells why whoever sends a record may not; by gives the name of the credential. Nil: who is let in may send all that is Known.
+	Admits func(by func() string, r event.Record) error
+
 	Logger *slog.Logger // default: slog.Default()
 
 	decoder *zstd.Decoder
@@ -109,6 +112,15 @@ func (d *Receipt) admit(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// credential names what a request was let in by: a token's collector, or a certificate's subject.
+func (d *Receipt) credential(r *http.Request) string {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return "certificate " + r.TLS.VerifiedChains[0][0].Subject.String()
+	}
+	name, _ := d.Collector(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) // it was good a moment ago
+	return "token " + name
+}
+
 func (d *Receipt) heartbeat(w http.ResponseWriter, _ *http.Request) {
 	if d.Ready() != nil {
 		d.later(w, "events cannot be stored now: see the store's log, or brine status there")
@@ -126,7 +138,7 @@ func (d *Receipt) putGroup(w http.ResponseWriter, r *http.Request) {
 		d.say(w, http.StatusOK, "")
 		return
 	}
-	if err := d.check(body); err != nil {
+	if err := d.check(r, body); err != nil {
 		d.say(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
@@ -190,12 +202,12 @@ func (d *Receipt) read(w http.ResponseWriter, r *http.Request) (id uuid.UUID, bo
 	return id, nil, false
 }
 
-// check finds what no collector of this store's config sends. No value of a row is in its errors.
-func (d *Receipt) check(group []byte) error {
+// check finds what no collector of this store's config sends, or this one may not. No value of a row is in its errors.
+func (d *Receipt) check(req *http.Request, group []byte) error {
 	if len(group) == 0 || group[len(group)-1] != '\n' {
 		return errors.New("expected records, each with a line break at its end")
 	}
-	number := 0
+	number, by := 0, func() string { return d.credential(req) }
 	for r, err := range event.Records(group) {
 		number++
 		switch {
@@ -205,6 +217,10 @@ func (d *Receipt) check(group []byte) error {
 			return fmt.Errorf("record %d is of a dataset or stream that this store does not know: do the configs of collector and store have the same streams?", number)
 		case !json.Valid(r.Row):
 			return fmt.Errorf("record %d: its row is not JSON", number)
+		case d.Admits != nil:
+			if err := d.Admits(by, r); err != nil {
+				return fmt.Errorf("record %d: %w", number, err)
+			}
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
+	"brine/event"
 	"brine/intake"
 )
 
@@ -73,6 +74,28 @@ func TestReceiptStoresOnce(t *testing.T) {
 	}
 	if len(groups) != 1 || groups[0] != aRecord {
 		t.Errorf("appended %q, want the group once", groups)
+	}
+}
+
+// Who may not send a record is told so, and nothing of the group is appended; the credential is the token's collector.
+func TestReceiptAdmits(t *testing.T) {
+	var groups []string
+	d := receiptOf(t, &groups)
+	d.Admits = func(by func() string, r event.Record) error {
+		if by() != "token web1" || r.Stream != "interaction" {
+			t.Errorf("%s sends %s", by(), r.Stream)
+		}
+		if string(r.Row) == "{}" {
+			return errors.New("not this one")
+		}
+		return nil
+	}
+	bad := strings.Replace(aRecord, `{"timestamp":1795268400000}`, "{}", 1)
+	if w := put(d, "/v1/groups/"+uuid.NewString(), "good", packed(t, aRecord+bad)); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "record 2: not this one") {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+	if w := put(d, "/v1/groups/"+uuid.NewString(), "good", packed(t, aRecord)); w.Code != http.StatusOK || len(groups) != 1 {
+		t.Errorf("answered %d %s, and %d groups are appended", w.Code, w.Body, len(groups))
 	}
 }
 

@@ -51,6 +51,7 @@ func (h *house) openReceipt() error {
 			return dataset == lake.Canary && stream == canary.Stream || ok && (dataset == event.DatasetRaw || dataset == event.DatasetRejected)
 		},
 	}
+	h.receipt.Admits = new(canary.Names).Admit
 	if ca := h.cfg.Store.TLS.ClientCA; ca != "" {
 		a, err := h.openAuthority("store.tls.client_ca", ca)
 		if err != nil {

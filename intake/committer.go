@@ -26,8 +26,14 @@ var (
 	errClosed    = errors.New("the door is closed")
 )
 
-// A committer makes records durable in groups. There is no timer: while as many groups as may are being
-// written the next gathers, so groups grow with the load and a lone event waits for nothing.
+// besides is how many bytes a group has at least that sets out while another is on the way: what is less waits for that one, or to
+// become more. A small group costs a store nearly what a large one does: bench -only cluster, 256 connections, 4 groups at a time: a
+// POST took 57 µs of CPU with 46 events a group, and 48 µs with 124.
+const besides = 64 << 10
+
+// A committer makes records durable in groups. There is no timer: while a group is being written the next gathers, so groups grow
+// with the load and a lone event waits for nothing. Where several may be written at a time a group that has grown to besides does
+// not wait either.
 type committer struct {
 	append func(ctx context.Context, group []byte) error
 	log    *slog.Logger
@@ -35,11 +41,12 @@ type committer struct {
 
 	mu        sync.Mutex
 	gathering *group
+	writing   int    // groups that are being written
 	spare     []byte // the buffer of the group written last, to gather the next but one in
 	closed    bool
 	failing   bool // the last group written was not stored
 
-	wake    chan struct{} // holds one item when something is gathered, or the committer is closed
+	wake    chan struct{} // holds one item when a group may be ready, or the committer is closed
 	writers sync.WaitGroup
 }
 
@@ -91,12 +98,18 @@ func (c *committer) gather(records []byte) (*group, error) {
 	case len(g.records)+len(records) > MaxGroup:
 		return nil, errGroupFull
 	}
-	first := len(g.records) == 0
+	before := c.ready()
 	g.records = append(g.records, records...)
-	if first {
+	if !before && c.ready() {
 		c.signal()
 	}
 	return g, nil
+}
+
+// ready tells whether what is gathered may be written now. The caller holds mu.
+func (c *committer) ready() bool {
+	n := len(c.gathering.records)
+	return n >= besides || n > 0 && (c.writing == 0 || c.closed)
 }
 
 func (c *committer) signal() {
@@ -113,7 +126,7 @@ func (c *committer) run() {
 			runtime.Gosched()
 		}
 		g, closed := c.swap()
-		if len(g.records) > 0 {
+		if g != nil {
 			g.err = c.write(g.records)
 			c.note(g)
 			close(g.done)
@@ -126,19 +139,27 @@ func (c *committer) run() {
 	}
 }
 
-// swap takes the group gathered so far and begins the next.
+// swap takes the group gathered so far and begins the next. It gives nil where none is ready.
 func (c *committer) swap() (g *group, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.ready() {
+		return nil, c.closed
+	}
 	g, c.gathering = c.gathering, newGroup(c.spare)
 	c.spare = nil
+	c.writing++
 	return g, c.closed
 }
 
 func (c *committer) release(g *group) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.spare = g.records
-	c.mu.Unlock()
+	c.writing--
+	if c.ready() {
+		c.signal()
+	}
 }
 
 // write calls append. A panic there must not end the process: the group counts as not stored.

@@ -119,6 +119,8 @@ func TestReceiptRefuses(t *testing.T) {
 		"an unknown stream": {"/v1/groups/" + id, "good", packed(t, aRecord+strings.Replace(aRecord, "interaction", "other", 1)), 422, "record 2 is of a dataset or stream"},
 		"another dataset":   {"/v1/groups/" + id, "good", packed(t, strings.Replace(aRecord, "raw", "sanitized", 1)), 422, "record 1 is of a dataset"},
 		"a row of no JSON":  {"/v1/groups/" + id, "good", packed(t, strings.TrimSuffix(aRecord, "}\n")+"\n"), 422, "not JSON"},
+		"a lone surrogate":  {"/v1/groups/" + id, "good", packed(t, strings.Replace(aRecord, "1795268400000}", `"\ud800"}`, 1)), 422, "not JSON in UTF-8"},
+		"two values":        {"/v1/groups/" + id, "good", packed(t, strings.Replace(aRecord, "}", "}{}", 1)), 422, "not JSON"},
 		"a forget of none":  {"/v1/forgets/" + id, "good", packed(t, ""), 422, "install id"},
 	} {
 		var groups []string

@@ -32,7 +32,8 @@ type Server struct {
 	// by AtOnce goroutines at a time, with at most MaxGroup bytes. Required.
 	Append func(ctx context.Context, group []byte) error
 
-	// AtOnce is how many groups are being appended at a time: more than one where they travel. Default: 1.
+	// AtOnce is how many groups are being appended at a time, where more than a little has gathered: more than one where they travel.
+	// Default: 1.
 	AtOnce int
 
 	// Forget makes a request to erase an install durable before it returns nil. The install id goes nowhere else. Default:

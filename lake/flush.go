@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"brine/event"
 	"brine/eventlog"
 )
 
@@ -317,8 +316,14 @@ func (l *Lake) taken(files []*File) {
 // remember notes the keys of what was just committed; l.writing is held.
 func (l *Lake) remember(parts []*part) {
 	for _, p := range parts {
-		for _, r := range p.rows {
-			l.seen.add(slotKey{p.table.Stream, event.FloorMillis(r.key.Time)}, r.key.ID)
+		for slot, rows := range bySlot(p.rows) {
+			filter := l.seen.slots[slotKey{p.table.Stream, slot}]
+			if filter == nil {
+				continue
+			}
+			for _, r := range rows {
+				l.seen.add(filter, r.key.ID)
+			}
 		}
 	}
 	l.seen.shrink()

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
+	"iter"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/google/uuid"
 
 	"brine/event"
@@ -31,8 +33,8 @@ type slotKey struct {
 
 // slotFilter grows by adding filters, larger ones up to a limit.
 type slotFilter struct {
-	filters []*bloom.BloomFilter
-	room    uint // keys the last filter still takes
+	filters []filter
+	room    int // keys the last filter still takes
 }
 
 const (
@@ -40,7 +42,7 @@ const (
 	seenFirstKeys   = 4096     // of a slot's first filter; each further one takes 8 times as many,
 	seenMostKeys    = 1 << 20  // up to this
 	seenBits        = 48       // for each key, so that with
-	seenHashes      = 6        // as many hashes 3 in a million new keys are looked up for nothing
+	seenHashes      = 7        // of them set 3 in a million new keys are looked up for nothing
 	seenRecentSlots = 12       // a slot this far back (2 hours) gets a filter, an older one is looked up
 )
 
@@ -49,29 +51,67 @@ func newSeen() *seen { return &seen{slots: map[slotKey]*slotFilter{}, max: seenM
 func (s *seen) has(k slotKey) bool { return s.slots[k] != nil }
 
 // open starts a filter for a slot; all its keys must be added before it is asked.
-func (s *seen) open(k slotKey) {
-	s.slots[k] = &slotFilter{}
+func (s *seen) open(k slotKey) *slotFilter {
+	f := &slotFilter{}
+	s.slots[k] = f
+	return f
 }
 
-func (s *seen) add(k slotKey, id [16]byte) {
-	f := s.slots[k]
-	if f == nil {
-		return
-	}
+// add adds a key to a filter of one of the slots.
+func (s *seen) add(f *slotFilter, id [16]byte) {
 	if f.room == 0 {
-		n := min(uint(seenFirstKeys)<<(3*len(f.filters)), seenMostKeys)
-		f.filters, f.room = append(f.filters, bloom.New(seenBits*n, seenHashes)), n
-		s.bits += f.filters[len(f.filters)-1].Cap()
+		f.room = min(seenFirstKeys<<(3*len(f.filters)), seenMostKeys)
+		f.filters = append(f.filters, newFilter(f.room))
+		s.bits += f.filters[len(f.filters)-1].bits()
 	}
 	f.room--
-	f.filters[len(f.filters)-1].Add(id[:])
+	f.filters[len(f.filters)-1].add(hashID(id))
 }
 
 // maybe says false only where the id was certainly not stored in the slot.
 func (f *slotFilter) maybe(id [16]byte) bool {
-	hashes := bloom.Locations(id[:], seenHashes)
-	return slices.ContainsFunc(f.filters, func(b *bloom.BloomFilter) bool { return b.TestLocations(hashes) })
+	hash := hashID(id)
+	return slices.ContainsFunc(f.filters, func(b filter) bool { return b.maybe(hash) })
 }
+
+// filter is a Bloom filter in which all bits of a key are in one line of the processor's cache, where those of a plain one lie in as many lines
+// as there are bits (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2009).
+type filter [][lineBits / 64]uint64
+
+const lineBits = 512
+
+func newFilter(keys int) filter { return make(filter, keys*seenBits/lineBits) }
+
+func (f filter) bits() uint { return uint(len(f)) * lineBits }
+
+// line is where the bits of a key lie; which ones of it, each 9 bits of places tell.
+func (f filter) line(hash uint64) (line *[lineBits / 64]uint64, places uint64) {
+	at, _ := bits.Mul64(hash, uint64(len(f)))
+	return &f[at], hash * 0x9e3779b97f4a7c15 // other bits than those that chose the line
+}
+
+func (f filter) add(hash uint64) {
+	line, places := f.line(hash)
+	for range seenHashes {
+		line[places/64%8] |= 1 << (places % 64)
+		places >>= 9
+	}
+}
+
+func (f filter) maybe(hash uint64) bool {
+	line, places := f.line(hash)
+	for range seenHashes {
+		if line[places/64%8]&(1<<(places%64)) == 0 {
+			return false
+		}
+		places >>= 9
+	}
+	return true
+}
+
+var seenSeed = maphash.MakeSeed()
+
+func hashID(id [16]byte) uint64 { return maphash.Bytes(seenSeed, id[:]) }
 
 // shrink forgets the oldest slots until the bound is kept.
 func (s *seen) shrink() {
@@ -90,7 +130,7 @@ func (s *seen) shrink() {
 // forget drops a slot's filter; its keys are looked up from then on.
 func (s *seen) forget(k slotKey) {
 	for _, b := range s.slots[k].filters {
-		s.bits -= b.Cap()
+		s.bits -= b.bits()
 	}
 	delete(s.slots, k)
 }
@@ -102,13 +142,8 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 		return rows, nil
 	}
 	fresh := rows[:0]
-	for len(rows) > 0 {
-		slot := event.FloorMillis(rows[0].key.Time)
-		n := slices.IndexFunc(rows, func(r row) bool { return r.key.Time >= slot+event.Slot.Milliseconds() })
-		if n < 0 {
-			n = len(rows)
-		}
-		once := firstOfEach(rows[:n])
+	for slot, rows := range bySlot(rows) {
+		once := firstOfEach(rows)
 		known, err := l.known(ctx, t, slot, once)
 		if err != nil {
 			return nil, err
@@ -118,9 +153,25 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 				fresh = append(fresh, r)
 			}
 		}
-		rows = rows[n:]
 	}
 	return fresh, nil
+}
+
+// bySlot gives rows, which are in order, slot by slot.
+func bySlot(rows []row) iter.Seq2[int64, []row] {
+	return func(yield func(int64, []row) bool) {
+		for len(rows) > 0 {
+			slot := event.FloorMillis(rows[0].key.Time)
+			n := slices.IndexFunc(rows, func(r row) bool { return r.key.Time >= slot+event.Slot.Milliseconds() })
+			if n < 0 {
+				n = len(rows)
+			}
+			if !yield(slot, rows[:n]) {
+				return
+			}
+			rows = rows[n:]
+		}
+	}
 }
 
 // firstOfEach keeps the first row of each id among those of one slot. Where all have one time,
@@ -159,8 +210,8 @@ func (l *Lake) openSlot(ctx context.Context, t Table, k slotKey) error {
 	if l.seen.has(k) || k.slot < now-recent || k.slot > now+recent {
 		return nil
 	}
-	l.seen.open(k)
-	err := l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(k, id) })
+	filter := l.seen.open(k)
+	err := l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(filter, id) })
 	if err != nil {
 		l.seen.forget(k) // it holds some of the slot's keys and would deny the others
 	}

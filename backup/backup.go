@@ -4,7 +4,7 @@
 // only the files that the base lacks. So the newer one says of each file of the base whether it may come back: what was purged, erased or
 // tightened between the two is in files that the newer manifest does not name.
 //
-// It imports nothing of the house. A folder of files comes in and a backup goes out, or the other way.
+// It imports nothing of the house. A folder of files comes in, and objects of a store, and a backup goes out, or the other way.
 package backup
 
 import (
@@ -52,12 +52,29 @@ const (
 	sumsFile     = "SHA256SUMS" // of all others, for sha256sum -c
 )
 
+// Source is what was held at one moment.
+type Source struct {
+	Folder  string   // its files are in the backup, but for those of Objects
+	Objects []Object // what lies elsewhere
+	Pending int      // see [Manifest.Pending]
+}
+
+// Object is a file that lies elsewhere, and never changes.
+type Object struct {
+	File
+	Time  time.Time                                  // that the copy gets
+	Fetch func(ctx context.Context, to string) error // copies it to a path where nothing is, and verifies it; the error wraps [ErrGone] where it is there no more
+}
+
+// ErrGone is an object that was removed since it was held.
+var ErrGone = errors.New("it was removed meanwhile")
+
 // Progress is told how many files of how many are done.
 type Progress func(done, of int)
 
-// Write makes a backup of a folder at a path where nothing is. m gives what it says of itself; base is nil for a whole one.
-// It appears whole or not at all.
-func Write(ctx context.Context, from, to string, m Manifest, base *Manifest, progress Progress) (Manifest, error) {
+// Write makes a backup at a path where nothing is. take says what is held now, and is asked again where an object of that is gone before it was
+// copied. m gives what the backup says of itself; base is nil for a whole one. It appears whole or not at all.
+func Write(ctx context.Context, take func(context.Context) (Source, error), to string, m Manifest, base *Manifest, progress Progress) (Manifest, error) {
 	if _, err := os.Lstat(to); err == nil {
 		return m, fmt.Errorf("%s is there already: name a folder that is not", to)
 	}
@@ -72,7 +89,7 @@ func Write(ctx context.Context, from, to string, m Manifest, base *Manifest, pro
 	if base != nil {
 		m.Base = base.ID
 	}
-	err := fill(ctx, from, aside, &m, base, progress)
+	err := fill(ctx, take, aside, &m, base, progress)
 	if err == nil {
 		err = os.Rename(aside, to)
 	}
@@ -93,18 +110,91 @@ func asideOf(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".partial")
 }
 
-func fill(ctx context.Context, from, to string, m *Manifest, base *Manifest, progress Progress) error {
-	paths, err := filesIn(from)
-	if err != nil {
-		return err
-	}
+// takes is how often what is held is asked for: while objects are copied the newest hours go on.
+const takes = 20
+
+func fill(ctx context.Context, take func(context.Context) (Source, error), to string, m *Manifest, base *Manifest, progress Progress) (err error) {
 	held := map[string]File{}
 	if base != nil {
 		for _, f := range base.Files {
 			held[f.Path] = f
 		}
 	}
-	m.Files = []File{}
+	fetched := map[string]File{}
+	var from Source
+	for try := 0; ; try++ {
+		if from, err = take(ctx); err != nil {
+			return err
+		}
+		m.Files, m.Pending = []File{}, from.Pending
+		err = m.fetch(ctx, from.Objects, to, held, fetched, progress)
+		if !errors.Is(err, ErrGone) || try == takes {
+			break
+		}
+	}
+	if err == nil {
+		err = m.copy(ctx, from.Folder, to, held, progress)
+	}
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(m.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return writeLists(to, *m)
+}
+
+// fetch copies objects, but for those that are in the base or were fetched before. What was fetched and is held no more is removed.
+func (m *Manifest) fetch(ctx context.Context, objects []Object, to string, held, fetched map[string]File, progress Progress) error {
+	now := map[string]bool{}
+	for _, o := range objects {
+		now[o.Path] = true
+	}
+	for path := range fetched {
+		if !now[path] {
+			if err := os.Remove(filepath.Join(to, path)); err != nil {
+				return err
+			}
+			delete(fetched, path)
+		}
+	}
+	for i, o := range objects {
+		progress(i, len(objects))
+		if was, ok := held[o.Path]; ok && was.Size == o.Size && was.SHA256 == o.SHA256 {
+			m.Files = append(m.Files, was)
+			continue
+		}
+		f := o.File
+		f.In = m.ID
+		if fetched[o.Path] != f {
+			if err := o.copy(ctx, filepath.Join(to, o.Path)); err != nil {
+				return fmt.Errorf("%s: %w", o.Path, err)
+			}
+			fetched[o.Path] = f
+		}
+		m.Files = append(m.Files, f)
+	}
+	return ctx.Err()
+}
+
+func (o Object) copy(ctx context.Context, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	if err := o.Fetch(ctx, to); err != nil {
+		return err
+	}
+	f, err := os.Open(to)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), os.Chtimes(to, o.Time, o.Time))
+}
+
+// copy copies the files of a folder, but for those that are in the base.
+func (m *Manifest) copy(ctx context.Context, from, to string, held map[string]File, progress Progress) error {
+	paths, err := filesIn(from)
+	if err != nil {
+		return err
+	}
 	for i, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -126,7 +216,7 @@ func fill(ctx context.Context, from, to string, m *Manifest, base *Manifest, pro
 		m.Files = append(m.Files, f)
 	}
 	progress(len(paths), len(paths))
-	return writeLists(to, *m)
+	return nil
 }
 
 // writeLists writes the manifest and the sums, and makes all folders durable.

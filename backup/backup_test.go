@@ -2,12 +2,17 @@ package backup_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"brine/backup"
 )
@@ -33,10 +38,15 @@ func put(tb testing.TB, path, content string) {
 	}
 }
 
+// folder is a source of nothing but a folder.
+func folder(from string) func(context.Context) (backup.Source, error) {
+	return func(context.Context) (backup.Source, error) { return backup.Source{Folder: from}, nil }
+}
+
 func write(tb testing.TB, from string, base *backup.Manifest) (to string, m backup.Manifest) {
 	tb.Helper()
 	to = filepath.Join(tb.TempDir(), "b")
-	m, err := backup.Write(tb.Context(), from, to, backup.Manifest{Day: "2026-11-21"}, base, quiet)
+	m, err := backup.Write(tb.Context(), folder(from), to, backup.Manifest{Day: "2026-11-21"}, base, quiet)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,7 +79,7 @@ func restore(tb testing.TB, s backup.Sources, expired func(string) bool) (map[st
 		return nil, backup.Restored{}, err
 	}
 	to := filepath.Join(tb.TempDir(), "data")
-	done, err := s.Restore(tb.Context(), to, m, first, expired, quiet)
+	done, err := s.Restore(tb.Context(), to, m, first, expired, nil, quiet)
 	if err != nil {
 		return nil, done, err
 	}
@@ -151,7 +161,7 @@ func TestCut(t *testing.T) {
 	from := tree(t, map[string]string{"a": "1", "b": "2", "c": "3"})
 	ctx, cancel := context.WithCancel(t.Context())
 	to := filepath.Join(t.TempDir(), "b")
-	_, err := backup.Write(ctx, from, to, backup.Manifest{}, nil, func(done, _ int) {
+	_, err := backup.Write(ctx, folder(from), to, backup.Manifest{}, nil, func(done, _ int) {
 		if done == 1 {
 			cancel()
 		}
@@ -160,13 +170,13 @@ func TestCut(t *testing.T) {
 		t.Fatalf("cut off: %v, and there is %v", err, entries)
 	}
 	put(t, filepath.Join(filepath.Dir(to), ".b.partial", "left"), "by a kill")
-	if _, err := backup.Write(t.Context(), from, to, backup.Manifest{}, nil, quiet); err != nil {
+	if _, err := backup.Write(t.Context(), folder(from), to, backup.Manifest{}, nil, quiet); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := backup.Verify(t.Context(), to, quiet); err != nil {
 		t.Error(err)
 	}
-	if _, err := backup.Write(t.Context(), from, to, backup.Manifest{}, nil, quiet); err == nil {
+	if _, err := backup.Write(t.Context(), folder(from), to, backup.Manifest{}, nil, quiet); err == nil {
 		t.Error("a backup was written over another")
 	}
 	for _, path := range []string{to, filepath.Join(to, "a"), filepath.Join(to, "manifest.json")} {
@@ -178,7 +188,100 @@ func TestCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (backup.Sources{From: to}).Restore(t.Context(), from, m, first, never, quiet); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := (backup.Sources{From: to}).Restore(t.Context(), from, m, first, never, nil, quiet); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("into a folder that is not empty: %v", err)
+	}
+}
+
+// object is a file that lies elsewhere, as the text that was held; content is what its store has now.
+func object(path, held string, content func() (string, error)) backup.Object {
+	sum := sha256.Sum256([]byte(held))
+	return backup.Object{File: backup.File{Path: path, Size: int64(len(held)), SHA256: hex.EncodeToString(sum[:])}, Time: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+		Fetch: func(_ context.Context, to string) error {
+			text, err := content()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, []byte(text), 0o600)
+		}}
+}
+
+// What lies elsewhere is in a backup, and goes elsewhere again. Where some of it goes while it is copied, what is held then is asked for, and nothing is
+// left of what was; what the base has is not fetched.
+func TestObjects(t *testing.T) {
+	small := tree(t, map[string]string{"audit/lines": "x"})
+	fetches := map[string]int{}
+	has := func(path, text string) backup.Object {
+		return object(path, text, func() (string, error) { fetches[path]++; return text, nil })
+	}
+	gone := object("lake/c.g1", "c", func() (string, error) { return "", fmt.Errorf("the store: %w", backup.ErrGone) })
+	moments := []backup.Source{
+		{Folder: small, Objects: []backup.Object{has("lake/a.g1", "a"), has("lake/b.g1", "b"), gone}, Pending: 1},
+		{Folder: small, Objects: []backup.Object{has("lake/a.g1", "a"), has("lake/bc.g2", "bc")}},
+	}
+	take := func(context.Context) (backup.Source, error) {
+		now := moments[0]
+		moments = moments[1:]
+		return now, nil
+	}
+	first := filepath.Join(t.TempDir(), "first")
+	m, err := backup.Write(t.Context(), take, first, backup.Manifest{}, nil, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Pending != 0 || len(m.Files) != 3 || fetches["lake/a.g1"] != 1 {
+		t.Errorf("%+v, fetched %v", m, fetches)
+	}
+	if info, err := os.Stat(filepath.Join(first, "lake/a.g1")); err != nil || !info.ModTime().Equal(time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC)) {
+		t.Errorf("its time is %v, %v", info.ModTime(), err)
+	}
+	moments = []backup.Source{{Folder: small, Objects: []backup.Object{has("lake/a.g1", "a"), has("lake/d.g1", "d")}}}
+	second := filepath.Join(t.TempDir(), "second")
+	if _, err := backup.Write(t.Context(), take, second, backup.Manifest{}, &m, quiet); err != nil || fetches["lake/a.g1"] != 1 || fetches["lake/d.g1"] != 1 {
+		t.Errorf("fetched %v, %v", fetches, err)
+	}
+
+	sources, put := backup.Sources{From: first, Since: second}, map[string]string{}
+	newest, whole, err := sources.Check(t.Context(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "data")
+	elsewhere := &backup.Elsewhere{Is: func(path string) bool { return strings.HasPrefix(path, "lake/") }, Put: func(_ context.Context, files map[string]string) error {
+		for path, at := range files {
+			text, err := os.ReadFile(at)
+			if err != nil {
+				return err
+			}
+			put[path] = string(text)
+		}
+		return nil
+	}}
+	done, err := sources.Restore(t.Context(), to, newest, whole, never, elsewhere, quiet)
+	if err != nil || done != (backup.Restored{Files: 3, Removed: 1}) || !maps.Equal(put, map[string]string{"lake/a.g1": "a", "lake/d.g1": "d"}) ||
+		!maps.Equal(content(t, to), map[string]string{"audit/lines": "x"}) {
+		t.Errorf("%+v, %v: put %v, and in the folder is %v", done, err, put, content(t, to))
+	}
+	failing := &backup.Elsewhere{Is: elsewhere.Is, Put: func(context.Context, map[string]string) error { return errors.New("the store is gone") }}
+	if _, err := sources.Restore(t.Context(), to+"2", newest, whole, never, failing, quiet); err == nil {
+		t.Error("what could not be put elsewhere was restored")
+	}
+	if _, err := os.Stat(to + "2"); err == nil {
+		t.Error("a restore that failed left a folder")
+	}
+}
+
+// An object that is gone each time ends the backup, and none is left.
+func TestObjectsGone(t *testing.T) {
+	small := tree(t, map[string]string{"a": "1"})
+	takes := 0
+	take := func(context.Context) (backup.Source, error) {
+		takes++
+		return backup.Source{Folder: small, Objects: []backup.Object{object("lake/c.g1", "c", func() (string, error) { return "", backup.ErrGone })}}, nil
+	}
+	to := filepath.Join(t.TempDir(), "b")
+	_, err := backup.Write(t.Context(), take, to, backup.Manifest{}, nil, quiet)
+	if entries, _ := os.ReadDir(filepath.Dir(to)); !errors.Is(err, backup.ErrGone) || len(entries) > 0 || takes < 2 {
+		t.Errorf("%v after %d takes, and there is %v", err, takes, entries)
 	}
 }

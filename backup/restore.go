@@ -113,9 +113,15 @@ func (s Sources) Check(ctx context.Context, progress Progress) (m Manifest, firs
 	return m, first, nil
 }
 
+// Elsewhere is where files go that do not go into the folder.
+type Elsewhere struct {
+	Is  func(path string) bool
+	Put func(ctx context.Context, files map[string]string) error // by the path in the manifest: where each lies now
+}
+
 // Restore makes a folder of what the backups hold, as m says, but for what expired does not let back. The folder must not be there or
-// be empty; it appears whole or not at all. Every file is verified once more as it is copied.
-func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, progress Progress) (done Restored, err error) {
+// be empty; it appears whole or not at all, and after all is put that goes elsewhere; nil for none. Every file is verified once more as it is copied.
+func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, elsewhere *Elsewhere, progress Progress) (done Restored, err error) {
 	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
 		return done, fmt.Errorf("%s is not empty: restore into a folder that is", to)
 	}
@@ -126,7 +132,7 @@ func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expi
 	if err := os.MkdirAll(aside, 0o700); err != nil {
 		return done, err
 	}
-	if done, err = s.copyTo(ctx, aside, m, first, expired, progress); err == nil {
+	if done, err = s.copyTo(ctx, aside, m, first, expired, elsewhere, progress); err == nil {
 		err = os.Rename(aside, to)
 	}
 	if err != nil {
@@ -135,8 +141,8 @@ func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expi
 	return done, syncFolder(filepath.Dir(to))
 }
 
-func (s Sources) copyTo(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, progress Progress) (done Restored, err error) {
-	kept := map[string]bool{}
+func (s Sources) copyTo(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, elsewhere *Elsewhere, progress Progress) (done Restored, err error) {
+	kept, others := map[string]bool{}, map[string]string{}
 	for i, f := range m.Files {
 		if ctx.Err() != nil {
 			return done, ctx.Err()
@@ -152,7 +158,15 @@ func (s Sources) copyTo(ctx context.Context, to string, m, first Manifest, expir
 			done.Expired++
 			continue
 		}
-		size, digest, err := copyFile(filepath.Join(folder, f.Path), filepath.Join(to, f.Path))
+		from := filepath.Join(folder, f.Path)
+		var size int64
+		var digest string
+		if elsewhere != nil && elsewhere.Is(f.Path) {
+			others[f.Path] = from
+			size, digest, err = sum(from)
+		} else {
+			size, digest, err = copyFile(from, filepath.Join(to, f.Path))
+		}
 		if err != nil {
 			return done, err
 		}
@@ -164,6 +178,11 @@ func (s Sources) copyTo(ctx context.Context, to string, m, first Manifest, expir
 	for _, f := range first.Files {
 		if !kept[f.Path] {
 			done.Removed++
+		}
+	}
+	if elsewhere != nil {
+		if err := elsewhere.Put(ctx, others); err != nil {
+			return done, err
 		}
 	}
 	progress(len(m.Files), len(m.Files))

@@ -3,7 +3,9 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 
 	"brine/backup"
 	"brine/lake"
+	"brine/lake/store/s3test"
 )
 
 // everything is what is read of a dataset of app sessions, with nobody serving.
@@ -198,4 +201,67 @@ func TestBackupKilled(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(b.data, "snapshot")); err == nil {
 		t.Error("what was backed up is still held")
 	}
+}
+
+// A lake in an object store is backed up while brine serves, destroyed, and restored to another place there, to a folder, and from a folder to
+// a place there again: what is read is the same each time, and what was erased after the first backup is not there.
+func TestBackupOfAnObjectStore(t *testing.T) {
+	t.Parallel()
+	b, s3 := newAppBrine(t), s3test.Start(t)
+	lakeIn := func(prefix string) { b.configure(fmt.Sprintf("lake: %q", s3.Address("brine", prefix))) }
+	lakeIn("lake")
+	b.importClosed()
+	b.mustRun("sanitize")
+	b.start()
+	ada, bob := newID(), newID()
+	b.sendOf(ada, 5)
+	b.sendOf(bob, 5)
+	first, second := filepath.Join(b.dir, "first"), filepath.Join(b.dir, "second")
+	b.mustRun("backup", "--to", first, "--raw")
+	b.noSalts(first)
+	b.forget(ada)
+	b.waitErased()
+	b.mustRun("backup", "--to", second, "--raw", "--base", first)
+	b.stop()
+	want := b.allRead()
+	if !strings.Contains(want["raw app_session"], bob) || strings.Contains(want["raw app_session"], ada) || want["sanitized interaction"] == "" {
+		t.Fatal("the test has nothing to look for")
+	}
+	restored := func(what string, args ...string) {
+		t.Helper()
+		if err := os.Rename(b.data, filepath.Join(b.dir, "destroyed "+what)); err != nil {
+			t.Fatal(err)
+		}
+		b.mustRun(append([]string{"restore"}, args...)...)
+		if got := b.allRead(); !maps.Equal(got, want) {
+			for name := range want {
+				t.Errorf("%s, %s: %d bytes are read, and it were %d", what, name, len(got[name]), len(want[name]))
+			}
+		}
+		b.start() // it goes on
+		b.stop()
+	}
+	lakeIn("again")
+	restored("to another place", "--from", first, "--since", second)
+	b.refuse("there is a lake already", "restore", "--from", first, "--since", second, "--data", filepath.Join(b.dir, "other"))
+	if _, err := os.Stat(filepath.Join(b.dir, "other")); err == nil {
+		t.Error("a restore that was refused made a data folder")
+	}
+	b.configure(`lake: ""`)
+	restored("to a folder", "--from", first, "--since", second)
+	folder := filepath.Join(b.dir, "folder")
+	b.mustRun("backup", "--to", folder, "--raw")
+	lakeIn("third")
+	restored("from a folder", "--from", folder, "--without-removals")
+}
+
+// allRead is what is read of each dataset and stream, with nobody serving.
+func (b *brine) allRead() map[string]string {
+	b.tb.Helper()
+	all := map[string]string{}
+	for _, name := range []string{"raw interaction", "raw app_session", "sanitized interaction"} {
+		dataset, stream, _ := strings.Cut(name, " ")
+		all[name] = b.everything(stream, dataset)
+	}
+	return all
 }

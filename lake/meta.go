@@ -66,7 +66,7 @@ func (l *Lake) learnMeta(ctx context.Context, conn *duck.Conn, unknown []File, a
 
 // readMeta reads footers, all at once or, where one is bad, each by itself.
 func (l *Lake) readMeta(ctx context.Context, conn *duck.Conn, files []File) (map[Name]map[string]string, error) {
-	read, err := l.queryMeta(ctx, conn, files)
+	read, err := metaOf(ctx, conn, l.place.path, files)
 	if err == nil || len(files) == 1 {
 		if len(files) == 1 && err != nil && l.examine(ctx, conn, err, pointersTo(files)) {
 			return nil, nil
@@ -84,11 +84,13 @@ func (l *Lake) readMeta(ctx context.Context, conn *duck.Conn, files []File) (map
 	return all, nil
 }
 
-func (l *Lake) queryMeta(ctx context.Context, conn *duck.Conn, files []File) (map[Name]map[string]string, error) {
+// metaOf is what footers say, of files that lie where path has them.
+func metaOf(ctx context.Context, conn *duck.Conn, path func(Name) string, files []File) (map[Name]map[string]string, error) {
 	byPath := make(map[string]Name, len(files))
 	all := make(map[Name]map[string]string, len(files))
-	paths := l.paths(pointersTo(files))
+	paths := make([]string, len(files))
 	for i, f := range files {
+		paths[i] = path(f.Name)
 		byPath[paths[i]] = f.Name
 		all[f.Name] = map[string]string{}
 	}

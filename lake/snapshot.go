@@ -1,42 +1,49 @@
 package lake
 
 import (
-	"errors"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 )
 
-// ErrInBucket is a use of a lake that needs it to lie in a folder.
-var ErrInBucket = errors.New("the lake lies in an object store: back the bucket up by the store's own means, without versions that outlive retention")
+// Object is a file of a lake in an object store.
+type Object struct {
+	Path   string `json:"path"` // its key: what is below the lake's folder, with slashes
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
 
-// Link puts hard links to the committed files that which chooses, and to the commit marks, below dir, a folder of the same file system:
-// what the lake holds at one moment, which stays as it is while the lake goes on. Of a lake in an object store there are no files to link: [ErrInBucket].
-func (l *Lake) Link(dir string, which func(Name) bool) error {
-	if _, local := l.place.(folder); !local {
-		return ErrInBucket
-	}
+// Link puts what the lake holds at one moment below dir, as far as which chooses it, where it stays as it is while the lake goes on: hard links
+// to committed files, as dir is a folder of the same file system, and the commit marks. The files of a lake in an object store are given
+// back instead: each is there until it is dropped or another has covered it for a while.
+func (l *Lake) Link(dir string, which func(Name) bool) (objects []Object, err error) {
+	_, local := l.place.(folder)
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	link := func(rel string) error {
+	put := func(rel string, make func(path string) error) error {
 		path := filepath.Join(dir, rel)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		return os.Link(l.disk.path(rel), path)
+		return make(path)
 	}
 	for _, f := range l.cat.files {
-		if which(f.Name) {
-			if err := link(f.String()); err != nil {
-				return err
+		switch {
+		case !which(f.Name):
+		case !local:
+			objects = append(objects, Object{keyOf(f.Name), f.Size, hex.EncodeToString(f.sum[:])})
+		default:
+			if err := put(f.String(), func(path string) error { return os.Link(l.disk.path(f.String()), path) }); err != nil {
+				return nil, err
 			}
 		}
 	}
 	for _, m := range l.cat.marks {
-		if err := link(filepath.Join(Raw, marksFolder, m.String())); err != nil {
-			return err
+		if err := put(filepath.Join(Raw, marksFolder, m.String()), func(path string) error { return os.WriteFile(path, nil, 0o600) }); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return objects, nil
 }

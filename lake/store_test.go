@@ -1,12 +1,17 @@
 package lake_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"brine/event"
 	"brine/lake"
 	"brine/lake/store/s3test"
 )
@@ -92,16 +97,58 @@ func checkCleanStore(t *testing.T, h *house) {
 	}
 }
 
-// There are no files to link of a lake in an object store: a backup of it is refused, and writes nothing.
-func TestNoLinksToAStore(t *testing.T) {
+// What a lake in an object store holds at one moment can be had by its keys, and fills another place there, whole: rows, marks, epochs and
+// what was left in footers are as they were. A place that holds a lake is not filled.
+func TestFill(t *testing.T) {
 	h := inStore(t)
-	h.append(click(h.clock.Wall(), 1))
+	rows := []event.Record{click(h.clock.Wall(), 1), click(h.clock.Wall(), 2)}
+	h.append(rows...)
 	h.flush()
 	dir := t.TempDir()
-	if err := h.lake.Link(dir, func(lake.Name) bool { return true }); !errors.Is(err, lake.ErrInBucket) {
-		t.Errorf("got %v", err)
+	objects, err := h.lake.Link(filepath.Join(dir, "marks"), func(n lake.Name) bool { return n.Dataset == lake.Raw })
+	if err != nil || len(objects) == 0 {
+		t.Fatalf("%d objects, %v", len(objects), err)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Error(left, err)
+	path := map[string]string{}
+	for _, o := range objects {
+		at := filepath.Join(dir, "objects", o.Path)
+		text := h.store.Get(t, "lake/"+o.Path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(text); int64(len(text)) != o.Size || hex.EncodeToString(sum[:]) != o.SHA256 {
+			t.Errorf("%s is not as it is told", o.Path)
+		}
+		path[o.Path] = at
+	}
+	marks, err := filepath.Glob(filepath.Join(dir, "marks", "raw", "_flushed", "*"))
+	if err != nil || len(marks) != 1 {
+		t.Fatal(marks, err)
+	}
+	path["raw/_flushed/"+filepath.Base(marks[0])] = marks[0]
+
+	open := func() *lake.Lake {
+		l, err := lake.Open(t.Context(), lake.Options{Store: h.store.Open(t, "again"), CacheDir: t.TempDir(), Tables: []lake.Table{clickTable(lake.Raw)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		return l
+	}
+	filled := open()
+	if err := filled.Fill(t.Context(), []string{dir}, path); err != nil {
+		t.Fatal(err)
+	}
+	again := open()
+	wantRows(t, read(t, again, lake.Raw, "click"), rows...)
+	was, is := h.lake.List(lake.Raw, "click"), again.List(lake.Raw, "click")
+	if len(was) != len(is) || !reflect.DeepEqual(was, is) {
+		t.Errorf("the files were %+v, and are %+v", was, is)
+	}
+	if err := open().Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
+		t.Errorf("filled once more: %v", err)
+	}
+	if err := h.lake.Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
+		t.Errorf("a lake that has an owner was filled: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"brine/erasure"
 	"brine/event"
 	"brine/lake"
+	"brine/lake/store"
 )
 
 // backupCmd writes a backup.
@@ -34,7 +36,7 @@ type backupCmd struct {
 func (*backupCmd) Help() string {
 	return `Writes what is held for years to a folder: sanitized and rejected events, the audit, receipts, the history of the policy, published totals, changes,
 and the records of salts; with --raw raw events too. Never salts, tokens, passwords or keys. Facts are not in it: they are made anew. A brine that serves
-goes on meanwhile. Every file is in manifest.json and SHA256SUMS.
+goes on meanwhile. Every file is in manifest.json and SHA256SUMS. Where the lake is in an object store its objects are copied from there.
 
 With --base it is small and says what was removed since that backup: make one after each erasure and each day, and keep it apart. brine restore
 asks for it.
@@ -75,14 +77,19 @@ func (c *backupCmd) Run(g *globals) error {
 	if err := recordCommand(cfg, audit.Command, "brine backup", "to "+c.To); err != nil {
 		return err
 	}
-	shot, err := c.snapshot(g, cfg, streams)
+	bucket, closeBucket, err := lakeBucket(g.ctx, cfg)
 	if err != nil {
 		return err
 	}
+	defer closeBucket()
 	defer os.RemoveAll(filepath.Join(cfg.Data, snapshotFolder))
+	take := func(ctx context.Context) (backup.Source, error) {
+		shot, err := c.snapshot(ctx, cfg, streams)
+		return backup.Source{Folder: filepath.Join(cfg.Data, snapshotFolder), Objects: objectsOf(bucket, shot.Objects), Pending: shot.Pending}, err
+	}
 	bar := showCount(g, "writing")
-	m, err := backup.Write(g.ctx, filepath.Join(cfg.Data, snapshotFolder), c.To, backup.Manifest{Day: time.Now().UTC().Format(time.DateOnly), Version: version,
-		Raw: c.Raw, RawAge: cfg.Retention.Raw.MaxAge, Pending: shot.Pending, Config: cfg.Digests()}, base, bar.show)
+	m, err := backup.Write(g.ctx, take, c.To, backup.Manifest{Day: time.Now().UTC().Format(time.DateOnly), Version: version,
+		Raw: c.Raw, RawAge: cfg.Retention.Raw.MaxAge, Config: cfg.Digests()}, base, bar.show)
 	bar.done()
 	if err != nil {
 		return err
@@ -108,6 +115,29 @@ func (c *backupCmd) tell(out io.Writer, m backup.Manifest) error {
 	return nil
 }
 
+// objectsOf are files of a lake in an object store, as a backup takes them.
+func objectsOf(bucket *store.Bucket, files []lake.Object) []backup.Object {
+	all := make([]backup.Object, len(files))
+	for i, f := range files {
+		all[i].File = backup.File{Path: lakeFolder + "/" + f.Path, Size: f.Size, SHA256: f.SHA256}
+		if n, err := lake.ParseName(f.Path); err == nil {
+			all[i].Time = n.Hour
+		}
+		all[i].Fetch = func(ctx context.Context, to string) error {
+			var sum store.Sum
+			if n, err := hex.Decode(sum[:], []byte(f.SHA256)); err != nil || n != len(sum) {
+				return fmt.Errorf("%q is no SHA-256", f.SHA256)
+			}
+			err := bucket.Fetch(ctx, f.Path, to, f.Size, sum)
+			if errors.Is(err, store.ErrNotExist) {
+				err = fmt.Errorf("%w: %w", backup.ErrGone, err)
+			}
+			return err
+		}
+	}
+	return all
+}
+
 // snapshotFolder holds what is being backed up, in a data folder: links to what the lake held at one moment, and copies of small files.
 const snapshotFolder = "snapshot"
 
@@ -118,21 +148,22 @@ type snapshotWork struct {
 
 // snapshotTaken is what was found.
 type snapshotTaken struct {
-	Pending int `json:"pending"` // erasures that are not complete
+	Pending int           `json:"pending"` // erasures that are not complete
+	Objects []lake.Object `json:"objects"` // the lake's files, where it lies in an object store
 }
 
-func (c *backupCmd) snapshot(g *globals, cfg *config.Config, streams map[string]*event.Stream) (shot snapshotTaken, err error) {
+func (c *backupCmd) snapshot(ctx context.Context, cfg *config.Config, streams map[string]*event.Stream) (shot snapshotTaken, err error) {
 	work := snapshotWork{Raw: c.Raw}
 	err = inDataDir(cfg, func() error {
-		return askWork(g.ctx, cfg.Data, "/snapshot", work, func(int, int) {}, &shot)
+		return askWork(ctx, cfg.Data, "/snapshot", work, func(int, int) {}, &shot)
 	}, func(data *dataDir) error {
-		own, s, err := openOwnSanitizer(g.ctx, cfg, data, streams)
+		own, s, err := openOwnSanitizer(ctx, cfg, data, streams)
 		if err != nil {
 			return err
 		}
 		erasures, err := openErasures(cfg, own.log, s, func(audit.Record) error { return nil }, nil, s.logger)
 		if err == nil {
-			shot, err = takeSnapshot(g.ctx, cfg, own.lake, erasures, work)
+			shot, err = takeSnapshot(ctx, cfg, own.lake, erasures, work)
 		}
 		return errors.Join(err, own.close())
 	})
@@ -173,7 +204,11 @@ func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasure
 	if err := os.RemoveAll(folder); err != nil {
 		return shot, err
 	}
-	if err := errors.Join(l.Flush(ctx), erasures.Step(ctx), erasures.Again(ctx)); err != nil {
+	err = errors.Join(l.Flush(ctx), erasures.Step(ctx), erasures.Again(ctx))
+	if errors.Is(err, lake.ErrNotOwner) {
+		return shot, errors.New("this node does not lead, so that it cannot take out first what is to be erased: back up on the one that does (brine cluster status)")
+	}
+	if err != nil {
 		return shot, err
 	}
 	st := erasures.Status()
@@ -185,7 +220,7 @@ func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasure
 		return shot, err
 	}
 	datasets := map[string]bool{lake.Sanitized: true, lake.Rejected: true, lake.Raw: work.Raw, lake.Quarantine: work.Raw}
-	err = l.Link(filepath.Join(folder, lakeFolder), func(n lake.Name) bool { return datasets[n.Dataset] })
+	shot.Objects, err = l.Link(filepath.Join(folder, lakeFolder), func(n lake.Name) bool { return datasets[n.Dataset] })
 	for _, name := range inBackup {
 		err = errors.Join(err, copyTree(filepath.Join(cfg.Data, name), filepath.Join(folder, name)))
 	}

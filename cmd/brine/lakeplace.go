@@ -46,6 +46,18 @@ func openLake(ctx context.Context, cfg *config.Config, o lake.Options) (*lake.La
 	return l, nil
 }
 
+// lakeBucket opens the object store that the lake lies in, without the lake; nil where it lies in a folder.
+func lakeBucket(ctx context.Context, cfg *config.Config) (bucket *store.Bucket, closeIt func() error, err error) {
+	address, remote, err := cfg.LakeAddress()
+	if err != nil || !remote {
+		return nil, func() error { return nil }, err
+	}
+	if bucket, err = store.Open(ctx, address); err != nil {
+		return nil, nil, err
+	}
+	return bucket, bucket.Close, nil
+}
+
 // lakeIDFile ties a data folder to the lake in an object store that it belongs to: the log's ranges and the positions of outlets mean
 // nothing for another.
 const lakeIDFile = "lake.id"

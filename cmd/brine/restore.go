@@ -1,18 +1,23 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"brine/access/audit"
 	"brine/backup"
 	"brine/config"
+	"brine/event"
 	"brine/kpi"
 	"brine/lake"
+	"brine/lake/store"
 	"brine/publish"
 )
 
@@ -28,7 +33,8 @@ type restoreCmd struct {
 // Help is shown below the flags.
 func (*restoreCmd) Help() string {
 	return `Makes the data folder of a backup. It must be empty or not there, so no brine serves from it. Everything is verified before anything is
-written, and the folder appears whole or not at all. Events that retention: no longer permits, and raw events whose window is over, do not come back.
+written, and the folder appears whole or not at all. Where lake: names an object store the lake is put there, at a prefix that holds none. Events
+that retention: no longer permits, and raw events whose window is over, do not come back.
 
 What was purged, erased or tightened since the backup must not come back either. A backup made later with --base knows: give the newest with --since.
 Without one, restore refuses. --without-removals says that nothing was removed since, or that all of it is done again before the doors open.
@@ -44,7 +50,11 @@ const whyRemovals = "nothing says what was purged, erased or tightened after thi
 
 // Run restores.
 func (c *restoreCmd) Run(g *globals) error {
-	cfg, _, err := c.load()
+	cfg, registry, err := c.load()
+	if err != nil {
+		return err
+	}
+	streams, err := openStreams(cfg, registry)
 	if err != nil {
 		return err
 	}
@@ -62,7 +72,7 @@ func (c *restoreCmd) Run(g *globals) error {
 		return err
 	}
 	bar = showCount(g, "restoring")
-	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), bar.show)
+	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), c.bucket(cfg, streams), bar.show)
 	bar.done()
 	if err != nil {
 		return err
@@ -81,6 +91,53 @@ func (c *restoreCmd) Run(g *globals) error {
 		fmt.Fprintf(g.stdout, "%d erasures were not complete then: have those installs erased again\n", m.Pending)
 	}
 	return nil
+}
+
+// bucket is where the files of the lake go, where that is in an object store; nil where it is in the data folder.
+func (c *restoreCmd) bucket(cfg *config.Config, streams map[string]*event.Stream) *backup.Elsewhere {
+	if _, remote, err := cfg.LakeAddress(); err != nil || !remote {
+		return nil
+	}
+	const below = lakeFolder + "/"
+	return &backup.Elsewhere{
+		Is: func(path string) bool { return strings.HasPrefix(path, below) },
+		Put: func(ctx context.Context, files map[string]string) (err error) {
+			var o lake.Options
+			if o.Store, o.CacheDir, err = bucketToFill(ctx, cfg); err != nil {
+				return err
+			}
+			defer os.RemoveAll(o.CacheDir)
+			o.Tables = tables(streams)
+			l, err := lake.Open(ctx, o)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			inLake := map[string]string{}
+			for path, at := range files {
+				inLake[strings.TrimPrefix(path, below)] = at
+			}
+			err = l.Fill(ctx, slices.DeleteFunc([]string{c.From, c.Since}, func(folder string) bool { return folder == "" }), inLake)
+			if errors.Is(err, lake.ErrNotEmpty) {
+				err = fmt.Errorf("%w: name another prefix in lake:, one that is empty", err)
+			}
+			return err
+		},
+	}
+}
+
+// bucketToFill opens the object store, with a folder for what passes through.
+func bucketToFill(ctx context.Context, cfg *config.Config) (bucket *store.Bucket, folder string, err error) {
+	if bucket, _, err = lakeBucket(ctx, cfg); err != nil {
+		return nil, "", err
+	}
+	if err = bucket.Check(ctx); err == nil {
+		folder, err = os.MkdirTemp("", "brine-restore-")
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, bucket.Close())
+	}
+	return bucket, folder, nil
 }
 
 // skipPublished keeps days from being published that may have been before this restore. Where the ledger was never begun, it is begun with that.

@@ -23,9 +23,9 @@ type Log struct {
 
 // LogTLS names the files that a node proves itself with, and that it knows the others by.
 type LogTLS struct {
-	Cert string `yaml:"cert"` // PEM: the node's certificate, for its host in nodes, to serve and to ask; no default
+	Cert string `yaml:"cert"` // PEM: the node's certificate, for its host in nodes, to serve and to ask; no default. Taken on when it changes, as key
 	Key  string `yaml:"key"`  // PEM, which its owner alone may read; no default
-	CA   string `yaml:"ca"`   // PEM: the root of the nodes' certificates, which signs nothing else; no default
+	CA   string `yaml:"ca"`   // PEM: the root of the nodes' certificates, which signs nothing else; no default. Another needs a restart
 }
 
 // LogNode is one of the nodes.

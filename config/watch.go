@@ -85,7 +85,7 @@ func (c contents) equal(o contents) bool {
 
 // pairs are the files of certificates and keys, and of those that vouch for others.
 func (c *Config) pairs() (files []string) {
-	for _, t := range []TLS{c.Public.TLS, c.Private.TLS, c.Store.TLS.Pair(), c.Forward.TLS} {
+	for _, t := range []TLS{c.Public.TLS, c.Private.TLS, c.Store.TLS.Pair(), c.Forward.TLS, {c.Log.TLS.Cert, c.Log.TLS.Key}} {
 		if t.On() {
 			files = append(files, t.Cert, t.Key)
 		}

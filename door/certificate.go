@@ -91,13 +91,16 @@ func (c *Certificate) Warning(now time.Time) *Fault {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
+// InForce is the pair in force, for settings that are not those of a door.
+func (c *Certificate) InForce() *tls.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inForce
+}
+
 // TLS are the settings of a door with this certificate: TLS 1.2 and newer, with Go's own choice of ciphers and curves.
 func (c *Certificate) TLS() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.inForce, nil
-	}}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.InForce(), nil }}
 }
 
 func (c *Certificate) fault(key, fix, what string, args ...any) *Fault {

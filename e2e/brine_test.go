@@ -312,23 +312,38 @@ func (b *brine) outputFile() string { return filepath.Join(b.dir, "output.txt") 
 // command runs `brine args… --config` of this brine and gives what it printed, and its exit code.
 func (b *brine) command(stdin io.Reader, args ...string) (stdout, stderr string, code int) {
 	b.tb.Helper()
-	return runBrine(b.tb, stdin, append(args, "--config", b.config)...)
+	err := b.host.do(func() (err error) {
+		stdout, stderr, code, err = tryBrine(b.tb.Context(), stdin, append(args, "--config", b.config)...)
+		return err
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return stdout, stderr, code
 }
 
 // runBrine runs a command line of the binary and gives what it printed, and its exit code.
 func runBrine(tb testing.TB, stdin io.Reader, args ...string) (stdout, stderr string, code int) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
+	stdout, stderr, code, err := tryBrine(tb.Context(), stdin, args...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return stdout, stderr, code
+}
+
+func tryBrine(ctx context.Context, stdin io.Reader, args ...string) (stdout, stderr string, code int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errs
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
-		tb.Fatalf("brine %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+		return "", "", 0, fmt.Errorf("brine %s: %w\n%s", strings.Join(args, " "), err, errs.String())
 	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode(), nil
 }
 
 // eventually polls until ok, and fails the test when that takes longer than within. It asks ever less often: the process that

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,10 +16,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"brine/backup"
 	"brine/door/doortest"
 	"brine/lake/store/s3test"
 )
@@ -47,40 +50,58 @@ type cluster struct {
 	stores     []*node
 	collectors []*node
 	said       *account
-	ends       []func() // of the load and the reading
+	small      *node         // the store whose data folder is a disk of its own; nil where none can be mounted
+	outage     time.Duration // of the object store
+	ends       []func()      // of the load and the reading
 }
 
-// newCluster starts stores and collectors, so many in each place: places are given as one letter a node. With skew, clocks of some
-// are off by 5 minutes. It is nil where the test has run elsewhere.
-func newCluster(t *testing.T, stores, collectors string, skew bool) *cluster {
+// newCluster starts stores and collectors, so many in each place: places are given as one letter a node. In a long round clocks of some
+// are off by 5 minutes, and a store has a small disk. It is nil where the test has run elsewhere.
+func newCluster(t *testing.T, stores, collectors string, long bool) *cluster {
 	t.Helper()
-	if skew {
+	if long {
 		buildSkewed(t)
 	}
 	s3test.Binary(t) // where there is a way to the outside
-	c := &cluster{t: t, site: newSite(t, betweenPlaces, "east", "west"), said: newAccount(t)}
+	c := &cluster{t: t, site: newSite(t, betweenPlaces, "east", "west"), said: newAccount(t), outage: 20 * time.Second}
 	if c.site == nil {
 		return nil
+	}
+	if long && c.site.loopback != "" && os.Getenv(onLoopback) != "1" {
+		t.Fatalf("a long round parts places: run it as root, allow unprivileged user name spaces, or set %s=1 for what loopback can show", onLoopback)
 	}
 	s3 := c.site.host("east", "s3")
 	c.s3 = s3test.StartOn(t, filepath.Join(t.TempDir(), "s3"), c.site.listen(s3, 7070))
 	c.stores, c.collectors = c.add(stores, "store"), c.add(collectors, "collect")
 	c.configure()
-	if skew {
+	if long {
 		c.collectors[0].skew, c.collectors[len(c.collectors)-1].skew, c.stores[0].skew = 300, -300, -290
+		c.outage = 5 * time.Minute
 	}
-	began := time.Now()
-	if conn, err := c.stores[0].host.dial(t.Context(), "tcp", c.in("west")[0].host.addr+":1"); err == nil {
-		conn.Close()
-	}
-	if took := time.Since(began); took < betweenPlaces {
-		t.Fatalf("a round trip between the places took %s, want at least %s", took, betweenPlaces)
+	if c.site.loopback == "" {
+		c.apart()
+		if long {
+			c.small = c.stores[rand.N(len(c.stores))]
+			smallDisk(t, c.small.data, diskSize)
+		}
 	}
 	for _, n := range c.all() {
 		n.launch()
 	}
 	c.allWell("after the start")
 	return c
+}
+
+// apart finds out that the two places are.
+func (c *cluster) apart() {
+	c.t.Helper()
+	began := time.Now()
+	if conn, err := c.stores[0].host.dial(c.t.Context(), "tcp", c.in("west")[0].host.addr+":1"); err == nil {
+		conn.Close()
+	}
+	if took := time.Since(began); took < betweenPlaces {
+		c.t.Fatalf("a round trip between the places took %s, want at least %s", took, betweenPlaces)
+	}
 }
 
 // add makes nodes of a role: one in each of these places, e or w.
@@ -144,11 +165,16 @@ func (c *cluster) allWell(when string) {
 
 // standing is what a store says of itself and of the others.
 type standing struct {
-	Ready   bool
-	Reason  string
-	Cluster struct {
+	Ready      bool
+	Reason     string
+	CompleteTo time.Time `json:"complete_to"`
+	Cluster    struct {
 		Leading bool
 		Epoch   uint64
+		Logs    []struct {
+			Current bool
+			Through string
+		}
 	}
 	LeftOut []struct{ Path, Why string } `json:"left_out"`
 }
@@ -220,14 +246,14 @@ func newAccount(t *testing.T) *account {
 		last: map[*node]time.Time{}, reads: map[*node]int{}}
 }
 
-// browse is one browser at a collector, until ctx ends: it sends up to 20 events at a time, some of them once more that were not
-// acknowledged, and some that no schema takes.
+// browse is one browser at a collector, until ctx ends: it sends up to 8 events at a time, some of them once more that were not
+// acknowledged, and some that no schema takes. It sends no more than can be read back whole every few seconds, to the end of a long round.
 func (h *account) browse(ctx context.Context, n *node) {
 	for ctx.Err() == nil {
 		s, err := n.trySession()
 		for err == nil && ctx.Err() == nil {
 			err = h.post(s, n)
-			sleep(ctx, rand.N(20*time.Millisecond))
+			sleep(ctx, rand.N(300*time.Millisecond))
 		}
 		sleep(ctx, 100*time.Millisecond)
 	}
@@ -238,7 +264,7 @@ func (h *account) post(s *session, n *node) error {
 		return h.postBad(s)
 	}
 	var ids, blobs []string
-	for range 1 + rand.N(20) {
+	for range 1 + rand.N(8) {
 		id, sent := h.next()
 		ids, blobs = append(ids, id), append(blobs, sent)
 	}
@@ -371,12 +397,12 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// takes waits until each of these collectors has said 200 to an event sent from now on.
+// takes waits until all of these collectors have said 200 to an event sent from now on.
 func (c *cluster) takes(what string, collectors ...*node) {
 	c.t.Helper()
 	from := time.Now()
 	for _, n := range collectors {
-		n.eventually(maxRefused, n.host.name+" takes events "+what, func() bool { return c.said.since(n, from) })
+		n.eventually(max(0, maxRefused-time.Since(from)), n.host.name+" takes events "+what, func() bool { return c.said.since(n, from) })
 	}
 	c.t.Logf("%s: all took events within %s", what, time.Since(from).Round(time.Millisecond))
 }
@@ -406,8 +432,8 @@ func (c *cluster) end() {
 	until := time.Now()
 	leader, _ := c.leader(maxTakeover, 0)
 	leader.eventually(time.Minute, "the lake is complete up to the end", func() bool { // the load goes on, so that what waits is enough for an object
-		_, complete, err := leader.tryGet(c.t.Context(), "/api/v1/events/interaction?dataset=raw", "application/x-ndjson")
-		return err == nil && complete.After(until)
+		st, err := leader.look()
+		return err == nil && st.CompleteTo.After(until.Add(time.Duration(leader.skew)*time.Second)) // by its own clock
 	})
 	for _, end := range c.ends {
 		end()
@@ -436,6 +462,24 @@ func (c *cluster) end() {
 	if acked < 1000 {
 		c.t.Errorf("only %d events were acknowledged: this was no load", acked)
 	}
+	c.backUp()
+}
+
+// backUp backs up on the node that leads; the others say that they do not.
+func (c *cluster) backUp() {
+	leader, _ := c.leader(maxTakeover, 0)
+	for _, n := range c.stores {
+		to := filepath.Join(c.t.TempDir(), "backup")
+		_, stderr, code := n.command(nil, "backup", "--raw", "--to", to)
+		m, err := backup.Verify(c.t.Context(), to, func(int, int) {})
+		objects := slices.IndexFunc(m.Files, func(f backup.File) bool { return strings.HasPrefix(f.Path, "lake/raw/interaction/date=") })
+		switch {
+		case n == leader && (code != 0 || err != nil || objects < 0):
+			c.t.Errorf("brine backup where %s leads: exit code %d, %v, %d files\n%s", n.host.name, code, err, len(m.Files), stderr)
+		case n != leader && (code != 1 || !strings.Contains(stderr, "does not lead")):
+			c.t.Errorf("brine backup on %s: exit code %d\n%s", n.host.name, code, stderr)
+		}
+	}
 }
 
 // in are the collectors of a place.
@@ -459,15 +503,122 @@ func (c *cluster) leaderKilled() {
 	leader.launch()
 }
 
+// without is the cluster of all other stores.
+func (c *cluster) without(store *node) *cluster {
+	others := *c
+	others.stores = slices.DeleteFunc(slices.Clone(c.stores), func(n *node) bool { return n == store })
+	return &others
+}
+
+// orderKilled kills the store through which the entries of the log pass, which need not be who leads.
+func (c *cluster) orderKilled() {
+	var through *node
+	c.stores[0].eventually(maxRefused, "the log's entries pass through a store", func() bool {
+		for _, n := range c.stores {
+			st, err := n.look()
+			for _, log := range st.Cluster.Logs {
+				i := slices.IndexFunc(c.stores, func(n *node) bool { return n.host.name == log.Through })
+				if err == nil && log.Current && i >= 0 {
+					through = c.stores[i]
+					return true
+				}
+			}
+		}
+		return false
+	})
+	through.kill()
+	c.takes("after "+through.host.name+" was killed, through which entries passed", c.collectors...)
+	through.launch()
+}
+
 // leaderPaused stops who leads until another does, and lets it go on.
 func (c *cluster) leaderPaused() {
 	leader, epoch := c.leader(maxTakeover, 0)
 	leader.signal(syscall.SIGSTOP)
 	c.takes("while the leader is stopped", c.collectors...)
-	others := *c
-	others.stores = slices.DeleteFunc(slices.Clone(c.stores), func(n *node) bool { return n == leader })
-	others.leader(maxTakeover, epoch)
+	c.without(leader).leader(maxTakeover, epoch)
 	leader.signal(syscall.SIGCONT)
+}
+
+// leaderWritesLate stops who leads while it writes a file into the object store, lets that arrive once another leads, and kills who led. The file is of
+// an older epoch and in no entry: nobody reads it, as every read looks for, and whoever leads then sweeps it.
+func (c *cluster) leaderWritesLate() {
+	leader, epoch := c.leader(maxTakeover, 0)
+	var one atomic.Bool
+	held, release, arrived := make(chan string, 1), make(chan struct{}), make(chan int, 1)
+	c.s3.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/raw/interaction/") || !one.CompareAndSwap(false, true) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		late := r.Clone(context.WithoutCancel(r.Context()))
+		late.Body = io.NopCloser(bytes.NewReader(body))
+		held <- strings.TrimPrefix(r.URL.Path, "/brine/")
+		<-release
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, late)
+		arrived <- answer.Code
+	})
+	var key string
+	select {
+	case key = <-held:
+	case <-time.After(time.Minute):
+		c.t.Fatal("no file was written under load")
+	}
+	leader.signal(syscall.SIGSTOP)
+	c.s3.Fail(nil)
+	c.takes("while the leader is stopped as it writes", c.collectors...)
+	c.without(leader).leader(maxTakeover, epoch)
+	close(release)
+	if code := <-arrived; code != http.StatusOK || !slices.Contains(c.s3.Keys(c.t), key) {
+		c.t.Errorf("the late write of %s was answered %d: nothing is shown", key, code)
+	}
+	leader.kill()
+	leader.launch()
+	leader.eventually(2*time.Minute, "a file of an older epoch is swept: "+key, func() bool { return !slices.Contains(c.s3.Keys(c.t), key) })
+}
+
+// takesGroups asks a store's receipt door whether it takes groups.
+func (c *cluster) takesGroups(n *node) bool {
+	token, err := os.ReadFile(filepath.Join(c.collectors[0].dir, "token"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "https://"+n.host.addr+":8082/__heartbeat__", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	client := doortest.Client(c.pair)
+	client.Transport.(*http.Transport).DialContext = n.host.dial
+	res, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// diskSize is that of the small disk, until it is full.
+const diskSize = 8 << 30
+
+// diskFull leaves a store no more space than it uses: it says so and takes nothing, the others go on, and with space it does, too.
+func (c *cluster) diskFull() {
+	n := c.small
+	leader, epoch := c.leader(maxTakeover, 0)
+	resize(c.t, n.data, 0)
+	c.takes("while the disk of "+n.host.name+" is full", c.collectors...)
+	n.eventually(time.Minute, n.host.name+" says that its disk is full", func() bool {
+		st, err := n.look()
+		return err == nil && !st.Ready && strings.Contains(st.Reason, "no space left") && !c.takesGroups(n) && strings.Contains(n.output(), "no space left")
+	})
+	if n == leader {
+		c.without(n).leader(maxTakeover, epoch)
+	}
+	c.t.Logf("%s, whose disk is full, led before: %t", n.host.name, n == leader)
+	c.takes("while the disk of "+n.host.name+" is full", c.collectors...)
+	resize(c.t, n.data, diskSize)
 }
 
 // leaderCut parts who leads from everybody. A collector may need a try of its own to find out.
@@ -475,9 +626,7 @@ func (c *cluster) leaderCut() {
 	leader, epoch := c.leader(maxTakeover, 0)
 	c.site.cut(leader.host)
 	c.takes("while the leader is cut off", c.collectors...)
-	others := *c
-	others.stores = slices.DeleteFunc(slices.Clone(c.stores), func(n *node) bool { return n == leader })
-	others.leader(maxTakeover, epoch)
+	c.without(leader).leader(maxTakeover, epoch)
 	c.site.heal(leader.host)
 }
 
@@ -519,16 +668,16 @@ func (c *cluster) collectorsKilled() {
 	}
 }
 
-// objectsGone takes the object store away for 5 minutes, and kills who leads meanwhile: events wait in the log, which is not led by one
-// after the other in vain.
+// objectsGone takes the object store away, in a long round for 5 minutes, and kills who leads meanwhile: events wait in the log, which is
+// not led by one after the other in vain.
 func (c *cluster) objectsGone() {
 	c.s3.Fail(s3test.Gone)
 	c.takes("while the object store is gone", c.collectors...)
 	c.leaderKilled()
 	before := c.terms()
-	for range 10 {
+	for until := time.Now().Add(c.outage); time.Now().Before(until); {
 		c.takes("while the object store is gone", c.collectors...)
-		sleep(c.t.Context(), 30*time.Second)
+		sleep(c.t.Context(), min(30*time.Second, time.Until(until)))
 	}
 	if n := c.terms() - before; n > 20 {
 		c.t.Errorf("stores led %d times within 5 minutes without the object store", n)
@@ -588,27 +737,45 @@ func (c *cluster) storesGone() {
 	}
 }
 
-// faults are what may happen, by name. The first two are what every run has.
+// faults are what may happen, by name.
 var faults = []struct {
-	name string
-	do   func(*cluster)
+	name  string
+	do    func(*cluster)
+	short bool // every run has it; the others are for the long rounds
+	apart bool // it needs name spaces
+	stead bool // on loopback short rounds have it, too, in place of what needs name spaces
 }{
-	{"the leader is killed", (*cluster).leaderKilled},
-	{"the places are parted", (*cluster).placeCut},
-	{"the leader is stopped for a while", (*cluster).leaderPaused},
-	{"the leader is cut off", (*cluster).leaderCut},
-	{"a store is killed", (*cluster).storeKilled},
-	{"all stores are killed", (*cluster).storesGone},
-	{"a collector is stopped for a while", (*cluster).collectorPaused},
-	{"the collectors of a place are killed", (*cluster).collectorsKilled},
-	{"the object store is gone", (*cluster).objectsGone},
-	{"the object store is flaky", (*cluster).objectsFlaky},
-	{"the leader stutters", (*cluster).leaderStutters},
+	{name: "the leader is killed", do: (*cluster).leaderKilled, short: true},
+	{name: "the places are parted", do: (*cluster).placeCut, short: true, apart: true},
+	{name: "the leader is stopped for a while", do: (*cluster).leaderPaused, stead: true},
+	{name: "the leader writes late", do: (*cluster).leaderWritesLate},
+	{name: "the leader is cut off", do: (*cluster).leaderCut, apart: true},
+	{name: "the store through which entries pass is killed", do: (*cluster).orderKilled},
+	{name: "a store is killed", do: (*cluster).storeKilled},
+	{name: "a store's disk is full", do: (*cluster).diskFull, apart: true},
+	{name: "all stores are killed", do: (*cluster).storesGone},
+	{name: "a collector is stopped for a while", do: (*cluster).collectorPaused},
+	{name: "the collectors of a place are killed", do: (*cluster).collectorsKilled},
+	{name: "the object store is gone", do: (*cluster).objectsGone, stead: true},
+	{name: "the object store is flaky", do: (*cluster).objectsFlaky},
+	{name: "the leader stutters", do: (*cluster).leaderStutters},
+}
+
+// possible are the faults of a round, as numbers.
+func (c *cluster) possible(long bool) (kinds []int) {
+	loopback := c.site.loopback != ""
+	for i, f := range faults {
+		if (long || f.short || loopback && f.stead) && !(loopback && f.apart) {
+			kinds = append(kinds, i)
+		}
+	}
+	return kinds
 }
 
 // Stores and collectors in two places, with 20 ms between them, under faults: no event that was acknowledged is lost or there twice,
 // whichever store is asked. With BRINE_ROUNDS=N, as of make test-cluster, there are six collectors, the clocks of two of them and
 // of a store are off by 5 minutes, and N faults of all kinds come in any order; without, two collectors, and the leader is killed and the places are parted.
+// Where name spaces are not allowed the round is on loopback, with the faults that there can be.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	long := os.Getenv("BRINE_ROUNDS") != ""
@@ -617,16 +784,13 @@ func TestCluster(t *testing.T) {
 		return
 	}
 	c.begin()
-	kinds := len(faults)
-	if !long {
-		kinds = 2
-	}
+	kinds := c.possible(long)
 	var order []int
-	for round := range roundsOr(t, kinds) {
+	for round := range roundsOr(t, len(kinds)) {
 		if len(order) == 0 {
-			order = rand.Perm(kinds)
+			order = rand.Perm(len(kinds))
 		}
-		fault := faults[order[0]]
+		fault := faults[kinds[order[0]]]
 		order = order[1:]
 		began := time.Now()
 		fault.do(c)

@@ -92,6 +92,28 @@ func smallDisk(t *testing.T, path string, size int) bool {
 	return false
 }
 
+// resize gives a disk of [smallDisk] another size; 0 is what is in use, so that it is full from then on.
+func resize(t *testing.T, path string, size int64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		to := size
+		if size == 0 {
+			var now syscall.Statfs_t
+			if err := syscall.Statfs(path, &now); err != nil {
+				t.Fatal(err)
+			}
+			to = int64(now.Blocks-now.Bfree) * now.Bsize
+		}
+		err := syscall.Mount("tmpfs", path, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", to))
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, syscall.EINVAL) || time.Now().After(deadline) { // EINVAL: it has grown meanwhile
+			t.Fatal(err)
+		}
+	}
+}
+
 // fill takes up all space of a disk with one file.
 func fill(t *testing.T, dir string) (path string) {
 	t.Helper()

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	bits "encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,24 +21,33 @@ import (
 )
 
 // site is hosts in places, each a name space of its own, that speak over real interfaces: a bridge in each place, and a wire
-// between two places that takes its time. A host can be cut off, and the wire be cut.
+// between two places that takes its time. A host can be cut off, and the wire be cut. Where name spaces are not allowed, a host is no
+// more than an address of this machine's loopback.
 type site struct {
-	t     testing.TB
-	hosts int
-	wire  atomic.Bool // it is cut
+	t        testing.TB
+	loopback string // the first three numbers of such addresses; "" in name spaces
+	hosts    int
+	wire     atomic.Bool // it is cut
 }
 
 // newSite makes a network of two places, of which the one is a round trip from the other. It lies in name spaces that the test
-// runs once more in: the first time it gives nil, and the test is over. Nothing of the machine's own network is touched.
+// runs once more in: the first time it gives nil, and the test is over. Nothing of the machine's own network is touched. Where no such
+// name spaces can be made, or BRINE_LOOPBACK=1 says so, the network is loopback, where places are not apart and cannot be parted.
 func newSite(t *testing.T, trip time.Duration, places ...string) *site {
 	t.Helper()
 	const inside = "BRINE_TEST_UNSHARED"
 	if os.Getenv(inside) == "" {
+		if err := tryNameSpaces(); err != nil {
+			n := &site{t: t, loopback: fmt.Sprintf("127.%d.%d", 1+rand.N(254), rand.N(256))} // another run on this machine has others
+			t.Logf("hosts are addresses of loopback, %s.*, and places are not apart: %v", n.loopback, err)
+			return n
+		}
+		t.Logf("hosts are network name spaces, and places are %s apart", trip)
 		cmd := exec.Command("unshare", "-rmn", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=0")
-		cmd.Env = append(os.Environ(), inside+"=1", builtBefore+"="+binary, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+		cmd.Env = append(os.Environ(), inside+"=1", builtBefore+"="+binary, toolPath())
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
-			t.Fatalf("this test makes a network: run it as root, or allow unprivileged user name spaces: %v", err)
+			t.Fatalf("the round in name spaces failed: %v", err)
 		}
 		return nil
 	}
@@ -58,6 +70,26 @@ func newSite(t *testing.T, trip time.Duration, places ...string) *site {
 	return n
 }
 
+// onLoopback is the variable that, set to 1, has a site on loopback wherever it is.
+const onLoopback = "BRINE_LOOPBACK"
+
+// toolPath is where ip lies, too, which is not in the path of everybody.
+func toolPath() string { return "PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin" }
+
+// tryNameSpaces makes what a site is made of, in name spaces that end at once.
+func tryNameSpaces() error {
+	if os.Getenv(onLoopback) == "1" {
+		return errors.New(onLoopback + "=1")
+	}
+	cmd := exec.Command("unshare", "-rmn", "sh", "-ec",
+		"mount -t tmpfs tmpfs /run; ip link add name place type bridge; ip netns add host; ip link add name near type veth peer name far netns host")
+	cmd.Env = append(os.Environ(), toolPath())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("no network of name spaces can be made here: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
 // ip runs a command of the tool ip.
 func (n *site) ip(format string, args ...any) {
 	n.t.Helper()
@@ -71,6 +103,11 @@ func (n *site) ip(format string, args ...any) {
 func (n *site) host(place, name string) *host {
 	n.t.Helper()
 	n.hosts++
+	if n.loopback != "" {
+		h := &host{name: name, addr: fmt.Sprintf("%s.%d", n.loopback, n.hosts), enter: func(call func() error) error { return call() }}
+		h.client = plain
+		return h
+	}
 	h := &host{name: name, addr: fmt.Sprintf("10.77.0.%d", n.hosts)}
 	n.ip("netns add %s", name)
 	n.ip("link add name %s type veth peer name eth0 netns %[1]s", name)

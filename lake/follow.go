@@ -146,8 +146,12 @@ func (l *Lake) sync() {
 	}
 }
 
-// straysEvery is how often the store is looked through for files that are in no entry of the journal.
-const straysEvery = time.Hour
+// How often the store is looked through for files that are in no entry of the journal, and how soon first: an owner has those of the one
+// before, which was cut off as it wrote, and may itself not be the owner for an hour.
+const (
+	straysEvery = time.Hour
+	straysSoon  = time.Minute
+)
 
 func (l *Lake) sweepStrays(ctx context.Context) error {
 	leave, err := l.enter()

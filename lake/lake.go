@@ -284,7 +284,10 @@ func (l *Lake) readConn() (conn *duck.Conn, done func(), err error) {
 func (l *Lake) Run(ctx context.Context) error {
 	var rounds sync.WaitGroup
 	rounds.Go(func() { l.every(ctx, "compact closed hours", l.opts.FlushEvery, nil, l.Compact) })
-	rounds.Go(func() { l.every(ctx, "remove what was never committed", straysEvery, nil, l.sweepStrays) })
+	soon := make(chan struct{}, 1)
+	after := time.AfterFunc(straysSoon, func() { soon <- struct{}{} })
+	defer after.Stop()
+	rounds.Go(func() { l.every(ctx, "remove what was never committed", straysEvery, soon, l.sweepStrays) })
 	l.every(ctx, "flush the log into the lake", l.opts.FlushEvery, l.full, l.flushDue)
 	rounds.Wait()
 	return l.flushDue(context.WithoutCancel(ctx))

@@ -6,10 +6,14 @@ import (
 
 	"brine/config"
 	"brine/door"
+	"brine/eventlog/cluster"
 )
 
-// certificates are those of the doors that have one, by the door's name.
+// certificates are those of the doors that have one, by the door's name, and that by which a node of the log proves to be one.
 type certificates map[string]*door.Certificate
+
+// logCertificate is the name of the latter.
+const logCertificate = "log"
 
 // openCertificates reads those that the config names for the doors of a role. What is wrong with any comes at once, as [config.Mistakes].
 func openCertificates(cfg *config.Config, r role) (certificates, error) {
@@ -21,6 +25,9 @@ func openCertificates(cfg *config.Config, r role) (certificates, error) {
 	}
 	if r.stores {
 		pairs["private"], pairs["store"] = cfg.Private.TLS, cfg.Store.TLS.Pair()
+		if cfg.Log.Replicated() {
+			pairs[logCertificate] = config.TLS{Cert: cfg.Log.TLS.Cert, Key: cfg.Log.TLS.Key}
+		}
 	}
 	for name, t := range pairs {
 		if !t.On() {
@@ -128,6 +135,16 @@ func (h *house) renewCertificates() {
 			h.logger.Error("the certificate's files are broken: the certificate before stays in force", "door", name, "err", err)
 		case changed:
 			h.logger.Info("a new certificate is in force", "door", name, "expires", c.Expires().UTC().Format(time.DateOnly))
+			if name == logCertificate {
+				h.tellRefused()
+			}
 		}
+	}
+}
+
+// tellRefused logs that the other nodes will refuse the certificate that is in force now.
+func (h *house) tellRefused() {
+	if err := cluster.CheckTLS(clusterOptions(h.cfg, h.certificates)); err != nil {
+		h.logger.Error("the node's new certificate is no good", "err", err)
 	}
 }

@@ -83,7 +83,7 @@ func forwardTLS(cfg *config.Config, ca *door.Authority) (func() *tls.Config, err
 		}
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			_, _ = own.Reload() // it may have been renewed; where the files are broken the one before is shown
-			return own.TLS().GetCertificate(nil)
+			return own.InForce(), nil
 		}
 	}
 	return func() *tls.Config {

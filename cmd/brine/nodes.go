@@ -27,7 +27,7 @@ func (h *house) openPeers() error {
 	if h.cluster == nil {
 		return nil
 	}
-	tls, err := cluster.TLS(clusterOptions(h.cfg))
+	tls, err := cluster.TLS(clusterOptions(h.cfg, h.certificates))
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,9 @@ type groupLog interface {
 }
 
 // clusterOptions are what the config says of a log on several nodes.
-func clusterOptions(cfg *config.Config) cluster.Options {
+func clusterOptions(cfg *config.Config, all certificates) cluster.Options {
 	o := cluster.Options{Dir: filepath.Join(cfg.Data, clusterFolder), Cluster: cfg.Log.Cluster, Name: cfg.Log.Self(), Listen: cfg.Log.Listen,
-		Replicas: cfg.Log.Replicas, Cert: cfg.Log.TLS.Cert, Key: cfg.Log.TLS.Key, CA: cfg.Log.TLS.CA}
+		Replicas: cfg.Log.Replicas, Certificate: all[logCertificate].InForce, CA: cfg.Log.TLS.CA}
 	for _, n := range cfg.Log.Members() {
 		o.Nodes = append(o.Nodes, cluster.Node{Name: n.Name, Addr: n.Addr})
 	}
@@ -46,7 +46,7 @@ func (h *house) openLog(ctx context.Context, acceptClock bool) (err error) {
 		h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: acceptClock, Logger: h.logger})
 		return err
 	}
-	o := clusterOptions(h.cfg)
+	o := clusterOptions(h.cfg, h.certificates)
 	o.AcceptClock, o.Logger = acceptClock, h.logger
 	if h.cluster, err = cluster.Open(ctx, o); err != nil {
 		return err
@@ -227,7 +227,11 @@ func (r *report) checkLog(cfg *config.Config) {
 	if !cfg.Log.Replicated() {
 		return
 	}
-	if err := cluster.CheckTLS(clusterOptions(cfg)); err != nil {
+	all, _ := openCertificates(cfg, allRoles)
+	if all[logCertificate] == nil {
+		return // which checkTLS tells
+	}
+	if err := cluster.CheckTLS(clusterOptions(cfg, all)); err != nil {
 		r.Mistakes = append(r.Mistakes, cfg.Mistake("log.tls", err.Error(), "see docs/operations.md, A replicated log"))
 	}
 }

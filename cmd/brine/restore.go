@@ -119,7 +119,7 @@ func (c *restoreCmd) bucket(cfg *config.Config, streams map[string]*event.Stream
 			}
 			err = l.Fill(ctx, slices.DeleteFunc([]string{c.From, c.Since}, func(folder string) bool { return folder == "" }), inLake)
 			if errors.Is(err, lake.ErrNotEmpty) {
-				err = fmt.Errorf("%w: restore to a prefix that is empty, and name it in lake:", err)
+				err = fmt.Errorf("%w: name another prefix in lake:, one that is empty", err)
 			}
 			return err
 		},

@@ -3,12 +3,14 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -335,7 +337,7 @@ func TestForeign(t *testing.T) {
 	stranger := newAuthority(t)
 	stranger.sign(t, "c", stranger)
 	other = s.options("c")
-	other.Cert, other.Key = stranger.file("c.pem"), stranger.file("c.key")
+	other.Certificate = stranger.shows(t, "c")
 	if _, err := Open(t.Context(), other); err == nil {
 		t.Error("a certificate of another root was taken")
 	}
@@ -354,6 +356,40 @@ func TestForeign(t *testing.T) {
 		return errors.Is(l.Err(), ErrForeign)
 	})
 	s.append(s.logs["a"], "the others go on")
+}
+
+// A node shows the certificate that is in force when a connection begins, and needs no restart for a new one.
+func TestRenewedCertificate(t *testing.T) {
+	s := newSite(t, "a", "b", "c")
+	var mu sync.Mutex
+	shown := map[string][]byte{} // the last, by node
+	s.tune = func(o *Options) {
+		show, name := o.Certificate, o.Name
+		o.Certificate = func() *tls.Certificate {
+			pair := show()
+			mu.Lock()
+			defer mu.Unlock()
+			shown[name] = pair.Certificate[0]
+			return pair
+		}
+	}
+	s.watch()
+	s.startAll()
+	s.lead("a", 1)
+	s.append(s.logs["b"], "x")
+	fresh, _ := s.ca.sign(t, "a", s.ca)
+	s.cut("a")
+	s.heal("a")
+	eventually(t, 30*time.Second, "the new certificate is shown", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return bytes.Equal(shown["a"], fresh.Raw)
+	})
+	eventually(t, 30*time.Second, "all nodes are there", func() bool {
+		st := s.logs["a"].Status()
+		return !slices.ContainsFunc(st.Nodes, func(n NodeStatus) bool { return !n.Here })
+	})
+	s.append(s.logs["a"], "y")
 }
 
 // Nodes whose configs differ tell of it.

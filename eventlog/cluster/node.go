@@ -3,14 +3,11 @@ package cluster
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +80,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	config, err := tlsConfig(opts)
+	config, err := TLS(opts)
 	if err != nil {
 		return nil, "", err
 	}
@@ -118,71 +115,6 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 		JetStreamMaxMemory:     1 << 20,
 		DisableJetStreamBanner: true,
 	}, secret, nil
-}
-
-// tlsConfig is of both sides of a route: each proves to be a node by a certificate of the cluster's own root.
-func tlsConfig(opts Options) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(opts.Cert, opts.Key)
-	if err != nil {
-		return nil, fmt.Errorf("the node's certificate: %w", err)
-	}
-	pem, err := os.ReadFile(opts.CA)
-	if err != nil {
-		return nil, fmt.Errorf("the root of the nodes' certificates: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the root of the nodes' certificates: %s holds no certificate", opts.CA)
-	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		return nil, fmt.Errorf("the node's certificate: %w", err)
-	}
-	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
-		if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: chainOf(cert), KeyUsages: []x509.ExtKeyUsage{use}}); err != nil {
-			return nil, fmt.Errorf("the other nodes will refuse the certificate %s, which serves and asks: %w", opts.Cert, err)
-		}
-	}
-	if host := opts.host(); leaf.VerifyHostname(host) != nil {
-		return nil, fmt.Errorf("the other nodes will refuse the certificate %s: they know this node as %s, and it is not for that", opts.Cert, host)
-	}
-	return &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{cert},
-		RootCAs:      roots,
-		ClientCAs:    roots,
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-	}, nil
-}
-
-// TLS is what the nodes know each other by, for servers and clients: certificates of the cluster's own root on both sides.
-func TLS(opts Options) (*tls.Config, error) { return tlsConfig(opts) }
-
-// CheckTLS says why a node with these options could not prove itself to the others; nil when it can.
-func CheckTLS(opts Options) error {
-	_, err := tlsConfig(opts)
-	return err
-}
-
-// host is the one that the others know this node by.
-func (o Options) host() string {
-	for _, n := range o.Nodes {
-		if n.Name == o.Name {
-			host, _, _ := net.SplitHostPort(n.Addr) // an address without a port is refused when it is listened on
-			return host
-		}
-	}
-	return ""
-}
-
-func chainOf(cert tls.Certificate) *x509.CertPool {
-	pool := x509.NewCertPool()
-	for _, der := range cert.Certificate[1:] {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			pool.AddCert(c)
-		}
-	}
-	return pool
 }
 
 func (n *node) connect(opts Options, secret string) (err error) {

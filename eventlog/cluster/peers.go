@@ -142,6 +142,7 @@ type LogStatus struct {
 	Name     string `json:"name"`
 	Current  bool   `json:"current"`
 	Replicas int    `json:"replicas"` // nodes that hold it and can be reached
+	Through  string `json:"through"`  // the node that brings its entries in order, JetStream's leader of the stream; "" while there is none
 	First    uint64 `json:"first"`
 	Last     uint64 `json:"last"`
 }
@@ -159,12 +160,19 @@ func (l *Log) Status() Status {
 		log := LogStatus{Name: info.Name, Current: info.Name == s.current(), First: info.First, Last: info.Last}
 		if n, err := l.up(); err == nil {
 			if info, err := streamInfo(ctx, n, info.Name); err == nil {
-				log.Replicas = info.replicas()
+				log.Replicas, log.Through = info.replicas(), info.through()
 			}
 		}
 		st.Logs = append(st.Logs, log)
 	}
 	return st
+}
+
+func (s stream) through() string {
+	if s.Cluster == nil {
+		return ""
+	}
+	return s.Cluster.Leader
 }
 
 func (s stream) replicas() int {

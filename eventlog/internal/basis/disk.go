@@ -1,6 +1,7 @@
 package basis
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,13 +24,20 @@ func TryDisk(dir string) error {
 	return err
 }
 
-// SyncFolders syncs every folder below dir, so that the names of files just made last.
+// SyncFolders syncs every folder below dir, so that the names of files just made last. JetStream removes folders meanwhile, of what was purged: one
+// that is gone needs no sync.
 func SyncFolders(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if path != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || !entry.IsDir() {
 			return err
 		}
 		folder, err := os.Open(path)
+		if path != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -107,16 +107,17 @@ func stopAll(all []*process) {
 // collected starts so many stores with one log, and a collector that sends to them, which is the first of all.
 func (s *suite) collected(b *testing.B, name string, server *s3test.Server, pair *doortest.Pair, stores int) (all []*process, err error) {
 	pair.Files(b, s.folder)
-	var nodes, doors []string
+	var nodes, between, doors []string // between: the doors that nodes have for each other
 	for i := range stores {
-		nodes, doors = append(nodes, fmt.Sprintf("store%d=%s", i, mustAddr(b))), append(doors, mustAddr(b))
+		nodes = append(nodes, fmt.Sprintf("store%d=%s", i, mustAddr(b)))
+		between, doors = append(between, fmt.Sprintf("store%d=%s", i, mustAddr(b))), append(doors, mustAddr(b))
 	}
 	for i, door := range doors {
 		text := fmt.Sprintf("data: ./%s-%d\nprivate: {addr: %q}\nstore: {addr: %q, tls: {cert: door.pem, key: door.key}, collectors_file: %[1]s-collectors}\n",
 			name, i, mustAddr(b), door)
 		if stores > 1 {
-			text += fmt.Sprintf("lake: %q\nsalts: {manage: external}\nlog: {nodes: [\"%s\"], cluster: bench, name: store%d, replicas: 3, tls: {cert: door.pem, key: door.key, ca: door.pem}}\n",
-				server.Address("brine", name), strings.Join(nodes, `","`), i)
+			text += fmt.Sprintf("lake: %q\nsalts: {manage: external}\nlog: {nodes: [\"%s\"], doors: [\"%s\"], cluster: bench, name: store%d, replicas: 3, tls: {cert: door.pem, key: door.key, ca: door.pem}}\n",
+				server.Address("brine", name), strings.Join(nodes, `","`), strings.Join(between, `","`), i)
 		}
 		cmd := exec.Command(s.brine, "store", "--config", s.write(b, fmt.Sprintf("%s-store%d.yaml", name, i), text))
 		cmd.Stderr = os.Stderr

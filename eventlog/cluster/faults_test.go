@@ -337,7 +337,7 @@ func TestForeign(t *testing.T) {
 	stranger := newAuthority(t)
 	stranger.sign(t, "c", stranger)
 	other = s.options("c")
-	other.Certificate = stranger.shows(t, "c")
+	other.Certificate = stranger.shows("c")
 	if _, err := Open(t.Context(), other); err == nil {
 		t.Error("a certificate of another root was taken")
 	}

@@ -80,11 +80,11 @@ func (a *authority) sign(t *testing.T, name string, parent *authority) (*x509.Ce
 }
 
 // shows gives what is in the files of a name, each time.
-func (a *authority) shows(t *testing.T, name string) func() *tls.Certificate {
+func (a *authority) shows(name string) func() *tls.Certificate {
 	return func() *tls.Certificate {
 		pair, err := tls.LoadX509KeyPair(a.file(name+".pem"), a.file(name+".key"))
 		if err != nil {
-			t.Error(err)
+			panic(err)
 		}
 		return &pair
 	}
@@ -136,7 +136,7 @@ func (s *site) add(name string) {
 func (s *site) options(name string) Options {
 	opts := Options{
 		Dir: filepath.Join(s.dir, name), Cluster: "test", Name: name, Replicas: min(3, len(s.nodes)),
-		Certificate: s.ca.shows(s.t, name), CA: s.ca.file("ca.pem"),
+		Certificate: s.ca.shows(name), CA: s.ca.file("ca.pem"),
 		Clock: clock{leap: &s.leap, skew: s.skew[name]}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if testing.Verbose() && os.Getenv("BRINE_LOG") != "" {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,17 +43,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// childOptions are the options of a node in another process.
+type childOptions struct {
+	Dir, Cluster, Name, Listen, CA string
+	Nodes                          []Node
+	Replicas                       int
+}
+
 // childLifetime is of the children's lease.
 const childLifetime = 3 * time.Second
 
 // child says on standard output, a line each: "ack GROUP" for what is acknowledged, "own EPOCH" and "lost EPOCH" of its terms
 // as leader, "got GROUP" for what it has read as leader, and "quiet" when it appends no more, which SIGUSR1 asks of it.
 func child(text string) error {
-	var opts Options
-	if err := json.Unmarshal([]byte(text), &opts); err != nil {
+	var told childOptions
+	if err := json.Unmarshal([]byte(text), &told); err != nil {
 		return err
 	}
-	opts.Logger = slog.New(slog.DiscardHandler)
+	ca := authority{dir: filepath.Dir(told.CA)}
+	opts := Options{Dir: told.Dir, Cluster: told.Cluster, Name: told.Name, Nodes: told.Nodes, Listen: told.Listen, Replicas: told.Replicas,
+		Certificate: ca.shows(told.Name), CA: told.CA, Logger: slog.New(slog.DiscardHandler)}
 	ctx := context.Background()
 	l, err := Open(ctx, opts)
 	if err != nil {
@@ -130,9 +140,8 @@ type watched struct {
 
 func (s *site) startChild(name string) *watched {
 	s.t.Helper()
-	opts := s.options(name)
-	opts.Clock, opts.Logger = nil, nil
-	text, err := json.Marshal(opts)
+	o := s.options(name)
+	text, err := json.Marshal(childOptions{o.Dir, o.Cluster, o.Name, o.Listen, o.CA, o.Nodes, o.Replicas})
 	must(s.t, err)
 	w := &watched{cmd: exec.Command(os.Args[0]), acked: map[string]bool{}, got: map[string]bool{}}
 	w.cmd.Env = append(os.Environ(), childEnv+"="+string(text))

@@ -234,16 +234,17 @@ func (c *cluster) leader(within time.Duration, after uint64) (leader *node, epoc
 type account struct {
 	*ledger
 	t       *testing.T
-	at      map[string]time.Time // when an event's 200 had come
-	refused map[string]bool      // with 400: it is never stored
-	seen    map[string]bool      // in some read
-	last    map[*node]time.Time  // of a collector's 200
-	reads   map[*node]int        // whole ones
+	at      map[string]time.Time    // when an event's 200 had come
+	refused map[string]bool         // with 400: it is never stored
+	seen    map[string]bool         // in some read
+	last    map[*node]time.Time     // of a collector's 200
+	gap     map[*node]time.Duration // the longest between two of these, since the fault began
+	reads   map[*node]int           // whole ones
 }
 
 func newAccount(t *testing.T) *account {
 	return &account{ledger: newLedger("interaction"), t: t, at: map[string]time.Time{}, refused: map[string]bool{}, seen: map[string]bool{},
-		last: map[*node]time.Time{}, reads: map[*node]int{}}
+		last: map[*node]time.Time{}, gap: map[*node]time.Duration{}, reads: map[*node]int{}}
 }
 
 // browse is one browser at a collector, until ctx ends: it sends up to 8 events at a time, some of them once more that were not
@@ -275,10 +276,14 @@ func (h *account) post(s *session, n *node) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.last[n] = time.Now()
+	now := time.Now()
+	if before := h.last[n]; !before.IsZero() {
+		h.gap[n] = max(h.gap[n], now.Sub(before))
+	}
+	h.last[n] = now
 	for _, id := range ids {
 		if h.at[id].IsZero() {
-			h.at[id] = h.last[n]
+			h.at[id] = now
 		}
 	}
 	return nil
@@ -298,6 +303,19 @@ func (h *account) postBad(s *session) error {
 		h.odd = append(h.odd, r)
 	}
 	return nil
+}
+
+// gaps begins to measure how long each collector takes nothing, and gives what was measured until now: the longest, and of which collector.
+func (h *account) gaps() (longest time.Duration, of *node) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n, gap := range h.gap {
+		if gap > longest {
+			longest, of = gap, n
+		}
+	}
+	clear(h.gap)
+	return longest, of
 }
 
 // since says whether a collector has said 200 after a time.
@@ -741,21 +759,22 @@ func (c *cluster) storesGone() {
 var faults = []struct {
 	name  string
 	do    func(*cluster)
+	parts bool // some collectors are meant to take nothing for a while
 	short bool // every run has it; the others are for the long rounds
 	apart bool // it needs name spaces
 	stead bool // on loopback short rounds have it, too, in place of what needs name spaces
 }{
 	{name: "the leader is killed", do: (*cluster).leaderKilled, short: true},
-	{name: "the places are parted", do: (*cluster).placeCut, short: true, apart: true},
+	{name: "the places are parted", do: (*cluster).placeCut, parts: true, short: true, apart: true},
 	{name: "the leader is stopped for a while", do: (*cluster).leaderPaused, stead: true},
 	{name: "the leader writes late", do: (*cluster).leaderWritesLate},
 	{name: "the leader is cut off", do: (*cluster).leaderCut, apart: true},
 	{name: "the store through which entries pass is killed", do: (*cluster).orderKilled},
 	{name: "a store is killed", do: (*cluster).storeKilled},
 	{name: "a store's disk is full", do: (*cluster).diskFull, apart: true},
-	{name: "all stores are killed", do: (*cluster).storesGone},
-	{name: "a collector is stopped for a while", do: (*cluster).collectorPaused},
-	{name: "the collectors of a place are killed", do: (*cluster).collectorsKilled},
+	{name: "all stores are killed", do: (*cluster).storesGone, parts: true},
+	{name: "a collector is stopped for a while", do: (*cluster).collectorPaused, parts: true},
+	{name: "the collectors of a place are killed", do: (*cluster).collectorsKilled, parts: true},
 	{name: "the object store is gone", do: (*cluster).objectsGone, stead: true},
 	{name: "the object store is flaky", do: (*cluster).objectsFlaky},
 	{name: "the leader stutters", do: (*cluster).leaderStutters},
@@ -793,10 +812,15 @@ func TestCluster(t *testing.T) {
 		fault := faults[kinds[order[0]]]
 		order = order[1:]
 		began := time.Now()
+		c.said.gaps()
 		fault.do(c)
 		c.allWell("after " + fault.name)
 		c.takes("after "+fault.name, c.collectors...)
-		t.Logf("round %d: %s, in %s", round+1, fault.name, time.Since(began).Round(time.Second))
+		longest, of := c.said.gaps()
+		if longest > maxRefused && !fault.parts {
+			t.Errorf("%s took nothing for %s", of.host.name, longest)
+		}
+		t.Logf("round %d: %s, in %s; at the longest a collector took nothing for %s", round+1, fault.name, time.Since(began).Round(time.Second), longest.Round(time.Millisecond))
 	}
 	c.end()
 }

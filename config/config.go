@@ -136,10 +136,10 @@ type Description struct {
 	Purpose     string `yaml:"purpose"`
 }
 
-// Flush says when the log goes to the lake: at the earlier of the two.
+// Flush says when the log goes to the lake: after a time, or sooner with three quarters of the most that goes at once.
 type Flush struct {
 	Every time.Duration `yaml:"every"` // default 5s
-	Bytes Bytes         `yaml:"bytes"` // of the log; default 32MB
+	Bytes Bytes         `yaml:"bytes"` // of the log that go at once; default 32MB
 }
 
 // The defaults that depend on the disk: they stand where the folder, or the file, is there.

@@ -311,10 +311,10 @@ func (l *Lake) every(ctx context.Context, what string, period time.Duration, ear
 	}
 }
 
-// Appended tells the lake how many bytes the log has taken, so that a flush begins before
-// FlushEvery is over when there is enough for one.
+// Appended tells the lake how many bytes the log has taken, so that a flush begins before FlushEvery is over when there is nearly
+// enough for one: more comes until it has begun, and would be a small file by itself.
 func (l *Lake) Appended(bytes int) {
-	if l.unflushed.Add(int64(bytes)) < int64(l.opts.FlushBytes) {
+	if l.unflushed.Add(int64(bytes)) < int64(l.opts.FlushBytes)/4*3 {
 		return
 	}
 	select {

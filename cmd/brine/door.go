@@ -124,7 +124,7 @@ func (d *entrance) listen() error {
 	if err != nil {
 		return err
 	}
-	d.listener = d.bound(l)
+	d.listener = door.Lazily(d.bound(l))
 	d.server.TLSConfig = d.nodes
 	if d.tls != nil {
 		d.server.TLSConfig = d.tls.TLS()

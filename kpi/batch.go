@@ -56,8 +56,8 @@ func (b *Batch) Reset() {
 	}
 }
 
-// Add takes a fact up. What is told of all interactions only, [Cell.Left] and [Cell.Missing], is added to the cell of all at once.
-func (b *Batch) Add(f *Fact, all *Cell) {
+// Add takes a fact up, but for what [Cell.AddLeft] adds.
+func (b *Batch) Add(f *Fact) {
 	at := len(b.weights)
 	b.shape = b.shape[:0]
 	for i := range f.Flows {
@@ -89,7 +89,6 @@ func (b *Batch) Add(f *Fact, all *Cell) {
 		b.known[b.all[n]] = n
 	}
 	b.weights, b.shapes = append(b.weights, f.Weight), append(b.shapes, n)
-	all.addLeft(f, ones(f.Weight))
 }
 
 // ones are the moments of the value 1.
@@ -99,7 +98,7 @@ func ones(weight float64) (m stat.Moments) {
 }
 
 // Into adds each fact to one of the cells, whose place of says, by fact.
-func (b *Batch) Into(cells []*Cell, of []uint16) {
+func (b *Batch) Into(cells []*Cell, of []uint32) {
 	b.count(cells, of)
 	for k, values := range b.values {
 		for i := range values {
@@ -128,7 +127,7 @@ func (b *Batch) Into(cells []*Cell, of []uint16) {
 const mostSums = 1 << 16
 
 // count adds the shapes.
-func (b *Batch) count(cells []*Cell, of []uint16) {
+func (b *Batch) count(cells []*Cell, of []uint32) {
 	if len(cells)*len(b.all) > mostSums {
 		for i, weight := range b.weights {
 			b.addShape(cells[of[i]], b.all[b.shapes[i]], ones(weight))

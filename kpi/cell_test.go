@@ -151,23 +151,24 @@ func TestABatchAddsWhatAnAdderAdds(t *testing.T) {
 		}
 		all, wantAll := d.NewCell(true), d.NewCell(true)
 		for range 3 {
-			of := make([]uint16, 0, 500)
+			of := make([]uint32, 0, 500)
 			for range r.IntN(500) {
 				f := randomFact(r)
-				of = append(of, uint16(r.IntN(places)))
+				of = append(of, uint32(r.IntN(places)))
 				if r.IntN(50) == 0 {
 					f.Weight = 0
 				}
 				adder.Set(f)
 				adder.Add(want[of[len(of)-1]])
 				adder.Add(wantAll)
-				batch.Add(f, all)
+				batch.Add(f)
+				all.AddLeft(f)
 			}
 			if batch.Len() != len(of) {
 				t.Fatalf("%d facts, want %d", batch.Len(), len(of))
 			}
 			batch.Into(got, of)
-			batch.Into([]*Cell{all}, make([]uint16, len(of)))
+			batch.Into([]*Cell{all}, make([]uint32, len(of)))
 			batch.Reset()
 		}
 		for i := range places {

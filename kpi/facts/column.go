@@ -3,6 +3,8 @@ package facts
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -62,26 +64,27 @@ func parseCount(from []byte, values int) (count int, rest []byte, err error) {
 
 // parsePlaces reads which value each fact has.
 func (c *column[V]) parsePlaces(from []byte, values int) error {
-	for range values {
-		place := uint64(0)
-		if len(c.values) > 1 {
-			size := 0
-			if place, size = uvarint(from); size <= 0 || place >= uint64(len(c.values)) {
+	c.of = slices.Grow(c.of, values)[:values]
+	switch count := uint64(len(c.values)); {
+	case count <= 1:
+		clear(c.of)
+	case count <= 0x80 && len(from) == values: // as mostly: each is a byte
+		for i, place := range from {
+			if uint64(place) >= count {
 				return errBlock
 			}
-			from = from[size:]
+			c.of[i] = uint32(place)
 		}
-		c.of = append(c.of, uint32(place))
+	default:
+		for i := range c.of {
+			place, size := binary.Uvarint(from)
+			if size <= 0 || place >= count {
+				return errBlock
+			}
+			c.of[i], from = uint32(place), from[size:]
+		}
 	}
 	return nil
-}
-
-// uvarint is [binary.Uvarint], quicker for what is below 128, as most is.
-func uvarint(from []byte) (v uint64, size int) {
-	if len(from) > 0 && from[0] < 0x80 {
-		return uint64(from[0]), 1
-	}
-	return binary.Uvarint(from)
 }
 
 // numbers is a column of numbers.
@@ -198,8 +201,11 @@ func (s *steps) next() int32 {
 	return int32(v)
 }
 
-// skip takes some off.
+// skip takes some off: of eight bytes at a time those that end a number are counted.
 func (s *steps) skip(n int) {
+	for ; n >= 8 && s.taken+8 <= len(s.bytes); s.taken += 8 {
+		n -= bits.OnesCount64(^binary.LittleEndian.Uint64(s.bytes[s.taken:]) & 0x8080808080808080)
+	}
 	for ; n > 0 && s.taken < len(s.bytes); s.taken++ {
 		if s.bytes[s.taken] < 0x80 {
 			n--

@@ -146,8 +146,7 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	m := &maker{work: w, r: r, conn: conn, layout: newLayout(w.defs)}
-	m.sum = newTally(m.layout)
+	m := &maker{work: w, r: r, conn: conn, defs: w.defs, sum: newTally(w.defs)}
 	for k, more := w.take(); more; k, more = w.take() {
 		err := r.Hour(ctx, stream, time.Unix(k.hour, 0).UTC(), func(h *lake.Hour) error { return m.hour(ctx, h, k) })
 		if ctx.Err() != nil {
@@ -182,7 +181,7 @@ func (w *work) tell(k sourceKey, err error) {
 
 // maker makes the facts of one hour after the other.
 type maker struct {
-	*layout
+	defs *kpi.Definitions
 	work *work
 	r    *lake.Rewriter
 	conn *duck.Conn // that reads, while the rewriter's writes
@@ -304,12 +303,12 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, from
 		for range blocks {
 		}
 	}()
-	name, done, err := m.r.Conn().Stream(m.columns, func(feed *duck.Feed) error {
+	name, done, err := m.r.Conn().Stream(columns, func(feed *duck.Feed) error {
 		r, more := <-blocks
 		if !more {
 			return failed
 		}
-		m.append(feed, r)
+		r.append(feed, m.defs.Zone)
 		return nil
 	})
 	if err != nil {
@@ -326,12 +325,12 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, from
 func (m *maker) rollup(ctx context.Context, h *lake.Hour, files []lake.File, made meta) error {
 	sum := m.sum
 	sum.cut()
-	columns := []event.Column{{Name: columnTime, Kind: event.Int64}, {Name: columnDate, Kind: event.String}, {Name: columnAll, Kind: event.Bytes}, {Name: columnSlots, Kind: event.Bytes}}
+	of := []event.Column{{Name: columnTime, Kind: event.Int64}, {Name: columnDate, Kind: event.String}, {Name: columnAll, Kind: event.Bytes}, {Name: columnSlots, Kind: event.Bytes}}
 	for _, s := range m.defs.Segments {
-		columns = append(columns, event.Column{Name: columnOf(s.Name), Kind: event.Bytes})
+		of = append(of, event.Column{Name: columnOf(s.Name), Kind: event.Bytes})
 	}
 	days := sum.dates()
-	name, done, err := m.r.Conn().Stream(columns, func(feed *duck.Feed) error {
+	name, done, err := m.r.Conn().Stream(of, func(feed *duck.Feed) error {
 		for _, date := range days {
 			m.appendDay(feed, sum, date)
 		}

@@ -1,55 +1,26 @@
 package facts
 
 import (
+	"encoding/binary"
 	"math"
+	"time"
 
 	"brine/event"
 	"brine/kpi"
 	"brine/lake/duck"
 )
 
-// layout is the columns of a file of facts. A row is a [block] of facts, as DuckDB's work is by the value: many facts are one in each column.
-type layout struct {
-	defs    *kpi.Definitions
-	columns []event.Column
-	places  []int // by KPI: its column; 0 where the value follows from a flow
-}
-
-// The columns, and behind them a BLOB for each KPI that no flow tells.
-const (
-	placeTime     = iota // when the day begins, ms since the epoch
-	placeDate            // the day, as in a roll-up
-	placeFacts           // how many there are
-	placeTimes           // a BLOB, as are all from here on
-	placeWeights         //
-	placeMissing         //
-	placeReached         //
-	placeOffsets         //
-	placeLeft            //
-	placeSegments        // the first of the segments
-)
-
-func newLayout(defs *kpi.Definitions) *layout {
-	l := &layout{defs: defs, columns: []event.Column{{Name: columnTime, Kind: event.Int64}, {Name: columnDate, Kind: event.String}, {Name: "facts", Kind: event.Int64}}}
-	for _, name := range []string{"times", "weights", "missing", "reached", "offsets", "left"} {
-		l.columns = append(l.columns, event.Column{Name: name, Kind: event.Bytes})
-	}
-	for _, s := range defs.Segments {
-		l.columns = append(l.columns, event.Column{Name: columnOf(s.Name), Kind: event.Bytes})
-	}
-	l.places = make([]int, len(defs.KPIs))
-	for i, k := range defs.KPIs {
-		if !k.Derived() {
-			l.places[i] = len(l.columns)
-			l.columns = append(l.columns, event.Column{Name: "kpi_" + k.Name, Kind: event.Bytes})
-		}
-	}
-	return l
+// columns are those of a file of facts. A row is a [block]: what DuckDB does costs by the value and by the column of a file.
+var columns = []event.Column{
+	{Name: columnTime, Kind: event.Int64}, // when the day begins, ms since the epoch
+	{Name: columnDate, Kind: event.String},
+	{Name: "count", Kind: event.Int64}, // of facts
+	{Name: "facts", Kind: event.Bytes}, // each part of the block, with its length
 }
 
 // block is facts of one day, up to [kpi.BatchRoom] of them, column by column.
 type block struct {
-	*layout
+	defs     *kpi.Definitions
 	n        int
 	times    numbers   // ms since the epoch
 	weights  numbers   // bits of the float
@@ -58,18 +29,17 @@ type block struct {
 	offsets  steps     // of these steps, flow by flow
 	left     texts     // of each flow that a fact left: what came next, and last
 	segments []texts   // by segment
-	kpis     []numbers // by KPI that no flow tells: bits of the float
-	written  []byte    // used again
+	kpis     []numbers // by KPI: bits of the float; none where the value follows from a flow
+	written  []byte    // used again, as is part
+	part     []byte
 }
 
 // reachedBits are enough for the steps that a flow may have, and few enough for as many flows as there may be.
 const reachedBits = 4
 
-func newBlock(l *layout) *block {
-	b := &block{layout: l, segments: make([]texts, len(l.defs.Segments)), kpis: make([]numbers, len(l.columns)-placeSegments-len(l.defs.Segments))}
-	for _, p := range b.parts() {
-		p.reset()
-	}
+func newBlock(defs *kpi.Definitions) *block {
+	b := &block{defs: defs, segments: make([]texts, len(defs.Segments)), kpis: make([]numbers, len(defs.KPIs))}
+	b.reset()
 	return b
 }
 
@@ -80,7 +50,14 @@ type part interface {
 	reset()                              // makes it empty
 }
 
-// parts are those of the columns from placeTimes on.
+// The places of the parts that are not always read.
+const (
+	placeMissing  = 2
+	placeLeft     = 5
+	placeSegments = 6 // the first of them
+)
+
+// parts are in the order in which they are written.
 func (b *block) parts() []part {
 	parts := []part{&b.times, &b.weights, &b.missing, &b.reached, &b.offsets, &b.left}
 	for i := range b.segments {
@@ -128,8 +105,8 @@ func (b *block) addOthers(f *kpi.Fact) {
 	}
 	b.reached.add(reached)
 	for i, value := range f.Values {
-		if at := b.places[i]; at > 0 {
-			b.kpis[at-placeSegments-len(b.segments)].add(math.Float64bits(value))
+		if !b.defs.KPIs[i].Derived() {
+			b.kpis[i].add(math.Float64bits(value))
 		}
 	}
 }
@@ -137,33 +114,31 @@ func (b *block) addOthers(f *kpi.Fact) {
 // row is a block as it is written.
 type row struct {
 	date  kpi.Date
-	facts int
-	parts []string
+	count int
+	facts string
 }
 
 func (b *block) row(date kpi.Date) row {
-	r := row{date: date, facts: b.n}
+	b.written = b.written[:0]
 	for _, p := range b.parts() {
-		b.written = p.append(b.written[:0])
-		r.parts = append(r.parts, string(b.written))
+		b.part = p.append(b.part[:0])
+		b.written = append(binary.AppendUvarint(b.written, uint64(len(b.part))), b.part...)
 	}
-	return r
+	return row{date, b.n, string(b.written)}
 }
 
-func (l *layout) append(feed *duck.Feed, r row) {
+func (r row) append(feed *duck.Feed, zone *time.Location) {
 	feed.Next()
-	feed.SetInt64(placeTime, r.date.Start(l.defs.Zone).UnixMilli())
-	feed.SetText(placeDate, string(r.date))
-	feed.SetInt64(placeFacts, int64(r.facts))
-	for i, bytes := range r.parts {
-		feed.SetBytes(placeTimes+i, bytes)
-	}
+	feed.SetInt64(0, r.date.Start(zone).UnixMilli())
+	feed.SetText(1, string(r.date))
+	feed.SetInt64(2, int64(r.count))
+	feed.SetBytes(3, r.facts)
 }
 
-// reader reads facts out of rows, of some columns.
+// reader reads facts out of rows.
 type reader struct {
 	*block
-	read   []int // the places of the columns that are read, in their order
+	needs  func(place int) bool
 	walker *kpi.Walker
 	fact   kpi.Fact
 	walked []walked // by place in reached
@@ -172,53 +147,46 @@ type reader struct {
 // walked is how much is written of who got so far in each flow.
 type walked struct{ offsets, left int }
 
-// reader reads what all questions need, and of the rest what is needed; the others' values are zero.
-func (l *layout) reader(needed func(place int) bool) *reader {
-	r := &reader{block: newBlock(l), walker: l.defs.Walker()}
-	for place := range l.columns {
-		switch rest := place == placeMissing || place == placeLeft || place >= placeSegments && place < placeSegments+len(l.defs.Segments); {
-		case place == placeTime, rest && !needed(place):
-		default:
-			r.read = append(r.read, place)
-		}
-	}
-	r.fact.Segments = make([]string, len(l.defs.Segments))
-	r.fact.Values = make([]float64, len(l.defs.KPIs))
-	r.fact.Flows = make([]kpi.Walk, len(l.defs.Flows))
-	for i, f := range l.defs.Flows {
+// newReader reads what all questions need and, of what is missing, who left, and the segments, what is needed: else that is zero.
+func newReader(defs *kpi.Definitions, needs func(place int) bool) *reader {
+	r := &reader{block: newBlock(defs), needs: needs, walker: defs.Walker()}
+	r.fact.Segments = make([]string, len(defs.Segments))
+	r.fact.Values = make([]float64, len(defs.KPIs))
+	r.fact.Flows = make([]kpi.Walk, len(defs.Flows))
+	for i, f := range defs.Flows {
 		r.fact.Flows[i].Offsets = make([]int32, len(f.Steps))
 	}
 	return r
 }
 
-// names are the columns that are read, as SQL.
-func (r *reader) names() (names []string) {
-	for _, place := range r.read {
-		names = append(names, duck.Ident(r.columns[place].Name))
-	}
-	return names
-}
-
-// parse takes a row of so many facts, and the bytes of the columns that are read, by their place among these.
-func (r *reader) parse(facts int, bytes func(i int) []byte) error {
+// parse takes a row.
+func (r *reader) parse(count int, facts []byte) error {
 	r.reset()
-	if r.n = facts; facts < 0 || facts > kpi.BatchRoom {
+	if r.n = count; count < 0 || count > kpi.BatchRoom {
 		return errBlock
 	}
-	parts := r.parts()
-	for i, place := range r.read {
-		if place < placeTimes {
+	kpis := placeSegments + len(r.segments)
+	for place, p := range r.parts() {
+		n, size := binary.Uvarint(facts)
+		if size <= 0 || n > uint64(len(facts)-size) {
+			return errBlock
+		}
+		part := facts[size : size+int(n)]
+		facts = facts[size+int(n):]
+		values := count
+		switch {
+		case place == placeLeft:
+			values = r.walks()
+		case place >= kpis && r.defs.KPIs[place-kpis].Derived():
+			values = 0
+		}
+		if optional := place == placeMissing || place == placeLeft || place >= placeSegments && place < kpis; optional && !r.needs(place) {
 			continue
 		}
-		values := facts
-		if place == placeLeft {
-			values = r.walks()
-		}
-		if err := parts[place-placeTimes].parse(bytes(i), values); err != nil {
+		if err := p.parse(part, values); err != nil {
 			return err
 		}
 	}
-	r.walks()
 	return nil
 }
 
@@ -248,14 +216,16 @@ func stepsOf(reached uint64, flow int) int {
 
 // each gives those of the facts that are wanted. A fact is good until the next.
 func (r *reader) each(wanted func(i int) bool, use func(*kpi.Fact)) error {
-	left := 0
-	for i := range r.n {
-		w := r.walked[r.reached.of[i]]
+	offsets, left := 0, 0 // that were passed over
+	for i, place := range r.reached.of {
+		w := &r.walked[place]
 		if wanted(i) {
+			r.offsets.skip(offsets)
 			r.set(i, left)
 			use(&r.fact)
+			offsets = 0
 		} else {
-			r.offsets.skip(w.offsets)
+			offsets += w.offsets
 		}
 		left += w.left
 	}
@@ -289,10 +259,8 @@ func (r *reader) set(i, left int) {
 			left += 2
 		}
 	}
-	for k, place := range r.places {
-		if place > 0 {
-			f.Values[k] = math.Float64frombits(r.kpis[place-placeSegments-len(r.segments)].at(i))
-		}
+	for k := range f.Values {
+		f.Values[k] = math.Float64frombits(r.kpis[k].at(i))
 	}
 	r.walker.Derive(f)
 }

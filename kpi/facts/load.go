@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"brine/kpi"
@@ -316,21 +315,21 @@ func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wante
 		}
 		views[i] = filters[n].view(v, l.named[i], func(date kpi.Date) bool { return i < len(wanted) && wanted[i][date] })
 	}
-	read := newLayout(l.look.defs).reader(l.needs)
-	rows, err := conn.Query(ctx, "SELECT "+strings.Join(read.names(), ", ")+", filename FROM "+from)
+	read := newReader(l.look.defs, l.needs)
+	rows, err := conn.Query(ctx, "SELECT filename, date, count, facts FROM "+from)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		dates, facts, files := rows.Vector(0), rows.Vector(1), rows.Vector(len(read.read))
+		files, dates, counts, facts := rows.Vector(0), rows.Vector(1), rows.Vector(2), rows.Vector(3)
 		for i := range rows.Len() {
 			date := kpi.Date(dates.String(i))
 			wanted = wantedOf[string(files.String(i))]
 			if !slices.ContainsFunc(wanted, func(days map[kpi.Date]bool) bool { return days[date] }) {
 				continue
 			}
-			err := read.parse(int(facts.Int64(i)), func(column int) []byte { return rows.Vector(column).String(i) })
+			err := read.parse(int(counts.Int64(i)), facts.String(i))
 			if err == nil {
 				err = read.filter(date, filters)
 			}
@@ -349,7 +348,7 @@ func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wante
 	return days, rows.Err()
 }
 
-// needs says whether the views need a column of facts.
+// needs says whether the views need a part of facts.
 func (l *loading) needs(place int) bool {
 	segment := place - placeSegments
 	return slices.ContainsFunc(l.views, func(v view) bool {

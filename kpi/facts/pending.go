@@ -79,7 +79,7 @@ func (p *pendingTallies) forget(look *look) {
 // get is what a source's files have added up to for a view; nothing where one of them is gone, or others are told by name than were.
 func (p *pendingTallies) get(look *look, src *pendingSource, o viewed, files []lake.File) *pendingSum {
 	key := pendingKey{sourceKey: sourceKey{src.hour.Unix(), src.log}}
-	fresh := func() adding { return newTally(newLayout(look.defs)) }
+	fresh := func() adding { return newTally(look.defs) }
 	if o.view.only != (kpi.Filter{}) {
 		key.view = o.view
 		fresh = func() adding {

@@ -11,6 +11,7 @@ import (
 
 // tally is what facts add up to: a cell for each day and value of each segment, and the arrivals.
 type tally struct {
+	defs  *kpi.Definitions
 	days  map[kpi.Date]*dayTally
 	slots map[int64]*kpi.Slot
 	rows  int64
@@ -22,7 +23,6 @@ type tally struct {
 	batch *kpi.Batch // facts of the day that are in no cell yet, but for what is told of all of it; nil: none are
 	block *block     // the same facts: the values of their segments, and all else where they are written
 	write func(row)  // nil: they are not
-	*layout
 	cells []*kpi.Cell
 	spare []*kpi.Cell // of earlier facts, to be used again
 }
@@ -33,8 +33,8 @@ type dayTally struct {
 	segments []map[string]*kpi.Cell // by segment, by value
 }
 
-func newTally(l *layout) *tally {
-	return &tally{layout: l, days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}}
+func newTally(defs *kpi.Definitions) *tally {
+	return &tally{defs: defs, days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}}
 }
 
 // reset makes it one of no facts, which are then given to write. Its memory is used again: nobody may have cells of it.
@@ -119,7 +119,7 @@ func (t *tally) add(f *kpi.Fact) {
 	t.slot.N++
 	t.slot.Weight += f.Weight
 	if t.batch == nil {
-		t.batch, t.block = t.defs.Batch(), newBlock(t.layout)
+		t.batch, t.block = t.defs.Batch(), newBlock(t.defs)
 	}
 	t.batch.Add(f)
 	t.day.all.AddLeft(f)

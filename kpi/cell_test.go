@@ -14,7 +14,7 @@ func cellDefinitions() *Definitions {
 	steps := func(n int) []Step { return make([]Step, n) }
 	return &Definitions{
 		Flows: []Flow{{Name: "long", Steps: steps(4), Strict: true}, {Name: "short", Steps: steps(2)}},
-		KPIs:  []KPI{{Name: "done", Kind: Conversion}, {Name: "time", Kind: TimeTo, Percentile: 0.5}, {Name: "emails", Kind: Mean}},
+		KPIs:  []KPI{{Name: "done", Kind: Conversion}, {Name: "time", Kind: TimeTo, Percentile: 0.5}, {Name: "emails", Kind: Mean}, {Name: "slow", Kind: TimeTo, Percentile: 0.9}},
 	}
 }
 
@@ -23,6 +23,7 @@ func randomFact(r *rand.Rand) *Fact {
 	f := &Fact{Weight: float64(1+r.IntN(80)) / 8, Missing: r.Uint64() & (1<<len(Fields) - 1)}
 	f.Values = []float64{float64(r.IntN(2)), float64(r.IntN(60_000)), float64(r.IntN(9))}
 	f.Values[r.IntN(3)] = math.NaN()
+	f.Values = append(f.Values, f.Values[1])
 	for _, steps := range []int{4, 2} {
 		w := Walk{Reached: r.IntN(steps + 1), Offsets: make([]int32, steps)}
 		at := int32(0)

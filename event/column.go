@@ -15,6 +15,7 @@ const (
 	Struct                 // an object; Fields are its members, absent ones are null
 	Map                    // an object with free keys; Fields[0] is the value
 	Tuple                  // an array by position; Fields are its members, trailing ones may be absent
+	Bytes                  // of no stream: what Brine makes for itself
 )
 
 // Column is one column of a stream, or one node below it. A stream's row is a JSON object
@@ -27,7 +28,7 @@ type Column struct {
 
 // String names the kind as a reader of schemas would.
 func (k Kind) String() string {
-	names := [...]string{"none", "boolean", "integer", "integer", "number", "string", "UUID", "list", "object", "map", "tuple"}
+	names := [...]string{"none", "boolean", "integer", "integer", "number", "string", "UUID", "list", "object", "map", "tuple", "bytes"}
 	if int(k) >= len(names) {
 		return "unknown"
 	}

@@ -25,13 +25,13 @@ type Cell struct {
 type Measure struct {
 	stat.Moments
 	Ones   int     // how many values are above 0: of a share, the interactions that have it
-	Sketch *Sketch // nil where the KPI is no percentile, or nothing was counted
+	Sketch *Sketch // nil, or without values, where the KPI is no percentile, or nothing was counted
 }
 
 // StepCell is those who reached one step of a flow.
 type StepCell struct {
 	stat.Moments         // of the value 1
-	Times        *Sketch // ms since the step before, or the opening; nil where nobody reached it
+	Times        *Sketch // ms since the step before, or the opening; nil, or without values, where nobody reached it
 }
 
 // Departures is what people did instead of going on.
@@ -81,6 +81,23 @@ func (c *Cell) Clone() *Cell {
 	}
 	n.Merge(c)
 	return n
+}
+
+// Reset makes it a cell of no interactions again, whose memory is used for the next.
+func (c *Cell) Reset() {
+	c.Count = stat.Moments{}
+	for i := range c.KPIs {
+		c.KPIs[i] = Measure{Sketch: c.KPIs[i].Sketch.reset()}
+	}
+	for _, steps := range c.Flows {
+		for s := range steps {
+			steps[s] = StepCell{Times: steps[s].Times.reset()}
+		}
+	}
+	clear(c.Missing)
+	for _, steps := range c.Left {
+		clear(steps)
+	}
 }
 
 // Merge adds another cell's interactions to this one: of [Cell.Left] and [Cell.Missing] where this one has them.
@@ -215,7 +232,10 @@ func addTo(s **Sketch, bin int, weight float64) {
 	(*s).addBin(bin, weight)
 }
 
-// addLeft adds what goes into [Cell.Left] and [Cell.Missing], which the cell must have. count is the fact as moments of the value 1.
+// AddLeft adds to [Cell.Left] and [Cell.Missing], which the cell must have, what a fact adds to them.
+func (c *Cell) AddLeft(f *Fact) { c.addLeft(f, ones(f.Weight)) }
+
+// addLeft is AddLeft, where the fact is known as moments of the value 1.
 func (c *Cell) addLeft(fact *Fact, count stat.Moments) {
 	for missing := fact.Missing & (1<<len(c.Missing) - 1); missing != 0; missing &= missing - 1 {
 		c.Missing[mathbits.TrailingZeros64(missing)] += fact.Weight

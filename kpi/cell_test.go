@@ -14,7 +14,7 @@ func cellDefinitions() *Definitions {
 	steps := func(n int) []Step { return make([]Step, n) }
 	return &Definitions{
 		Flows: []Flow{{Name: "long", Steps: steps(4), Strict: true}, {Name: "short", Steps: steps(2)}},
-		KPIs:  []KPI{{Name: "done", Kind: Conversion}, {Name: "time", Kind: TimeTo, Percentile: 0.5}, {Name: "emails", Kind: Mean}},
+		KPIs:  []KPI{{Name: "done", Kind: Conversion}, {Name: "time", Kind: TimeTo, Percentile: 0.5}, {Name: "emails", Kind: Mean}, {Name: "slow", Kind: TimeTo, Percentile: 0.9}},
 	}
 }
 
@@ -23,6 +23,7 @@ func randomFact(r *rand.Rand) *Fact {
 	f := &Fact{Weight: float64(1+r.IntN(80)) / 8, Missing: r.Uint64() & (1<<len(Fields) - 1)}
 	f.Values = []float64{float64(r.IntN(2)), float64(r.IntN(60_000)), float64(r.IntN(9))}
 	f.Values[r.IntN(3)] = math.NaN()
+	f.Values = append(f.Values, f.Values[1])
 	for _, steps := range []int{4, 2} {
 		w := Walk{Reached: r.IntN(steps + 1), Offsets: make([]int32, steps)}
 		at := int32(0)
@@ -151,23 +152,24 @@ func TestABatchAddsWhatAnAdderAdds(t *testing.T) {
 		}
 		all, wantAll := d.NewCell(true), d.NewCell(true)
 		for range 3 {
-			of := make([]uint16, 0, 500)
+			of := make([]uint32, 0, 500)
 			for range r.IntN(500) {
 				f := randomFact(r)
-				of = append(of, uint16(r.IntN(places)))
+				of = append(of, uint32(r.IntN(places)))
 				if r.IntN(50) == 0 {
 					f.Weight = 0
 				}
 				adder.Set(f)
 				adder.Add(want[of[len(of)-1]])
 				adder.Add(wantAll)
-				batch.Add(f, all)
+				batch.Add(f)
+				all.AddLeft(f)
 			}
 			if batch.Len() != len(of) {
 				t.Fatalf("%d facts, want %d", batch.Len(), len(of))
 			}
 			batch.Into(got, of)
-			batch.Into([]*Cell{all}, make([]uint16, len(of)))
+			batch.Into([]*Cell{all}, make([]uint32, len(of)))
 			batch.Reset()
 		}
 		for i := range places {

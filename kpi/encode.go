@@ -56,7 +56,7 @@ func appendMoments(dst []byte, m stat.Moments) []byte {
 }
 
 func appendSketch(dst []byte, s *Sketch) []byte {
-	if s == nil {
+	if s.Weight() == 0 {
 		return append(dst, 0)
 	}
 	return s.append(append(dst, 1))

@@ -40,6 +40,12 @@ type bits [(mostFlows*(mostSteps+1) + mostKPIs + 63) / 64]uint64
 func (b *bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b *bits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
 
+func (b *bits) add(o *bits) {
+	for i := range b {
+		b[i] |= o[i]
+	}
+}
+
 // add makes a list of patterns known, and gives its bit.
 func (n *names) add(patterns []string) int {
 	n.lists = append(n.lists, patterns)

@@ -85,6 +85,15 @@ func (s *Sketch) Plus(o *Sketch) *Sketch {
 	return sum
 }
 
+// reset takes the values away, of a sketch that may be nil.
+func (s *Sketch) reset() *Sketch {
+	if s != nil {
+		s.zero = 0
+		s.bins.Clear()
+	}
+	return s
+}
+
 func (s *Sketch) clone() *Sketch {
 	return &Sketch{s.zero, *s.bins.Copy().(*store.DenseStore)}
 }

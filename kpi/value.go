@@ -10,22 +10,34 @@ import (
 // valuer gives a segment's value for what the field holds.
 type valuer struct {
 	segment Segment
-	known   map[string]string // what the field held → value; bounded
+	known   map[string]*valued // seen before; bounded
+	last    [lastTexts]*valued // seen lately, by placeOf
 }
 
-func newValuer(s Segment) *valuer { return &valuer{s, map[string]string{}} }
+// valued is what a field held, and the value.
+type valued struct{ held, value string }
+
+func newValuer(s Segment) *valuer { return &valuer{segment: s, known: map[string]*valued{}} }
 
 // of is the value for a text of the field.
 func (v *valuer) of(text []byte) string {
-	if value, ok := v.known[string(text)]; ok {
-		return value
+	last := &v.last[placeOf(text)]
+	if *last == nil || (*last).held != string(text) {
+		*last = v.find(text)
+	}
+	return (*last).value
+}
+
+func (v *valuer) find(text []byte) *valued {
+	if known, ok := v.known[string(text)]; ok {
+		return known
 	}
 	held := string(text)
-	value := v.segment.value(held)
+	made := &valued{held, v.segment.value(held)}
 	if len(v.known) < mostNames {
-		v.known[held] = value
+		v.known[held] = made
 	}
-	return value
+	return made
 }
 
 // Listed says whether the segment has no values but those in its order, [Other] and [Unknown].

@@ -27,6 +27,7 @@ type Walker struct {
 	valuers []*valuer
 	places  []int // by segment, of its field
 	events  []happened
+	met     bits // the lists that name one of the events
 }
 
 // happened is one entry of an event stream.
@@ -120,7 +121,9 @@ func (w *Walker) Field(i int, value []byte) { w.values[i] = value }
 
 // Event adds an entry of the event stream; offset in ms.
 func (w *Walker) Event(name []byte, offset int32) {
-	w.events = append(w.events, happened{w.names.of(name), offset, false})
+	n := w.names.of(name)
+	w.events = append(w.events, happened{n, offset, false})
+	w.met.add(&n.in)
 }
 
 // Finish fills in the fact of what was said since the last one, but for Time, Weight and Missing. The fact's slices are used
@@ -139,7 +142,7 @@ func (w *Walker) Finish(f *Fact) {
 	for i := range w.kpis {
 		f.Values[i] = w.measure(&w.kpis[i], f)
 	}
-	w.events = w.events[:0]
+	w.events, w.met = w.events[:0], bits{}
 	clear(w.values)
 }
 
@@ -169,7 +172,7 @@ func (w *Walker) walk(f *walkedFlow, out *Walk) {
 	for i := range out.Offsets {
 		out.Offsets[i] = -1
 	}
-	if !w.in(f.Dialog) || f.exclude >= 0 && w.any(f.exclude) {
+	if !w.met.has(f.steps[0]) || !w.in(f.Dialog) || f.exclude >= 0 && w.met.has(f.exclude) {
 		return
 	}
 	at := w.steps(f, out)
@@ -183,15 +186,6 @@ func (w *Walker) walk(f *walkedFlow, out *Walk) {
 
 // in says whether the interaction is of the dialog; "" is any.
 func (w *Walker) in(dialog string) bool { return dialog == "" || string(w.values[w.dialog]) == dialog }
-
-func (w *Walker) any(bit int) bool {
-	for i := range w.events {
-		if w.events[i].in.has(bit) {
-			return true
-		}
-	}
-	return false
-}
 
 // steps are reached one after the other, until one is not. The result is the place of the latest event among
 // those that reached one.
@@ -256,7 +250,7 @@ func (w *Walker) measure(k *measured, f *Fact) float64 {
 		return f.Flows[k.flow].between(k.from, k.to)
 	case Share:
 		if w.in(k.Dialog) {
-			return oneIf(w.any(k.events))
+			return oneIf(w.met.has(k.events))
 		}
 	case Mean, Quantile:
 		if v, err := strconv.ParseFloat(string(w.values[k.field]), 64); err == nil && w.in(k.Dialog) {

@@ -3,12 +3,9 @@ package facts
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -149,8 +146,7 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	m := &maker{work: w, r: r, conn: conn, layout: newLayout(w.defs)}
-	m.feed = duck.NewFeed(m.layout.columns, false)
+	m := &maker{work: w, r: r, conn: conn, defs: w.defs, sum: newTally(w.defs)}
 	for k, more := w.take(); more; k, more = w.take() {
 		err := r.Hour(ctx, stream, time.Unix(k.hour, 0).UTC(), func(h *lake.Hour) error { return m.hour(ctx, h, k) })
 		if ctx.Err() != nil {
@@ -185,16 +181,16 @@ func (w *work) tell(k sourceKey, err error) {
 
 // maker makes the facts of one hour after the other.
 type maker struct {
-	*layout
+	defs *kpi.Definitions
 	work *work
 	r    *lake.Rewriter
 	conn *duck.Conn // that reads, while the rewriter's writes
 
-	feed *duck.Feed // of hours that are held whole
-
 	made string // [sanitize.Meta.Made] of the file before: most are alike
 	in   *interactions
-	rows int64 // of the file
+	sum  *tally // of the hour's facts
+
+	written []byte // used again
 }
 
 // hour looks again, now that nobody else has the hour: a run beside this one may have done it, or what it is made of may be gone.
@@ -251,20 +247,19 @@ func (m *maker) make(ctx context.Context, h *lake.Hour, f lake.File) error {
 	if err != nil {
 		return err
 	}
-	sum := newTally(m.defs)
 	made := meta{digest: m.defs.Digest, input: inputOf(f)}
-	facts, err := m.facts(ctx, h, files, rows, in, sum, made)
+	facts, err := m.facts(ctx, h, files, rows, in, made)
 	if err != nil {
 		return err
 	}
-	made.days, made.facts = sum.dates(), facts.Generation
-	if err := m.rollup(ctx, h, files, sum, made); err != nil {
+	made.days, made.facts = m.sum.dates(), facts.Generation
+	if err := m.rollup(ctx, h, files, made); err != nil {
 		return err
 	}
 	m.work.mu.Lock()
 	defer m.work.mu.Unlock()
 	m.work.report.Hours++
-	m.work.report.Rows += sum.rows
+	m.work.report.Rows += m.sum.rows
 	return nil
 }
 
@@ -275,7 +270,6 @@ func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*in
 		return nil, err
 	}
 	meta := sanitize.ReadMeta(metas[f.Name])
-	m.rows = meta.RowsOut
 	if m.in != nil && meta.Made == m.made && meta.Made != "" {
 		return m.in, nil
 	}
@@ -287,13 +281,36 @@ func (m *maker) interactions(ctx context.Context, f lake.File, from string) (*in
 	return m.in, nil
 }
 
-// facts writes the file of facts of the sanitized rows, and adds them up.
-func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, rows string, in *interactions, sum *tally, made meta) (f lake.File, err error) {
-	from := m.stream
-	if 0 < m.rows && m.rows <= wholeRows {
-		from = m.whole
-	}
-	name, done, err := from(ctx, in, rows, sum)
+// facts writes the file of facts of the sanitized rows, and adds them up. They are read while they are written, so that an hour of any size takes
+// the same memory.
+func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, from string, in *interactions, made meta) (f lake.File, err error) {
+	reading, stop := context.WithCancel(ctx)
+	blocks := make(chan row)
+	m.sum.reset(func(r row) {
+		select {
+		case blocks <- r:
+		case <-reading.Done():
+		}
+	})
+	var failed error // to be read when blocks is closed
+	go func() {
+		defer close(blocks)
+		failed = m.conn.Each(reading, in.selected(), from, func(k duck.Chunk) { in.each(k, m.sum.add) })
+		m.sum.settle()
+	}()
+	defer func() { // nobody uses the connection, or the sum, when it returns
+		stop()
+		for range blocks {
+		}
+	}()
+	name, done, err := m.r.Conn().Stream(columns, func(feed *duck.Feed) error {
+		r, more := <-blocks
+		if !more {
+			return failed
+		}
+		r.append(feed, m.defs.Zone)
+		return nil
+	})
 	if err != nil {
 		return f, err
 	}
@@ -304,64 +321,16 @@ func (m *maker) facts(ctx context.Context, h *lake.Hour, files []lake.File, rows
 	return f, err
 }
 
-// wholeRows is how many rows of an hour are read before they are written: DuckDB is then told which texts there are, and need not copy
-// and hash each. They take some 20 MB.
-const wholeRows = 60_000
-
-// whole reads all rows, and gives the SQL function that has their facts.
-func (m *maker) whole(ctx context.Context, in *interactions, rows string, sum *tally) (name string, done func() error, err error) {
-	m.feed.Reset()
-	if err := m.conn.Each(ctx, in.selected(), rows, func(k duck.Chunk) { in.each(k, m.into(m.feed, sum)) }); err != nil {
-		return "", nil, err
-	}
-	name, end, err := m.r.Conn().Feed(m.feed)
-	return name, func() error { end(); return nil }, err
-}
-
-// stream gives the SQL function that makes facts while rows are read.
-func (m *maker) stream(ctx context.Context, in *interactions, from string, sum *tally) (name string, done func() error, err error) {
-	rows, err := m.conn.Query(ctx, in.query(from))
-	if err != nil {
-		return "", nil, err
-	}
-	name, end, err := m.r.Conn().Stream(m.layout.columns, func(feed *duck.Feed) error {
-		if !rows.Next() {
-			return rows.Err()
-		}
-		in.each(rows, m.into(feed, sum))
-		return nil
-	})
-	if err != nil {
-		rows.Close()
-		return "", nil, err
-	}
-	return name, func() error { rows.Close(); return end() }, nil
-}
-
-// into adds facts to a feed and to what they add up to.
-func (m *maker) into(feed *duck.Feed, sum *tally) func(*kpi.Fact) {
-	return func(f *kpi.Fact) {
-		m.append(feed, f)
-		sum.add(f)
-	}
-}
-
 // rollup writes what the facts add up to.
-func (m *maker) rollup(ctx context.Context, h *lake.Hour, files []lake.File, sum *tally, made meta) error {
+func (m *maker) rollup(ctx context.Context, h *lake.Hour, files []lake.File, made meta) error {
+	sum := m.sum
 	sum.cut()
-	columns := []event.Column{{Name: columnTime, Kind: event.Int64}, {Name: columnDate, Kind: event.String}}
-	selected := []string{columnTime, columnDate}
-	blob := func(name string) {
-		columns = append(columns, event.Column{Name: name, Kind: event.String})
-		selected = append(selected, fmt.Sprintf("from_base64(%s) AS %[1]s", duck.Ident(name)))
-	}
-	blob(columnAll)
-	blob(columnSlots)
+	of := []event.Column{{Name: columnTime, Kind: event.Int64}, {Name: columnDate, Kind: event.String}, {Name: columnAll, Kind: event.Bytes}, {Name: columnSlots, Kind: event.Bytes}}
 	for _, s := range m.defs.Segments {
-		blob(columnOf(s.Name))
+		of = append(of, event.Column{Name: columnOf(s.Name), Kind: event.Bytes})
 	}
 	days := sum.dates()
-	name, done, err := m.r.Conn().Stream(columns, func(feed *duck.Feed) error {
+	name, done, err := m.r.Conn().Stream(of, func(feed *duck.Feed) error {
 		for _, date := range days {
 			m.appendDay(feed, sum, date)
 		}
@@ -372,21 +341,24 @@ func (m *maker) rollup(ctx context.Context, h *lake.Hour, files []lake.File, sum
 		return err
 	}
 	_, err = h.Rewrite(ctx, lake.Rewrite{Table: table(lake.Rollups), Inputs: files, Meta: made.pairs(sum.rows), Plain: m.work.job.Plain,
-		SQL: "SELECT " + strings.Join(selected, ", ") + " FROM " + name + "()"})
+		SQL: "FROM " + name + "()"})
 	return errors.Join(err, done())
 }
 
-// appendDay adds a day as a row. Bytes go to DuckDB as text, of which the statement makes BLOBs.
+// appendDay adds a day as a row.
 func (m *maker) appendDay(feed *duck.Feed, sum *tally, date kpi.Date) {
 	day := sum.days[date]
 	feed.Next()
 	feed.SetInt64(0, date.Start(m.defs.Zone).UnixMilli())
 	feed.SetText(1, string(date))
-	set := func(i int, bytes []byte) { feed.SetText(i, base64.StdEncoding.EncodeToString(bytes)) }
-	set(2, day.whole().Append(nil))
-	set(3, appendSlots(nil, sum.slotsOf(date)))
+	set := func(i int, bytes []byte) {
+		feed.SetBytes(i, string(bytes))
+		m.written = bytes[:0]
+	}
+	set(2, day.whole().Append(m.written))
+	set(3, appendSlots(m.written, sum.slotsOf(date)))
 	for i, cells := range day.segments {
-		set(4+i, appendCells(nil, cells))
+		set(4+i, appendCells(m.written, cells))
 	}
 }
 

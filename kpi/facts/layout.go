@@ -1,202 +1,266 @@
 package facts
 
 import (
+	"encoding/binary"
 	"math"
+	"time"
 
 	"brine/event"
 	"brine/kpi"
 	"brine/lake/duck"
 )
 
-// layout is where a fact's parts lie in the columns of its file: as few as can be, as each costs about as much to write as another.
-type layout struct {
-	defs    *kpi.Definitions
-	columns []event.Column
-	flows   int   // the first of the columns that all flows share: placeReached and what follows
-	kpis    []int // by KPI: its column; 0 where the value follows from a flow
-
-	offsets []int32 // of the fact that is appended
-	left    []string
+// columns are those of a file of facts. A row is a [block]: what DuckDB does costs by the value and by the column of a file.
+var columns = []event.Column{
+	{Name: columnTime, Kind: event.Int64}, // when the day begins, ms since the epoch
+	{Name: columnDate, Kind: event.String},
+	{Name: "count", Kind: event.Int64}, // of facts
+	{Name: "facts", Kind: event.Bytes}, // each part of the block, with its length
 }
 
-const (
-	placeTime = iota
-	placeWeight
-	placeMissing
-	placeSegments // the first of the segments
-)
-
-// The columns of flows, from the first of them on.
-const (
-	placeReached = iota // how many steps, reachedBits for each flow; null where it got into none
-	placeOffsets        // of these steps, flow by flow
-	placeLeft           // of each flow that it left: what came next and last
-)
+// block is facts of one day, up to [kpi.BatchRoom] of them, column by column.
+type block struct {
+	defs     *kpi.Definitions
+	n        int
+	times    numbers   // ms since the epoch
+	weights  numbers   // bits of the float
+	missing  numbers   // [kpi.Fact.Missing]
+	reached  numbers   // how many steps, reachedBits for each flow
+	offsets  steps     // of these steps, flow by flow
+	left     texts     // of each flow that a fact left: what came next, and last
+	segments []texts   // by segment
+	kpis     []numbers // by KPI: bits of the float; none where the value follows from a flow
+	written  []byte    // used again, as is part
+	part     []byte
+}
 
 // reachedBits are enough for the steps that a flow may have, and few enough for as many flows as there may be.
 const reachedBits = 4
 
-func newLayout(defs *kpi.Definitions) *layout {
-	l := &layout{defs: defs, columns: []event.Column{
-		{Name: columnTime, Kind: event.Int64}, {Name: "weight", Kind: event.Double}, {Name: "missing", Kind: event.Int64}}}
-	for _, s := range defs.Segments {
-		l.columns = append(l.columns, event.Column{Name: columnOf(s.Name), Kind: event.String})
-	}
-	l.flows = len(l.columns)
-	l.columns = append(l.columns, event.Column{Name: "reached", Kind: event.Int64},
-		event.Column{Name: "offsets", Kind: event.List, Fields: []event.Column{{Kind: event.Int32}}},
-		event.Column{Name: "left", Kind: event.List, Fields: []event.Column{{Kind: event.String}}})
-	l.kpis = make([]int, len(defs.KPIs))
-	for i, k := range defs.KPIs {
-		if k.Derived() {
-			continue
-		}
-		l.kpis[i] = len(l.columns)
-		l.columns = append(l.columns, event.Column{Name: "kpi_" + k.Name, Kind: event.Double})
-	}
-	return l
+func newBlock(defs *kpi.Definitions) *block {
+	b := &block{defs: defs, segments: make([]texts, len(defs.Segments)), kpis: make([]numbers, len(defs.KPIs))}
+	b.reset()
+	return b
 }
 
-// append adds a fact as a row.
-func (l *layout) append(feed *duck.Feed, f *kpi.Fact) {
-	feed.Next()
-	feed.SetInt64(placeTime, f.Time)
-	feed.SetDouble(placeWeight, f.Weight)
-	feed.SetInt64(placeMissing, int64(f.Missing))
+// part is one column of a block.
+type part interface {
+	append(dst []byte) []byte            // writes it
+	parse(from []byte, values int) error // reads what append wrote of so many values
+	reset()                              // makes it empty
+}
+
+// The places of the parts that are not always read.
+const (
+	placeMissing  = 2
+	placeLeft     = 5
+	placeSegments = 6 // the first of them
+)
+
+// parts are in the order in which they are written.
+func (b *block) parts() []part {
+	parts := []part{&b.times, &b.weights, &b.missing, &b.reached, &b.offsets, &b.left}
+	for i := range b.segments {
+		parts = append(parts, &b.segments[i])
+	}
+	for i := range b.kpis {
+		parts = append(parts, &b.kpis[i])
+	}
+	return parts
+}
+
+func (b *block) reset() {
+	b.n = 0
+	for _, p := range b.parts() {
+		p.reset()
+	}
+}
+
+// addSegments takes up the values of a fact's segments.
+func (b *block) addSegments(f *kpi.Fact) {
 	for i, value := range f.Segments {
-		feed.SetText(placeSegments+i, value)
-	}
-	l.appendFlows(feed, f)
-	for i, value := range f.Values {
-		if at := l.kpis[i]; at > 0 && !math.IsNaN(value) {
-			feed.SetDouble(at, value)
-		}
+		b.segments[i].add(value)
 	}
 }
 
-func (l *layout) appendFlows(feed *duck.Feed, f *kpi.Fact) {
+// addOthers takes up all else of a fact.
+func (b *block) addOthers(f *kpi.Fact) {
+	b.n++
+	b.times.add(uint64(f.Time))
+	b.weights.add(math.Float64bits(f.Weight))
+	b.missing.add(f.Missing)
 	var reached uint64
-	l.offsets, l.left = l.offsets[:0], l.left[:0]
+	var before int32
 	for i := range f.Flows {
 		w := &f.Flows[i]
 		reached |= uint64(w.Reached) << (i * reachedBits)
-		l.offsets = append(l.offsets, w.Offsets[:w.Reached]...)
+		for _, offset := range w.Offsets[:w.Reached] {
+			b.offsets.add(offset - before)
+			before = offset
+		}
 		if w.Reached > 0 && w.Reached < len(w.Offsets) {
-			l.left = append(l.left, w.Next, w.Last)
+			b.left.add(w.Next)
+			b.left.add(w.Last)
 		}
 	}
-	if reached == 0 {
-		return
-	}
-	feed.SetInt64(l.flows+placeReached, int64(reached))
-	feed.SetInt32s(l.flows+placeOffsets, l.offsets)
-	if len(l.left) > 0 {
-		feed.SetTexts(l.flows+placeLeft, l.left)
+	b.reached.add(reached)
+	for i, value := range f.Values {
+		if !b.defs.KPIs[i].Derived() {
+			b.kpis[i].add(math.Float64bits(value))
+		}
 	}
 }
 
-// reader reads facts out of chunks whose columns are the layout's.
+// row is a block as it is written.
+type row struct {
+	date  kpi.Date
+	count int
+	facts string
+}
+
+func (b *block) row(date kpi.Date) row {
+	b.written = b.written[:0]
+	for _, p := range b.parts() {
+		b.part = p.append(b.part[:0])
+		b.written = append(binary.AppendUvarint(b.written, uint64(len(b.part))), b.part...)
+	}
+	return row{date, b.n, string(b.written)}
+}
+
+func (r row) append(feed *duck.Feed, zone *time.Location) {
+	feed.Next()
+	feed.SetInt64(0, r.date.Start(zone).UnixMilli())
+	feed.SetText(1, string(r.date))
+	feed.SetInt64(2, int64(r.count))
+	feed.SetBytes(3, r.facts)
+}
+
+// reader reads facts out of rows.
 type reader struct {
-	*layout
-	vectors []duck.Vector
-	steps   duck.Vector // elements of the offsets
-	events  duck.Vector // elements of what came next and last
-	walker  *kpi.Walker
-	fact    kpi.Fact
-	texts   map[string]string
+	*block
+	needs  func(place int) bool
+	walker *kpi.Walker
+	fact   kpi.Fact
+	walked []walked // by place in reached
 }
 
-func (l *layout) reader() *reader {
-	r := &reader{layout: l, walker: l.defs.Walker(), texts: map[string]string{}}
-	r.fact.Segments = make([]string, len(l.defs.Segments))
-	r.fact.Values = make([]float64, len(l.defs.KPIs))
-	r.fact.Flows = make([]kpi.Walk, len(l.defs.Flows))
-	for i, f := range l.defs.Flows {
+// walked is how much is written of who got so far in each flow.
+type walked struct{ offsets, left int }
+
+// newReader reads what all questions need and, of what is missing, who left, and the segments, what is needed: else that is zero.
+func newReader(defs *kpi.Definitions, needs func(place int) bool) *reader {
+	r := &reader{block: newBlock(defs), needs: needs, walker: defs.Walker()}
+	r.fact.Segments = make([]string, len(defs.Segments))
+	r.fact.Values = make([]float64, len(defs.KPIs))
+	r.fact.Flows = make([]kpi.Walk, len(defs.Flows))
+	for i, f := range defs.Flows {
 		r.fact.Flows[i].Offsets = make([]int32, len(f.Steps))
 	}
 	return r
 }
 
-// bind takes a chunk.
-func (r *reader) bind(rows *duck.Rows) {
-	r.vectors = r.vectors[:0]
-	for i := range r.columns {
-		r.vectors = append(r.vectors, rows.Vector(i))
+// parse takes a row.
+func (r *reader) parse(count int, facts []byte) error {
+	r.reset()
+	if r.n = count; count < 0 || count > kpi.BatchRoom {
+		return errBlock
 	}
-	r.steps, r.events = r.vectors[r.flows+placeOffsets].Elements(), r.vectors[r.flows+placeLeft].Elements()
-}
-
-// read gives a row of the chunk. The fact is good until the next.
-func (r *reader) read(row int) *kpi.Fact {
-	f := &r.fact
-	f.Time, f.Weight, f.Missing = r.vectors[placeTime].Int64(row), r.vectors[placeWeight].Double(row), uint64(r.vectors[placeMissing].Int64(row))
-	for i := range f.Segments {
-		f.Segments[i] = r.text(r.vectors[placeSegments+i], row)
-	}
-	r.walks(f, row)
-	for i := range f.Values {
-		f.Values[i] = math.NaN()
-		if at := r.kpis[i]; at > 0 && !r.vectors[at].Null(row) {
-			f.Values[i] = r.vectors[at].Double(row)
+	kpis := placeSegments + len(r.segments)
+	for place, p := range r.parts() {
+		n, size := binary.Uvarint(facts)
+		if size <= 0 || n > uint64(len(facts)-size) {
+			return errBlock
+		}
+		part := facts[size : size+int(n)]
+		facts = facts[size+int(n):]
+		values := count
+		switch {
+		case place == placeLeft:
+			values = r.walks()
+		case place >= kpis && r.defs.KPIs[place-kpis].Derived():
+			values = 0
+		}
+		if optional := place == placeMissing || place == placeLeft || place >= placeSegments && place < kpis; optional && !r.needs(place) {
+			continue
+		}
+		if err := p.parse(part, values); err != nil {
+			return err
 		}
 	}
-	r.walker.Derive(f)
-	return f
+	return nil
 }
 
-func (r *reader) walks(f *kpi.Fact, row int) {
-	var reached uint64
-	if v := r.vectors[r.flows+placeReached]; !v.Null(row) {
-		reached = uint64(v.Int64(row))
+// walks says how much is written of everybody, once it is known how far they got, and how many texts of those who left.
+func (r *reader) walks() (left int) {
+	r.walked = r.walked[:0]
+	for _, reached := range r.reached.values {
+		var w walked
+		for i := range r.fact.Flows {
+			at, steps := stepsOf(reached, i), len(r.fact.Flows[i].Offsets)
+			w.offsets += min(at, steps)
+			if at > 0 && at < steps {
+				w.left += 2
+			}
+		}
+		r.walked = append(r.walked, w)
 	}
-	steps, events := r.list(placeOffsets, row), r.list(placeLeft, row)
-	for i := range f.Flows {
-		w := &f.Flows[i]
-		w.Next, w.Last = "", ""
-		w.Reached = min(int(reached>>(i*reachedBits)&(1<<reachedBits-1)), len(w.Offsets), steps.len())
+	for _, place := range r.reached.of {
+		left += r.walked[place].left
+	}
+	return left
+}
+
+func stepsOf(reached uint64, flow int) int {
+	return int(reached >> (flow * reachedBits) & (1<<reachedBits - 1))
+}
+
+// each gives those of the facts that are wanted. A fact is good until the next.
+func (r *reader) each(wanted func(i int) bool, use func(*kpi.Fact)) error {
+	offsets, left := 0, 0 // that were passed over
+	for i, place := range r.reached.of {
+		w := &r.walked[place]
+		if wanted(i) {
+			r.offsets.skip(offsets)
+			r.set(i, left)
+			use(&r.fact)
+			offsets = 0
+		} else {
+			offsets += w.offsets
+		}
+		left += w.left
+	}
+	if r.offsets.bad {
+		return errBlock
+	}
+	return nil
+}
+
+// set makes the fact; left is the place of the first text of where it left.
+func (r *reader) set(i, left int) {
+	f := &r.fact
+	f.Time, f.Weight, f.Missing = int64(r.times.at(i)), math.Float64frombits(r.weights.at(i)), r.missing.at(i)
+	for s := range f.Segments {
+		f.Segments[s] = r.segments[s].at(i)
+	}
+	reached := r.reached.at(i)
+	var before int32
+	for flow := range f.Flows {
+		w := &f.Flows[flow]
+		w.Reached, w.Next, w.Last = min(stepsOf(reached, flow), len(w.Offsets)), "", ""
 		for s := range w.Offsets {
 			w.Offsets[s] = -1
 			if s < w.Reached {
-				w.Offsets[s] = r.steps.Int32(steps.next())
+				before += r.offsets.next()
+				w.Offsets[s] = before
 			}
 		}
-		if w.Reached > 0 && w.Reached < len(w.Offsets) && events.len() >= 2 {
-			w.Next, w.Last = r.text(r.events, events.next()), r.text(r.events, events.next())
+		if w.Reached > 0 && w.Reached < len(w.Offsets) {
+			w.Next, w.Last = r.left.at(left), r.left.at(left+1)
+			left += 2
 		}
 	}
-}
-
-// places are those of a list's elements that are still to be read.
-type places struct{ at, end int }
-
-func (r *reader) list(place, row int) (p places) {
-	if v := r.vectors[r.flows+place]; !v.Null(row) {
-		p.at, p.end = v.List(row)
+	for k := range f.Values {
+		f.Values[k] = math.Float64frombits(r.kpis[k].at(i))
 	}
-	return p
-}
-
-func (p *places) len() int { return p.end - p.at }
-
-func (p *places) next() int {
-	p.at++
-	return p.at - 1
-}
-
-// mostTexts bounds the texts that are remembered, so that most rows cost no allocation.
-const mostTexts = 4096
-
-func (r *reader) text(v duck.Vector, row int) string {
-	if v.Null(row) {
-		return ""
-	}
-	bytes := v.String(row)
-	if text, met := r.texts[string(bytes)]; met {
-		return text
-	}
-	text := string(bytes)
-	if len(r.texts) < mostTexts {
-		r.texts[text] = text
-	}
-	return text
+	r.walker.Derive(f)
 }

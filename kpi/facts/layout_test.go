@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -9,7 +8,6 @@ import (
 	"testing"
 
 	"brine/kpi"
-	"brine/lake/duck"
 )
 
 // TestFactsAreReadAsTheyWereWritten has as many flows of as many steps as there may be.
@@ -24,50 +22,59 @@ func TestFactsAreReadAsTheyWereWritten(t *testing.T) {
 		}
 	}
 	text.WriteString("kpis:\n  errors: {share: \"screen.error*\", better: less, smallest: 1 %}\n")
-	layout, random := newLayout(parseKPIs(t, text.String())), rand.New(rand.NewPCG(1, 1))
-	feed := duck.NewFeed(layout.columns, false)
+	defs, random := parseKPIs(t, text.String()), rand.New(rand.NewPCG(1, 1))
+	written, date := newBlock(defs), kpi.Date("2026-11-08")
 	var want []kpi.Fact
 	for range rows {
 		f := randomFact(random, flows, steps)
-		layout.append(feed, &f)
+		written.addSegments(&f)
+		written.addOthers(&f)
 		want = append(want, f)
 	}
-	db, err := duck.Open(duck.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	conn, err := db.Conn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	name, done, err := conn.Feed(feed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer done()
-	var names []string
-	for _, c := range layout.columns {
-		names = append(names, duck.Ident(c.Name)+"::"+duck.SQLType(c))
-	}
-	result, err := conn.Query(context.Background(), "SELECT "+strings.Join(names, ", ")+" FROM "+name+"()")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer result.Close()
-	read, at := layout.reader(), 0
-	for result.Next() {
-		read.bind(result)
-		for i := range result.Len() {
-			if got := read.read(i); !reflect.DeepEqual(*got, want[at]) {
-				t.Fatalf("row %d is %+v, want %+v", at, *got, want[at])
+	bytes := written.row(date).facts
+	for name, needed := range map[string]bool{"All": true, "Few": false} {
+		t.Run(name, func(t *testing.T) {
+			read := newReader(defs, func(int) bool { return needed })
+			for _, every := range []int{1, 3, 1} { // the others are passed over
+				if err := read.parse(rows, []byte(bytes)); err != nil {
+					t.Fatal(err)
+				}
+				at := 0
+				err := read.each(func(i int) bool { return i%every == 0 }, func(got *kpi.Fact) {
+					if f := want[at]; needed && !reflect.DeepEqual(*got, f) || !reflect.DeepEqual(got.Values, f.Values) || got.Flows[3].Reached != f.Flows[3].Reached {
+						t.Fatalf("fact %d is %+v, want %+v", at, *got, f)
+					}
+					at += every
+				})
+				if err != nil || at < rows {
+					t.Fatalf("%d facts: %v", at, err)
+				}
 			}
-			at++
+		})
+	}
+	t.Run("Damaged", func(t *testing.T) { testDamagedFacts(t, defs, bytes, random) })
+}
+
+// Bytes that are not as they were written are an error, or other facts.
+func testDamagedFacts(t *testing.T, defs *kpi.Definitions, bytes string, random *rand.Rand) {
+	read, refused := newReader(defs, func(int) bool { return true }), 0
+	for range 300 {
+		damaged := []byte(bytes)
+		if random.IntN(2) == 0 {
+			damaged = damaged[:random.IntN(len(damaged))]
+		} else {
+			damaged[random.IntN(len(damaged))] ^= byte(1 << random.IntN(8))
+		}
+		err := read.parse(5000, damaged)
+		if err == nil {
+			err = read.each(func(i int) bool { return i%2 == 0 }, func(*kpi.Fact) {})
+		}
+		if err != nil {
+			refused++
 		}
 	}
-	if result.Err() != nil || at != rows {
-		t.Fatalf("%d rows: %v", at, result.Err())
+	if refused < 100 {
+		t.Errorf("%d of 300 were refused", refused)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"brine/kpi"
@@ -306,56 +305,73 @@ func (l *loading) decode(into held, from []byte) error {
 
 // facts adds up those of the files that the filters let through.
 func (l *loading) facts(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string][]map[kpi.Date]bool) ([]map[kpi.Date]held, error) {
-	layout := newLayout(l.look.defs)
-	names := make([]string, len(layout.columns))
-	for i, c := range layout.columns {
-		names[i] = duck.Ident(c.Name)
+	var wanted []map[kpi.Date]bool // of the file
+	views := make([]*filtered, len(l.views))
+	var filters []*filter
+	for i, v := range l.views {
+		n := slices.IndexFunc(filters, func(f *filter) bool { return f.only == v.only && f.views[0].prompt == v.prompt })
+		if n < 0 {
+			n, filters = len(filters), append(filters, newFilter(l.look.defs, v.only))
+		}
+		views[i] = filters[n].view(v, l.named[i], func(date kpi.Date) bool { return i < len(wanted) && wanted[i][date] })
 	}
-	rows, err := conn.Query(ctx, "SELECT "+strings.Join(names, ", ")+", filename FROM "+from+l.where())
+	read := newReader(l.look.defs, l.needs)
+	rows, err := conn.Query(ctx, "SELECT filename, date, count, facts FROM "+from)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	read := layout.reader()
-	var file string
-	var wanted []map[kpi.Date]bool
-	sums, adder := make([]*filter, len(l.views)), l.look.defs.Adder()
-	for i, v := range l.views {
-		sums[i] = newFilter(l.look.defs, v, l.named[i])
-		sums[i].wanted = func(date kpi.Date) bool { return i < len(wanted) && wanted[i][date] }
-	}
 	for rows.Next() {
-		read.bind(rows)
-		at := rows.Vector(len(names))
+		files, dates, counts, facts := rows.Vector(0), rows.Vector(1), rows.Vector(2), rows.Vector(3)
 		for i := range rows.Len() {
-			if name := at.String(i); string(name) != file {
-				file = string(name)
-				wanted = wantedOf[file]
+			date := kpi.Date(dates.String(i))
+			wanted = wantedOf[string(files.String(i))]
+			if !slices.ContainsFunc(wanted, func(days map[kpi.Date]bool) bool { return days[date] }) {
+				continue
 			}
-			fact := read.read(i)
-			adder.Set(fact)
-			for _, sum := range sums {
-				sum.addSet(fact, adder)
+			err := read.parse(int(counts.Int64(i)), facts.String(i))
+			if err == nil {
+				err = read.filter(date, filters)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("facts of %s: %w: build them anew with brine kpi rebuild", date, err)
 			}
 		}
 	}
-	days := make([]map[kpi.Date]held, len(sums))
-	for i, sum := range sums {
-		days[i] = sum.days
+	days := make([]map[kpi.Date]held, len(views))
+	for _, f := range filters {
+		f.settle()
+	}
+	for i, v := range views {
+		days[i] = v.days
 	}
 	return days, rows.Err()
 }
 
-// where narrows the rows to those that some view takes; "" where that is no short list of values.
-func (l *loading) where() string {
-	var values []string
-	for _, v := range l.views {
-		if v.only.Segment != l.views[0].only.Segment || v.only.Value == kpi.Other {
-			return ""
+// needs says whether the views need a part of facts.
+func (l *loading) needs(place int) bool {
+	segment := place - placeSegments
+	return slices.ContainsFunc(l.views, func(v view) bool {
+		return v.left && segment < 0 || segment >= 0 && (segment == segmentPlace(l.look.defs, v.only.Segment) || segment == segmentPlace(l.look.defs, v.by))
+	})
+}
+
+// filter adds the facts of a day to the filters that let them through.
+func (r *reader) filter(date kpi.Date, filters []*filter) error {
+	passed := make([]bool, r.n)
+	for _, f := range filters {
+		values := &r.segments[f.place]
+		passes := make([]bool, len(values.values))
+		for place, value := range values.values {
+			passes[place] = f.has(date, value)
 		}
-		if value := duck.Quote(v.only.Value); !slices.Contains(values, value) {
-			values = append(values, value)
+		for i, place := range values.of {
+			passed[i] = passed[i] || passes[place]
 		}
 	}
-	return fmt.Sprintf(" WHERE %s IN (%s)", duck.Ident(columnOf(l.views[0].only.Segment)), strings.Join(values, ", "))
+	return r.each(func(i int) bool { return passed[i] }, func(fact *kpi.Fact) {
+		for _, f := range filters {
+			f.add(fact)
+		}
+	})
 }

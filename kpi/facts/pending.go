@@ -82,7 +82,11 @@ func (p *pendingTallies) get(look *look, src *pendingSource, o viewed, files []l
 	fresh := func() adding { return newTally(look.defs) }
 	if o.view.only != (kpi.Filter{}) {
 		key.view = o.view
-		fresh = func() adding { return newFilter(look.defs, o.view, o.named) }
+		fresh = func() adding {
+			f := newFilter(look.defs, o.view.only)
+			f.view(o.view, o.named, nil)
+			return f
+		}
 	}
 	if sum := p.sums.get(key); sum != nil && sum.within(files) && sum.names(o) {
 		return sum
@@ -127,6 +131,9 @@ func (p *pendingTallies) sumsOf(ctx context.Context, s *Source, look *look, src 
 				p.sums.drop(sum.key) // some of the file may be in it
 			}
 			return nil, err
+		}
+		for _, sum := range into {
+			sum.rest()
 		}
 	}
 	for i, sum := range sums {

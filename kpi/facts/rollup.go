@@ -32,11 +32,12 @@ func appendCells(dst []byte, cells map[string]*kpi.Cell) []byte {
 
 // mergeEncoded adds cells that appendCells wrote.
 func mergeEncoded(into map[string]*kpi.Cell, from []byte, defs *kpi.Definitions) error {
+	newCell := func() *kpi.Cell { return defs.NewCell(false) }
 	for d := kpi.NewDecoder(from); ; {
 		if !d.More() {
 			return d.Err()
 		}
-		d.MergeCell(cellOf(into, d.Text(), defs))
+		d.MergeCell(cellOf(into, d.Text(), newCell))
 	}
 }
 

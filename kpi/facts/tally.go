@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unsafe"
 
 	"brine/kpi"
 )
@@ -21,27 +20,12 @@ type tally struct {
 	day  *dayTally
 	slot *kpi.Slot
 
-	batch *kpi.Batch // facts of the day that are in no cell yet, but for what is told of all of it
-	parts []part     // by segment; where there are none, one for all
+	batch *kpi.Batch // facts of the day that are in no cell yet, but for what is told of all of it; nil: none are
+	block *block     // the same facts: the values of their segments, and all else where they are written
+	write func(row)  // nil: they are not
+	cells []*kpi.Cell
+	spare []*kpi.Cell // of earlier facts, to be used again
 }
-
-// part says into which cells the facts of a batch go.
-type part struct {
-	cells  []*kpi.Cell
-	of     []uint16 // by fact: the place of its cell
-	places map[*kpi.Cell]uint16
-	recent [recentCells]recentCell
-}
-
-// recentCell is the cell of a text that was met lately. A walker gives the same text for the same value, so that to look where it lies
-// spares to hash it.
-type recentCell struct {
-	text  *byte // keeps it, so that no other comes to lie there
-	size  int
-	place uint16
-}
-
-const recentCells = 16 // a power of 2
 
 // dayTally is one day of a tally.
 type dayTally struct {
@@ -50,11 +34,42 @@ type dayTally struct {
 }
 
 func newTally(defs *kpi.Definitions) *tally {
-	t := &tally{defs: defs, days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}, batch: defs.Batch(), parts: make([]part, max(1, len(defs.Segments)))}
-	for i := range t.parts {
-		t.parts[i].places = map[*kpi.Cell]uint16{}
+	return &tally{defs: defs, days: map[kpi.Date]*dayTally{}, slots: map[int64]*kpi.Slot{}}
+}
+
+// reset makes it one of no facts, which are then given to write. Its memory is used again: nobody may have cells of it.
+func (t *tally) reset(write func(row)) {
+	for _, day := range t.days {
+		for _, cells := range day.segments {
+			for _, cell := range cells {
+				if len(t.spare) < mostSpare {
+					cell.Reset()
+					t.spare = append(t.spare, cell)
+				}
+			}
+		}
 	}
-	return t
+	if t.batch != nil {
+		t.batch.Reset()
+		t.block.reset()
+	}
+	clear(t.days)
+	clear(t.slots)
+	t.day, t.slot, t.rows, t.write = nil, nil, 0, write
+}
+
+// mostSpare are the cells of a few days; each may have some 10 kB of sketches.
+const mostSpare = 500
+
+// newCell is one of no interactions.
+func (t *tally) newCell() *kpi.Cell {
+	n := len(t.spare)
+	if n == 0 {
+		return t.defs.NewCell(false)
+	}
+	cell := t.spare[n-1]
+	t.spare = t.spare[:n-1]
+	return cell
 }
 
 // whole is the cell of all interactions of the day, which the values of any segment add up to.
@@ -103,12 +118,14 @@ func (t *tally) add(f *kpi.Fact) {
 	t.rows++
 	t.slot.N++
 	t.slot.Weight += f.Weight
-	t.batch.Add(f, t.day.all)
-	for i, value := range f.Segments {
-		t.parts[i].add(value, t.day.segments[i], t.defs)
+	if t.batch == nil {
+		t.batch, t.block = t.defs.Batch(), newBlock(t.defs)
 	}
-	if len(f.Segments) == 0 {
-		t.parts[0].put(t.day.all)
+	t.batch.Add(f)
+	t.day.all.AddLeft(f)
+	t.block.addSegments(f)
+	if t.write != nil {
+		t.block.addOthers(f)
 	}
 	if t.batch.Len() == kpi.BatchRoom {
 		t.settle()
@@ -117,59 +134,53 @@ func (t *tally) add(f *kpi.Fact) {
 
 // settle adds the batch to the cells.
 func (t *tally) settle() {
-	for i := range t.parts {
-		p := &t.parts[i]
-		t.batch.Into(p.cells, p.of)
-		clear(p.places)
-		clear(p.recent[:])
-		p.cells, p.of = p.cells[:0], p.of[:0]
+	if t.batch == nil || t.batch.Len() == 0 {
+		return
+	}
+	for i := range t.block.segments {
+		values := &t.block.segments[i]
+		t.cells = t.cells[:0]
+		for _, value := range values.values {
+			t.cells = append(t.cells, cellOf(t.day.segments[i], value, t.newCell))
+		}
+		t.batch.Into(t.cells, values.of)
+	}
+	if len(t.block.segments) == 0 {
+		t.batch.Into([]*kpi.Cell{t.day.all}, make([]uint32, t.batch.Len()))
+	}
+	if t.write != nil {
+		t.write(t.block.row(dateOf(t.at, t.defs.Zone)))
 	}
 	t.batch.Reset()
+	t.block.reset()
 }
 
-// add says that the next fact has a value.
-func (p *part) add(value string, cells map[string]*kpi.Cell, defs *kpi.Definitions) {
-	text := unsafe.StringData(value)
-	recent := &p.recent[uintptr(unsafe.Pointer(text))/16%recentCells]
-	if text == nil || recent.text != text || recent.size != len(value) {
-		*recent = recentCell{text, len(value), p.place(cellOf(cells, value, defs))}
-	}
-	p.of = append(p.of, recent.place)
-}
-
-// put says that the next fact goes into a cell.
-func (p *part) put(cell *kpi.Cell) { p.of = append(p.of, p.place(cell)) }
-
-func (p *part) place(cell *kpi.Cell) uint16 {
-	place, met := p.places[cell]
-	if !met {
-		place = uint16(len(p.cells))
-		p.cells = append(p.cells, cell)
-		p.places[cell] = place
-	}
-	return place
+// rest lets go of the batch.
+func (t *tally) rest() {
+	t.settle()
+	t.batch, t.block = nil, nil
 }
 
 // mostTallied is how many values a segment may have while facts are added up, before the rarest are known: more
 // become [kpi.Other] as they come.
 const mostTallied = 2000
 
-func cellOf(cells map[string]*kpi.Cell, value string, defs *kpi.Definitions) *kpi.Cell {
+// cellOf is the cell of a value, a new one where there is none.
+func cellOf(cells map[string]*kpi.Cell, value string, newCell func() *kpi.Cell) *kpi.Cell {
 	c := cells[value]
 	if c != nil {
 		return c
 	}
 	if len(cells) >= mostTallied && value != kpi.Other {
-		return cellOf(cells, kpi.Other, defs)
+		return cellOf(cells, kpi.Other, newCell)
 	}
-	c = defs.NewCell(false)
+	c = newCell()
 	cells[value] = c
 	return c
 }
 
 // cut makes the rarest values [kpi.Other] where there are more than [kpi.MostValues], and so with events after which people left.
 func (t *tally) cut() {
-	t.settle()
 	for _, day := range t.days {
 		day.all.CutLeft()
 		for i := range day.segments {

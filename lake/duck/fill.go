@@ -21,6 +21,8 @@ func (n *node) fill(v c.Vector, from, to int) {
 		n.fillList(v, from, to)
 	case event.String:
 		n.fillStrings(v, from, to)
+	case event.Bytes:
+		n.fillTexts(v, from, to)
 	default:
 		copy(vectorOf[byte](v, (to-from)*n.width), n.data[from*n.width:to*n.width])
 	}

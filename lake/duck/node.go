@@ -2,9 +2,7 @@ package duck
 
 import (
 	"encoding/binary"
-	"math"
 	"strings"
-	"unsafe"
 
 	c "github.com/duckdb/duckdb-go-bindings"
 
@@ -26,28 +24,16 @@ type node struct {
 	mark  int      // what size was before the row that is being read
 	sent  int      // elements that DuckDB has
 
-	numbers map[string]uint32 // of the strings met
-	strings []string          // by number
-	recent  [recentTexts]recentText
+	numbers map[string]uint32   // of the strings met
+	strings []string            // by number; of bytes, too, each of which has a number
 	likely  [likelyTexts]uint32 // numbers, by what a look at a few bytes says of their strings
 }
 
-// recentText is a string that was set lately. Who sets texts has one string for equal ones mostly, so that to look where it lies spares to
-// hash it.
-type recentText struct {
-	text   *byte // keeps it, so that no other comes to lie there
-	size   int
-	number uint32
-}
-
-const (
-	recentTexts = 16 // a power of 2
-	likelyTexts = 256
-)
+const likelyTexts = 256
 
 // widths are the bytes of a value. A list's or map's is where its elements begin, and how many they are.
 var widths = map[event.Kind]int{event.Bool: 1, event.Int32: 4, event.Int64: 8, event.Double: 8, event.UUID: 16,
-	event.String: 4, event.List: 16, event.Map: 16}
+	event.String: 4, event.Bytes: 4, event.List: 16, event.Map: 16}
 
 func newNode(col event.Column) *node {
 	n := &node{kind: col.Kind, name: col.Name, key: append(appendText(nil, []byte(col.Name)), ':'), width: widths[col.Kind]}
@@ -96,7 +82,6 @@ func (n *node) reset(release bool) {
 	clear(n.valid)
 	clear(n.numbers)
 	clear(n.strings)
-	clear(n.recent[:])
 	n.strings, n.size, n.sent = n.strings[:0], 0, 0
 	for _, kid := range n.kids {
 		kid.reset(release)
@@ -131,10 +116,6 @@ func (n *node) setNull(from, to int) {
 func (n *node) setInt32(at int, v int32) { binary.NativeEndian.PutUint32(n.data[at*4:], uint32(v)) }
 
 func (n *node) setInt64(at int, v int64) { binary.NativeEndian.PutUint64(n.data[at*8:], uint64(v)) }
-
-func (n *node) setDouble(at int, v float64) {
-	binary.NativeEndian.PutUint64(n.data[at*8:], math.Float64bits(v))
-}
 
 // setUUID writes a 128-bit number with its first bit turned, so that it sorts as the id does.
 func (n *node) setUUID(at int, id [16]byte) {
@@ -173,21 +154,6 @@ func glance(s []byte) uint64 {
 		return 0
 	}
 	return (uint64(n) + uint64(s[0])<<8 + uint64(s[n/2])<<16 + uint64(s[n-1])<<24) * 0x9e3779b97f4a7c15 >> 56
-}
-
-// numberOf is the number of a string.
-func (n *node) numberOf(s string) uint32 {
-	text := unsafe.StringData(s)
-	recent := &n.recent[uintptr(unsafe.Pointer(text))/16%recentTexts]
-	if text != nil && recent.text == text && recent.size == len(s) {
-		return recent.number
-	}
-	number, met := n.numbers[s]
-	if !met {
-		number = n.addString(s)
-	}
-	*recent = recentText{text, len(s), number}
-	return number
 }
 
 // addString takes up a string that was not met before.

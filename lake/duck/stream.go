@@ -39,14 +39,12 @@ func (f *feeder) refill() error {
 	return f.err
 }
 
+// Len is the number of rows.
+func (f *Feed) Len() int { return f.rows }
+
 // Next begins a row. All its values are null until they are set.
 func (f *Feed) Next() {
 	f.makeRoom()
-	for _, n := range f.nodes {
-		if n.isList() {
-			n.setList(f.rows, n.size, n.size)
-		}
-	}
 	f.rows++
 }
 
@@ -57,49 +55,17 @@ func (f *Feed) SetInt64(i int, v int64) {
 	n.setValid(f.rows - 1)
 }
 
-// SetInt32 is for an Int32.
-func (f *Feed) SetInt32(i int, v int32) {
-	n := f.nodes[i]
-	n.setInt32(f.rows-1, v)
-	n.setValid(f.rows - 1)
-}
-
-// SetDouble is for a Double.
-func (f *Feed) SetDouble(i int, v float64) {
-	n := f.nodes[i]
-	n.setDouble(f.rows-1, v)
-	n.setValid(f.rows - 1)
-}
-
 // SetText is for a String.
 func (f *Feed) SetText(i int, v string) {
 	n := f.nodes[i]
-	n.setNumber(f.rows-1, n.numberOf(v))
+	n.setString(f.rows-1, []byte(v))
 	n.setValid(f.rows - 1)
 }
 
-// SetInt32s is for a List of Int32.
-func (f *Feed) SetInt32s(i int, values []int32) {
+// SetBytes is for Bytes.
+func (f *Feed) SetBytes(i int, v string) {
 	n := f.nodes[i]
-	from := n.size
-	for _, v := range values {
-		at := n.element()
-		n.kids[0].setInt32(at, v)
-		n.kids[0].setValid(at)
-	}
-	n.setList(f.rows-1, from, n.size)
-	n.setValid(f.rows - 1)
-}
-
-// SetTexts is for a List of String.
-func (f *Feed) SetTexts(i int, values []string) {
-	n := f.nodes[i]
-	from := n.size
-	for _, v := range values {
-		at := n.element()
-		n.kids[0].setNumber(at, n.kids[0].numberOf(v))
-		n.kids[0].setValid(at)
-	}
-	n.setList(f.rows-1, from, n.size)
+	n.setNumber(f.rows-1, uint32(len(n.strings)))
+	n.strings = append(n.strings, v)
 	n.setValid(f.rows - 1)
 }

@@ -44,4 +44,5 @@ var scalars = map[event.Kind]struct {
 	event.Double: {"DOUBLE", c.TypeDouble},
 	event.String: {"VARCHAR", c.TypeVarchar},
 	event.UUID:   {"UUID", c.TypeUUID},
+	event.Bytes:  {"BLOB", c.TypeBlob},
 }

@@ -67,7 +67,7 @@ func crashServer() *s3test.Server {
 	if !ok {
 		return nil
 	}
-	return &s3test.Server{URL: url, Credentials: credentials}
+	return s3test.At(url, credentials)
 }
 
 // checkCleanStore looks at the keys in the store of an open lake: once strays are swept there is no file that the lake

@@ -77,10 +77,19 @@ func StartOn(tb testing.TB, dir string, l net.Listener) *Server {
 	proxy.Start()
 	tb.Cleanup(proxy.Close)
 	s.URL = proxy.URL
-	s.client = s3.New(s3.Options{BaseEndpoint: aws.String("http://" + behind), UsePathStyle: true, Region: region,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
+	s.client = newClient("http://" + behind)
 	s.CreateBucket(tb, "brine", false)
 	return s
+}
+
+// At is the server that another process has started, by what that one's Server says.
+func At(url, credentials string) *Server {
+	return &Server{URL: url, Credentials: credentials, client: newClient(url)}
+}
+
+func newClient(url string) *s3.Client {
+	return s3.New(s3.Options{BaseEndpoint: aws.String(url), UsePathStyle: true, Region: region,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
 }
 
 // run starts the server proper and gives its address.

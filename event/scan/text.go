@@ -15,7 +15,7 @@ func (s *Scanner) Text() (raw []byte, escaped bool, err error) {
 		return nil, false, err
 	}
 	src, start := s.Src, s.Pos
-	end := start + plain(src[start:])
+	end := start + Plain(src[start:])
 	if end < len(src) && src[end] == '"' {
 		s.Pos = end + 1
 		return src[start:end], false, nil
@@ -35,7 +35,7 @@ func (s *Scanner) unusualText(start, i int) (raw []byte, escaped bool, err error
 		}
 		escaped = escaped || src[i] == '\\'
 		i += n
-		i += plain(src[i:])
+		i += Plain(src[i:])
 	}
 	if i == len(src) {
 		s.Pos = i
@@ -53,10 +53,10 @@ const (
 	space = ' ' * ones
 )
 
-// plain tells how many bytes at the start of b stand for themselves in a string. It looks at
+// Plain tells how many bytes at the start of b stand for themselves in a string. It looks at
 // eight at a time: a byte is zero where taking 1 from it borrows, and the lowest such place
 // is exact (Warren, Hacker's Delight, 6-1).
-func plain(b []byte) int {
+func Plain(b []byte) int {
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
 		w := binary.LittleEndian.Uint64(b[n:])

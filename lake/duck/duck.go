@@ -4,7 +4,7 @@
 // It stands on duckdb-go-bindings, the C interface below duckdb-go's database/sql driver,
 // because the driver holds a whole result in memory before its first row and has no way to
 // see chunks of a result. It imports only [brine/event], for the [event.Column] tree that says
-// which JSON belongs to which column.
+// which JSON belongs to which column, and [brine/event/scan], to find the ends of texts.
 package duck
 
 import (

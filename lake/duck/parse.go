@@ -2,17 +2,16 @@ package duck
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"strconv"
 	"unicode/utf8"
 
 	"brine/event"
+	"brine/event/scan"
 )
 
 // ErrRow is a row that is not in Brine's encoding for these columns.
@@ -230,7 +229,7 @@ func (p *parser) text() []byte {
 		return nil
 	}
 	b, ascii := p.b[p.i:], true
-	for i := plain(b); i < len(b); i++ {
+	for i := scan.Plain(b); i < len(b); i++ {
 		switch ch := b[i]; {
 		case ch == '"':
 			if !ascii && !utf8.Valid(b[:i]) {
@@ -246,20 +245,6 @@ func (p *parser) text() []byte {
 	}
 	p.fail("a string without end")
 	return nil
-}
-
-// plain is how many bytes b begins with that are ASCII and neither quote nor backslash, as far as it can tell by eight at a time
-// (Bit Twiddling Hacks, "Determine if a word has a byte equal to n").
-func plain(b []byte) (n int) {
-	const each, high = 0x0101010101010101, 0x8080808080808080
-	for ; n+8 <= len(b); n += 8 {
-		word := binary.LittleEndian.Uint64(b[n:])
-		quote, backslash := word^each*'"', word^each*'\\'
-		if found := (word | (quote-each)&^quote | (backslash-each)&^backslash) & high; found != 0 {
-			return n + bits.TrailingZeros64(found)/8
-		}
-	}
-	return n
 }
 
 func (p *parser) escapedText() []byte {

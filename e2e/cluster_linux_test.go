@@ -64,6 +64,7 @@ func newCluster(t *testing.T, stores, collectors string, long bool) *cluster {
 	}
 	s3test.Binary(t) // where there is a way to the outside
 	c := &cluster{t: t, site: newSite(t, betweenPlaces, "east", "west"), said: newAccount(t), outage: 20 * time.Second}
+	c.said.pause = 20 * time.Millisecond
 	if c.site == nil {
 		return nil
 	}
@@ -77,6 +78,7 @@ func newCluster(t *testing.T, stores, collectors string, long bool) *cluster {
 	if long {
 		c.collectors[0].skew, c.collectors[len(c.collectors)-1].skew, c.stores[0].skew = 300, -300, -290
 		c.outage = 5 * time.Minute
+		c.said.pause = 300 * time.Millisecond // no more than can be read back whole every few seconds, to the end
 	}
 	if c.site.loopback == "" {
 		c.apart()
@@ -233,6 +235,7 @@ func (c *cluster) leader(within time.Duration, after uint64) (leader *node, epoc
 // account is the history of the whole: what senders were told and readers saw, of the whole.
 type account struct {
 	*ledger
+	pause   time.Duration // the longest between two requests of a browser
 	t       *testing.T
 	at      map[string]time.Time    // when an event's 200 had come
 	refused map[string]bool         // with 400: it is never stored
@@ -248,13 +251,13 @@ func newAccount(t *testing.T) *account {
 }
 
 // browse is one browser at a collector, until ctx ends: it sends up to 8 events at a time, some of them once more that were not
-// acknowledged, and some that no schema takes. It sends no more than can be read back whole every few seconds, to the end of a long round.
+// acknowledged, and some that no schema takes.
 func (h *account) browse(ctx context.Context, n *node) {
 	for ctx.Err() == nil {
 		s, err := n.trySession()
 		for err == nil && ctx.Err() == nil {
 			err = h.post(s, n)
-			sleep(ctx, rand.N(300*time.Millisecond))
+			sleep(ctx, rand.N(h.pause))
 		}
 		sleep(ctx, 100*time.Millisecond)
 	}

@@ -295,3 +295,31 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// Those that leave at once keep no other from being told, however many they are.
+func TestNamesThatLeave(t *testing.T) {
+	h := openHouse(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, reads := range []bool{false, true} { // all are taken here; then by another node
+		take := h.take
+		if reads {
+			take = h.log.Append
+		}
+		for i := range 100 {
+			s := h.sender("web"+strconv.Itoa(i), 0)
+			s.Append, s.Bye = take, true
+			h.send(s)
+			s.Run(gone)
+		}
+		h.send(h.sender("steady", 0))
+		h.of("steady")
+		h.flush()
+		h.look()
+		if all := h.watch.Collectors(); len(all) != 1 || all[0].Readable.IsZero() {
+			t.Errorf("%+v", all)
+		}
+		h.watch = h.newWatch()
+		h.look()
+	}
+}

@@ -58,11 +58,15 @@ const lookEvery = 2 * time.Second
 // Taken is told of each group that was made durable here; what is no canary costs nothing.
 func (w *Watch) Taken(group []byte) {
 	id, r, ok := parseGroup(group)
-	if !ok || r.Leaving {
+	if !ok {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if r.Leaving { // its name may go to another at once
+		delete(w.collectors, r.Collector)
+		return
+	}
 	c := w.collector(r.Collector)
 	if c == nil || len(w.pending) >= mostPending {
 		return
@@ -185,13 +189,20 @@ func (w *Watch) read(ctx context.Context, files []lake.File) (map[uuid.UUID]row,
 // take notes the canaries that were not readable before; w.mu is held. Those that were there at the start tell only whose they are.
 func (w *Watch) take(rows map[uuid.UUID]row) {
 	now, left := w.now(), map[string]bool{}
+	for id, r := range rows {
+		if r.Leaving && !w.known[id] {
+			left[r.Collector] = true
+			delete(w.collectors, r.Collector)
+		}
+	}
 	known := make(map[uuid.UUID]bool, len(rows))
 	for id, r := range rows {
 		known[id] = true
-		if w.known[id] {
+		taken, here := w.pending[id]
+		delete(w.pending, id)
+		if w.known[id] || left[r.Collector] {
 			continue
 		}
-		left[r.Collector] = left[r.Collector] || r.Leaving
 		c := w.collector(r.Collector)
 		if c == nil {
 			continue
@@ -199,14 +210,8 @@ func (w *Watch) take(rows map[uuid.UUID]row) {
 		if w.looked {
 			c.readable, c.ahead = now, r.Ahead
 		}
-		if taken, here := w.pending[id]; here {
+		if here {
 			c.readable, c.travel = now, now.Sub(taken)+orZero(c.way)
-			delete(w.pending, id)
-		}
-	}
-	for name, gone := range left {
-		if gone {
-			delete(w.collectors, name)
 		}
 	}
 	w.known = known

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -190,4 +191,67 @@ func TestCloseWritesWhatWasGathered(t *testing.T) {
 			t.Error("got", err)
 		}
 	})
+}
+
+// Whatever appending does, each commit is told what became of its own group, once, and close waits for all of them.
+func TestCommitWithFaults(t *testing.T) {
+	for _, atOnce := range []int{1, 4} {
+		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				times, stored := map[string]int{}, map[string]bool{}
+				writing := 0
+				c := newCommitter(func(_ context.Context, group []byte) (err error) {
+					mu.Lock()
+					if writing++; writing > atOnce || writing > 1 && len(group) < besides {
+						t.Errorf("%d bytes are written as one of %d groups", len(group), writing)
+					}
+					mu.Unlock()
+					time.Sleep(time.Duration(1+rand.IntN(2000)) * time.Millisecond)
+					fault := rand.IntN(5)
+					if fault == 0 {
+						time.Sleep(10 * time.Second)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					writing--
+					for id := range strings.FieldsSeq(string(group)) {
+						times[id]++
+						stored[id] = fault > 1
+					}
+					switch fault {
+					case 0:
+						return errors.New("no answer")
+					case 1:
+						panic("broken")
+					}
+					return nil
+				}, atOnce, slog.New(slog.DiscardHandler), &Stats{})
+				var clients sync.WaitGroup
+				for i := range 500 {
+					clients.Go(func() {
+						time.Sleep(time.Duration(rand.IntN(60_000)) * time.Millisecond)
+						id := fmt.Sprint(i)
+						err := c.commit([]byte(id + strings.Repeat(" ", 1+rand.IntN(besides/2))))
+						mu.Lock()
+						defer mu.Unlock()
+						if times[id] != 1 || stored[id] != (err == nil) {
+							t.Errorf("record %s was appended %d times, stored %t: %v", id, times[id], stored[id], err)
+						}
+					})
+				}
+				clients.Wait()
+				last, err := c.gather([]byte("last "))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.close()
+				select {
+				case <-last.done:
+				default:
+					t.Error("the committer is closed before the last group is written")
+				}
+			})
+		})
+	}
 }

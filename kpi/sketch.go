@@ -158,11 +158,33 @@ func (s *Sketch) mergeEncoded(from []byte) (rest []byte, err error) {
 	if err != nil || flag.Type() != encoding.FlagTypePositiveStore {
 		return nil, errEncoded
 	}
-	if err := s.bins.DecodeAndMergeWith(&from, flag.SubFlag()); err != nil {
+	bins := &decodedBins{DenseStore: &s.bins}
+	if err := store.DecodeAndMergeWith(bins, &from, flag.SubFlag()); err != nil || bins.bad {
 		return nil, errEncoded
 	}
 	return from, nil
 }
+
+// decodedBins takes none that no value is in: a sketch holds room for all between its lowest and its highest, so that one that is damaged
+// would take all memory there is.
+type decodedBins struct {
+	*store.DenseStore
+	bad bool
+}
+
+var lowestBin, highestBin = scale.Index(scale.MinIndexableValue()), scale.Index(scale.MaxIndexableValue())
+
+// AddWithCount adds to a bin.
+func (d *decodedBins) AddWithCount(bin int, weight float64) {
+	if bin < lowestBin || bin > highestBin || !(weight >= 0) {
+		d.bad = true
+		return
+	}
+	d.DenseStore.AddWithCount(bin, weight)
+}
+
+// Add adds 1 to a bin.
+func (d *decodedBins) Add(bin int) { d.AddWithCount(bin, 1) }
 
 // size is about how many bytes of memory the sketch takes.
 func (s *Sketch) size() int64 {

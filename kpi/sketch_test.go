@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/DataDog/sketches-go/ddsketch/encoding"
 )
 
 type weighted struct{ value, weight float64 }
@@ -101,5 +103,33 @@ func TestPlusChangesNeither(t *testing.T) {
 	sum.Add(5, 100)
 	if a.Weight() != 1 || b.Weight() != 3 || math.Abs(a.Quantile(1)-10) > 0.1 {
 		t.Errorf("they became %v and %v", a.Weight(), b.Weight())
+	}
+}
+
+// A bin that no value is in is an error, however it is written: the sketch would hold room for all up to there.
+func TestASketchOfDamagedBins(t *testing.T) {
+	for name, flag := range map[string]encoding.SubFlag{
+		"Counts": encoding.BinEncodingIndexDeltasAndCounts, "Ones": encoding.BinEncodingIndexDeltas, "Contiguous": encoding.BinEncodingContiguousCounts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for bin, good := range map[int64]bool{0: true, int64(binOf(86_400_000)): true, 1 << 40: false, -1 << 40: false, math.MaxInt64: false} {
+				var from []byte
+				encoding.EncodeVarfloat64(&from, 0)
+				from = append(from, 1)
+				encoding.EncodeFlag(&from, encoding.NewFlag(encoding.FlagTypePositiveStore, flag))
+				encoding.EncodeUvarint64(&from, 1)
+				encoding.EncodeVarint64(&from, bin)
+				if flag == encoding.BinEncodingContiguousCounts {
+					encoding.EncodeVarint64(&from, 1)
+				}
+				if flag != encoding.BinEncodingIndexDeltas {
+					encoding.EncodeVarfloat64(&from, 1)
+				}
+				s := NewSketch()
+				if _, err := s.mergeEncoded(from); (err == nil) != good || good && s.Weight() != 1 {
+					t.Errorf("bin %d: weight %g, %v", bin, s.Weight(), err)
+				}
+			}
+		})
 	}
 }

@@ -60,7 +60,10 @@ func (s *seen) open(k slotKey) *slotFilter {
 // add adds a key to a filter of one of the slots.
 func (s *seen) add(f *slotFilter, id [16]byte) {
 	if f.room == 0 {
-		f.room = min(seenFirstKeys<<(3*len(f.filters)), seenMostKeys)
+		f.room = seenFirstKeys
+		for range f.filters {
+			f.room = min(8*f.room, seenMostKeys)
+		}
 		f.filters = append(f.filters, newFilter(f.room))
 		s.bits += f.filters[len(f.filters)-1].bits()
 	}

@@ -2,6 +2,7 @@ package lake
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -39,5 +40,19 @@ func TestFilter(t *testing.T) {
 	s.forget(slotKey{})
 	if s.bits != 0 || s.has(slotKey{}) {
 		t.Errorf("of a slot that is forgotten %d bits are left", s.bits)
+	}
+}
+
+// A slot may have more keys than are remembered at a time: the filters after the first few are of one size.
+func TestFiltersOfASlot(t *testing.T) {
+	s := newSeen()
+	slot, sizes := s.open(slotKey{}), []int{}
+	for range 25 {
+		s.add(slot, [16]byte{})
+		sizes = append(sizes, len(slot.filters[len(slot.filters)-1])*lineBits/seenBits)
+		slot.room, slot.filters[len(slot.filters)-1] = 0, nil // as if it were full
+	}
+	if !slices.Equal(sizes[:4], []int{seenFirstKeys, 8 * seenFirstKeys, 64 * seenFirstKeys, seenMostKeys}) || slices.Min(sizes[3:]) != seenMostKeys || slices.Max(sizes) != seenMostKeys {
+		t.Errorf("the filters had room for %d keys", sizes)
 	}
 }

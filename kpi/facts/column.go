@@ -68,6 +68,9 @@ func (c *column[V]) parsePlaces(from []byte, values int) error {
 	switch count := uint64(len(c.values)); {
 	case count <= 1:
 		clear(c.of)
+		if len(from) > 0 {
+			return errBlock
+		}
 	case count <= 0x80 && len(from) == values: // as mostly: each is a byte
 		for i, place := range from {
 			if uint64(place) >= count {
@@ -82,6 +85,9 @@ func (c *column[V]) parsePlaces(from []byte, values int) error {
 				return errBlock
 			}
 			c.of[i], from = uint32(place), from[size:]
+		}
+		if len(from) > 0 {
+			return errBlock
 		}
 	}
 	return nil

@@ -187,6 +187,9 @@ func (r *reader) parse(count int, facts []byte) error {
 			return err
 		}
 	}
+	if len(facts) > 0 {
+		return errBlock
+	}
 	return nil
 }
 
@@ -229,7 +232,8 @@ func (r *reader) each(wanted func(i int) bool, use func(*kpi.Fact)) error {
 		}
 		left += w.left
 	}
-	if r.offsets.bad {
+	r.offsets.skip(offsets)
+	if r.offsets.bad || r.offsets.taken < len(r.offsets.bytes) {
 		return errBlock
 	}
 	return nil

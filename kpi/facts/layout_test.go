@@ -55,26 +55,34 @@ func TestFactsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Run("Damaged", func(t *testing.T) { testDamagedFacts(t, defs, bytes, random) })
 }
 
-// Bytes that are not as they were written are an error, or other facts.
+// Bytes that were cut, or of which there are more, are an error; others that are not as they were written are one, or other facts.
 func testDamagedFacts(t *testing.T, defs *kpi.Definitions, bytes string, random *rand.Rand) {
-	read, refused := newReader(defs, func(int) bool { return true }), 0
-	for range 300 {
-		damaged := []byte(bytes)
-		if random.IntN(2) == 0 {
-			damaged = damaged[:random.IntN(len(damaged))]
-		} else {
-			damaged[random.IntN(len(damaged))] ^= byte(1 << random.IntN(8))
-		}
-		err := read.parse(5000, damaged)
+	refuses := func(count int, damaged []byte) bool {
+		read := newReader(defs, func(int) bool { return true })
+		err := read.parse(count, damaged)
 		if err == nil {
 			err = read.each(func(i int) bool { return i%2 == 0 }, func(*kpi.Fact) {})
 		}
-		if err != nil {
+		return err != nil
+	}
+	for range 150 {
+		if n := random.IntN(len(bytes)); !refuses(5000, []byte(bytes[:n])) {
+			t.Errorf("the first %d of %d bytes were taken", n, len(bytes))
+		}
+	}
+	if !refuses(5000, []byte(bytes+"x")) || !refuses(4999, []byte(bytes)) || !refuses(5001, []byte(bytes)) || !refuses(-1, []byte(bytes)) {
+		t.Error("a byte, or a fact, too many or too few was taken")
+	}
+	refused := 0
+	for range 150 {
+		damaged := []byte(bytes)
+		damaged[random.IntN(len(damaged))] ^= byte(1 << random.IntN(8))
+		if refuses(5000, damaged) {
 			refused++
 		}
 	}
-	if refused < 100 {
-		t.Errorf("%d of 300 were refused", refused)
+	if refused < 15 {
+		t.Errorf("%d of 150 with another bit were refused", refused)
 	}
 }
 

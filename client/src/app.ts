@@ -1,7 +1,7 @@
 import type { App, AppOptions, Outcome } from "./api";
 import { permitted, serverTime } from "./context";
 import { ask, deliver, drain, known } from "./door";
-import { setUp } from "./page";
+import { setUp } from "./setup";
 import { load, save } from "./storage";
 import { uuid } from "./uuid";
 import { FORGET, all, drop, get, keep, remove } from "./waiting";

@@ -6,7 +6,7 @@ import { attempt } from "./debug";
 import { INTERACTION, deliver, known, refresh } from "./door";
 import { tell } from "./fields";
 import { LONGEST_WAIT } from "./limits";
-import { setUp } from "./page";
+import { setUp } from "./setup";
 import { load, save } from "./storage";
 import { add, fit } from "./stream";
 import { uuid } from "./uuid";

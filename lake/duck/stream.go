@@ -39,9 +39,6 @@ func (f *feeder) refill() error {
 	return f.err
 }
 
-// Len is the number of rows.
-func (f *Feed) Len() int { return f.rows }
-
 // Next begins a row. All its values are null until they are set.
 func (f *Feed) Next() {
 	f.makeRoom()

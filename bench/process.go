@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +25,8 @@ type process struct {
 	cmd    *exec.Cmd
 	public string
 	reads  string // the private door; "" for the bare handler
-	token  string // lets the bench read there
+	token  string // lets the bench read there; or
+	cookie string // of somebody who logged in
 	ready  time.Duration
 }
 
@@ -91,8 +95,19 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// serveBrine starts brine with the data folder of that name.
+// serveBrine starts brine with the data folder of that name, with a token for its private door.
 func (s *suite) serveBrine(data string) (*process, error) {
+	p, err := s.startBrine(data)
+	if err != nil {
+		return nil, err
+	}
+	if p.token, err = s.setupToken(s.configOf(data)); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+func (s *suite) startBrine(data string) (*process, error) {
 	public, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -105,14 +120,61 @@ func (s *suite) serveBrine(data string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(exec.Command(s.brine, "serve", "--config", config), public, private)
+	return start(exec.Command(s.brine, "serve", "--config", config), public, private)
+}
+
+// benchPassword is that of everybody who logs in.
+const benchPassword = "a password of the bench"
+
+// loginBrine starts brine with the data folder of that name, for somebody who has a role and logged in.
+func (s *suite) loginBrine(data, role string) (*process, error) {
+	p, err := s.startBrine(data)
 	if err != nil {
 		return nil, err
 	}
-	if p.token, err = s.setupToken(config); err != nil {
+	add := exec.Command(s.brine, "user", "add", role, "--role", role, "--config", s.configOf(data))
+	add.Stdin = strings.NewReader(benchPassword)
+	if out, err := add.CombinedOutput(); err != nil && !strings.Contains(string(out), "is there already") {
+		return nil, errors.Join(fmt.Errorf("brine user add: %w: %s", err, out), p.stop())
+	}
+	if err := p.login(role); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
 	return p, nil
+}
+
+var formToken = regexp.MustCompile(`name="csrf" value="([0-9a-f]+)"`)
+
+// login is that of a browser.
+func (p *process) login(name string) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	door := "http://" + p.reads + "/login"
+	page, err := browser.Get(door)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(page.Body)
+	page.Body.Close()
+	token := formToken.FindSubmatch(body)
+	if err != nil || token == nil {
+		return errors.Join(err, errors.New("the page to log in has no form"))
+	}
+	res, err := browser.PostForm(door, url.Values{"csrf": {string(token[1])}, "name": {name}, "password": {benchPassword}})
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	for _, c := range jar.Cookies(res.Request.URL) {
+		p.cookie += c.Name + "=" + c.Value + "; "
+	}
+	if res.StatusCode != http.StatusSeeOther {
+		return fmt.Errorf("the login of %s: %s", name, res.Status)
+	}
+	return nil
 }
 
 // setupToken asks the brine that serves for the token of who sits at its machine.
@@ -132,7 +194,10 @@ func (p *process) read(route, accept string) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", accept)
-	req.Header.Set("Authorization", "Bearer "+p.token)
+	if p.token != "" {
+		req.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	req.Header.Set("Cookie", p.cookie)
 	req.Header.Set("X-Purpose", "bench")
 	res, err := http.DefaultClient.Do(req)
 	if err == nil && res.StatusCode != http.StatusOK {
@@ -145,8 +210,10 @@ func (p *process) read(route, accept string) (*http.Response, error) {
 // appRate is the sample rate of app_session: below 1, so that each event is judged, but as good as all.
 const appRate = 0.999999
 
+func (s *suite) configOf(data string) string { return filepath.Join(s.folder, data+".yaml") }
+
 func (s *suite) config(data, public, private string) (string, error) {
-	path := filepath.Join(s.folder, data+".yaml")
+	path := s.configOf(data)
 	schemas := filepath.Join(s.folder, "schemas")
 	if err := os.MkdirAll(schemas, 0o700); err != nil {
 		return "", err

@@ -123,7 +123,7 @@ func (l *Lake) Files(dataset, stream string, hour time.Time) (files []File) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.cat.files {
-		if f.Dataset == dataset && f.Stream == stream && f.Hour.Equal(hour) {
+		if f.Hour.Equal(hour) && f.Dataset == dataset && f.Stream == stream {
 			files = append(files, *f)
 		}
 	}

@@ -92,7 +92,7 @@ func (n Name) Covers(o Name) bool {
 func (n Name) Overlaps(o Name) bool { return n.sameSource(o) && n.First <= o.Last && o.First <= n.Last }
 
 func (n Name) sameSource(o Name) bool {
-	return n.Dataset == o.Dataset && n.Stream == o.Stream && n.Hour.Equal(o.Hour) && n.Log == o.Log
+	return n.Hour.Equal(o.Hour) && n.Dataset == o.Dataset && n.Stream == o.Stream && n.Log == o.Log // by the hour most differ
 }
 
 // A mark is an empty file that commits all files of a log up to a sequence number.

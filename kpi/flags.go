@@ -155,10 +155,10 @@ func (t *trial) mixed(s Segment) bool {
 	return s.Field != "release" && s.Experiment == "" // a release is another one after most changes, and an experiment is judged by itself
 }
 
-// prepare tells the source of all segments on both sides, where they are told within a value of another: each would be a reading of its own.
+// prepare tells the source of all segments on both sides: each would be a reading of its own.
 func (t *trial) prepare(ctx context.Context) error {
 	source, can := t.b.Source.(preparer)
-	if !can || t.view.Cell > 1 {
+	if !can {
 		return nil
 	}
 	var questions []Slice
@@ -170,8 +170,8 @@ func (t *trial) prepare(ctx context.Context) error {
 			days  []seenDay
 			value string
 		}{{t.sideA(), t.a}, {t.after, t.z}} {
-			if span, only := spanOf(side.days), t.within(side.value); only != nil && span != (Span{}) {
-				questions = append(questions, Slice{From: span.From, To: span.To, By: s.Name, Only: only})
+			if span := spanOf(side.days); span != (Span{}) {
+				questions = append(questions, Slice{From: span.From, To: span.To, By: s.Name, Only: t.within(side.value), Prompt: t.view.Cell > 1})
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func TestVerdictsKeepToTheirReach(t *testing.T) {
 	}
 }
 
-// preparing is a source that notes what it is prepared for, and which questions about one value it was not.
+// preparing is a source that notes what it is prepared for, and which questions about segments it was not.
 type preparing struct {
 	*drawn
 	prepared map[string]bool
@@ -57,7 +57,11 @@ type preparing struct {
 }
 
 func questionName(of Slice) string {
-	return fmt.Sprintf("%s to %s by %s only %v", of.From, of.To, of.By, *of.Only)
+	only := Filter{}
+	if of.Only != nil {
+		only = *of.Only
+	}
+	return fmt.Sprintf("%s to %s by %s only %v, prompt %t", of.From, of.To, of.By, only, of.Prompt)
 }
 
 func (s *preparing) Prepare(_ context.Context, questions []Slice) error {
@@ -69,13 +73,13 @@ func (s *preparing) Prepare(_ context.Context, questions []Slice) error {
 }
 
 func (s *preparing) Days(ctx context.Context, of Slice) ([]Day, error) {
-	if of.Only != nil && of.By != "" && !s.prepared[questionName(of)] {
+	if of.By != "" && of.By != "form" && !s.prepared[questionName(of)] {
 		s.missed = append(s.missed, questionName(of))
 	}
 	return s.drawn.Days(ctx, of)
 }
 
-// A change's page tells its source of all segments within a value at once.
+// A change's page tells its source of all segments at once: of all interactions, and within a value.
 func TestChangesPrepareTheirSource(t *testing.T) {
 	changes := []Change{
 		{Name: "moment", At: Date("2026-09-29").Start(time.UTC), Moves: "errors"},
@@ -86,15 +90,15 @@ func TestChangesPrepareTheirSource(t *testing.T) {
 	for day := range experiment.days {
 		experiment.days[day] = map[string]*Cell{"a": experiment.some(500, 0.3, r), "b": experiment.some(500, 0.25, r)}
 	}
-	for name, h := range map[string]*drawn{"moment": moment, "experiment": experiment} {
-		v := View{}
-		if name == "moment" {
-			v.Only = &Filter{"form", "a"}
-		}
-		s := &preparing{drawn: h, prepared: map[string]bool{}}
-		b := h.board()
+	for name, c := range map[string]struct {
+		of     *drawn
+		change string
+		view   View
+	}{"Moment": {moment, "moment", View{}}, "Viewer": {moment, "moment", View{Cell: 10}}, "Value": {moment, "moment", View{Only: &Filter{"form", "a"}}}, "Experiment": {experiment, "experiment", View{}}} {
+		s := &preparing{drawn: c.of, prepared: map[string]bool{}}
+		b := c.of.board()
 		b.Source, b.Added = s, func() []Change { return changes }
-		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, name, v) }, v)
+		ask(t, func(ctx context.Context, v View) (*Judged, error) { return b.Change(ctx, c.change, v) }, c.view)
 		if s.readings != 1 || len(s.prepared) == 0 || len(s.missed) > 0 {
 			t.Errorf("%s: prepared %d times, for %d questions, and not for %v", name, s.readings, len(s.prepared), s.missed)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"brine/kpi"
@@ -19,7 +20,7 @@ type viewed struct {
 	named map[kpi.Date]map[string]bool // of a filter for Other: the values that are told by name on each day
 }
 
-// heldOf gives the days of several views. What is not in the cache is loaded in one reading of the files: the views are either one, or all of facts.
+// heldOf gives the days of several views. What is not in the cache is loaded in one reading of the files: the views are either all of roll-ups, or all of facts.
 func (s *Source) heldOf(ctx context.Context, look *look, of []viewed) ([]map[kpi.Date]held, error) {
 	s.cache.forget(look.defs.Digest, look.there)
 	if m := s.missing(look, of); len(m.anew) == 0 {
@@ -159,7 +160,7 @@ func (k *look) files(v view, date kpi.Date) (names []lake.Name) {
 // loading reads days out of files.
 type loading struct {
 	look   *look
-	views  []view // one, or all of facts
+	views  []view // all of roll-ups, or all of facts
 	order  []lake.File
 	wanted map[lake.Name][]map[kpi.Date]bool // by file and view: the days that are to be read of it
 	named  []map[kpi.Date]map[string]bool    // by view
@@ -255,44 +256,54 @@ func (l *loading) part(ctx context.Context, of *lake.Lake, files []lake.File) (p
 }
 
 func (l *loading) rollups(ctx context.Context, conn *duck.Conn, from string, wantedOf map[string][]map[kpi.Date]bool) ([]map[kpi.Date]held, error) {
-	v := l.views[0]
-	column := columnAll
-	switch {
-	case v.slots:
-		column = columnSlots
-	case v.by != "":
-		column = columnOf(v.by)
+	var selected strings.Builder
+	views := make([]map[kpi.Date]held, len(l.views))
+	for i, v := range l.views {
+		views[i] = map[kpi.Date]held{}
+		fmt.Fprint(&selected, ", ", duck.Ident(v.column()))
 	}
-	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT filename, %s, %s FROM %s", columnDate, duck.Ident(column), from))
+	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT filename, %s%s FROM %s", columnDate, selected.String(), from))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	days := map[kpi.Date]held{}
 	for rows.Next() {
-		names, dates, values := rows.Vector(0), rows.Vector(1), rows.Vector(2)
-		for i := range rows.Len() {
-			date := kpi.Date(dates.String(i))
-			if !wantedOf[string(names.String(i))][0][date] {
-				continue
-			}
-			if _, met := days[date]; !met {
-				days[date] = newHeld()
-			}
-			if err := l.decode(days[date], values.String(i)); err != nil {
-				return nil, fmt.Errorf("a roll-up of %s: %w: build it anew with brine kpi rebuild", date, err)
+		names, dates := rows.Vector(0), rows.Vector(1)
+		for row := range rows.Len() {
+			date := kpi.Date(dates.String(row))
+			for i, wanted := range wantedOf[string(names.String(row))] {
+				if !wanted[date] {
+					continue
+				}
+				if _, met := views[i][date]; !met {
+					views[i][date] = newHeld()
+				}
+				if err := l.decode(l.views[i], views[i][date], rows.Vector(2+i).String(row)); err != nil {
+					return nil, fmt.Errorf("a roll-up of %s: %w: build it anew with brine kpi rebuild", date, err)
+				}
 			}
 		}
 	}
-	return []map[kpi.Date]held{days}, rows.Err()
+	return views, rows.Err()
 }
 
-// decode adds what a roll-up holds of a day.
-func (l *loading) decode(into held, from []byte) error {
+// column is the one of a roll-up that has what the view asks for.
+func (v view) column() string {
 	switch {
-	case l.views[0].slots:
+	case v.slots:
+		return columnSlots
+	case v.by != "":
+		return columnOf(v.by)
+	}
+	return columnAll
+}
+
+// decode adds what a roll-up holds of a day for a view.
+func (l *loading) decode(v view, into held, from []byte) error {
+	switch {
+	case v.slots:
 		return mergeSlots(into.slots, from)
-	case l.views[0].by != "":
+	case v.by != "":
 		return mergeEncoded(into.cells, from, l.look.defs)
 	}
 	if into.cells[""] == nil {

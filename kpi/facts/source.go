@@ -172,7 +172,7 @@ func (p *pinned) Days(ctx context.Context, slice kpi.Slice) ([]kpi.Day, error) {
 // mostPrepared bounds the days, times views, that are added up in one reading.
 const mostPrepared = 1000
 
-// Prepare loads what several questions need of facts into the cache, in one reading where it is not too much at once, and adds up for all of them what is in no
+// Prepare loads what several questions need of roll-ups and of facts into the cache, in one reading of each where it is not too much at once, and adds up for all of them what is in no
 // file yet. It changes no answer: [Source.Days] loads what is not there.
 func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 	days := map[view]map[kpi.Date]bool{}
@@ -185,7 +185,7 @@ func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 			return err
 		}
 		v, _ := viewOf(slice)
-		if v.only == (kpi.Filter{}) || !listed(p.defs, v.only) {
+		if v.only != (kpi.Filter{}) && !listed(p.defs, v.only) {
 			continue
 		}
 		if days[v] == nil {
@@ -202,24 +202,33 @@ func (p *pinned) Prepare(ctx context.Context, questions []kpi.Slice) error {
 }
 
 func (s *Source) prepare(ctx context.Context, look *look, days map[view]map[kpi.Date]bool) error {
-	var now, all []viewed
-	n := 0
-	for v, wanted := range days {
-		some, err := s.having(ctx, look, v, slices.Sorted(maps.Keys(wanted)))
-		if err != nil {
+	var all []viewed
+	for _, ofFacts := range []bool{false, true} {
+		var now []viewed
+		n := 0
+		for v, wanted := range days {
+			if ofFacts != (v.only != (kpi.Filter{})) {
+				continue
+			}
+			some := viewed{view: v, dates: slices.Sorted(maps.Keys(wanted))}
+			if ofFacts {
+				var err error
+				if some, err = s.having(ctx, look, v, some.dates); err != nil {
+					return err
+				}
+			}
+			all = append(all, some)
+			if n += len(some.dates); n > mostPrepared && len(now) > 0 {
+				if _, err := s.heldOf(ctx, look, now); err != nil {
+					return err
+				}
+				now, n = nil, len(some.dates)
+			}
+			now = append(now, some)
+		}
+		if _, err := s.heldOf(ctx, look, now); err != nil {
 			return err
 		}
-		all = append(all, some)
-		if n += len(some.dates); n > mostPrepared && len(now) > 0 {
-			if _, err := s.heldOf(ctx, look, now); err != nil {
-				return err
-			}
-			now, n = nil, len(some.dates)
-		}
-		now = append(now, some)
-	}
-	if _, err := s.heldOf(ctx, look, now); err != nil {
-		return err
 	}
 	_, err := s.addedUp(ctx, look, all)
 	return err

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,4 +132,87 @@ func TestLazyWrite(t *testing.T) {
 			t.Errorf("%d bytes were written, %v after %s", n, err, time.Since(began))
 		}
 	})
+}
+
+// pipes is a listener whose connections are made by dial.
+type pipes chan net.Conn
+
+func (l pipes) Accept() (net.Conn, error) {
+	conn, ok := <-l
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (l pipes) Close() error   { return nil }
+func (l pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+func (l pipes) dial() net.Conn {
+	here, there := net.Pipe()
+	l <- there
+	return here
+}
+
+// A server ends the connections of who is slow when it would without a listener that is lazy, and leaves nothing behind.
+func TestSlowClients(t *testing.T) {
+	trickle := func(begin, each string) func(net.Conn) {
+		return func(c net.Conn) {
+			_, err := io.WriteString(c, begin)
+			for ; err == nil; time.Sleep(time.Second) {
+				_, err = io.WriteString(c, each)
+			}
+		}
+	}
+	const get = "GET / HTTP/1.1\r\nHost: brine\r\n\r\n"
+	for name, of := range map[string]struct {
+		client func(net.Conn)
+		reads  bool
+		want   time.Duration
+	}{
+		"Silent":     {func(net.Conn) {}, true, 20 * time.Second},
+		"SlowHeader": {trickle("GET / HTTP/1.1\r\nX: ", "x"), true, 20 * time.Second},
+		"SlowBody":   {trickle("POST / HTTP/1.1\r\nHost: brine\r\nContent-Length: 1000\r\n\r\n", "x"), true, 20 * time.Second},
+		"Idle":       {func(c net.Conn) { io.WriteString(c, get) }, true, 2 * time.Minute},
+		"SlowAgain": {func(c net.Conn) {
+			io.WriteString(c, get)
+			time.Sleep(70 * time.Second)
+			trickle("GET / HTTP/1.1\r\nX: ", "x")(c)
+		}, true, 90 * time.Second},
+		"Deaf": {func(c net.Conn) { io.WriteString(c, get) }, false, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &http.Server{ReadHeaderTimeout: 20 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+					Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })}
+				closed := make(chan time.Duration)
+				began := time.Now()
+				server.ConnState = func(_ net.Conn, state http.ConnState) {
+					if state == http.StateClosed {
+						closed <- time.Since(began)
+					}
+				}
+				line := make(pipes)
+				served := make(chan error)
+				go func() { served <- server.Serve(door.Lazily(line)) }()
+				c := line.dial()
+				var client sync.WaitGroup
+				defer client.Wait()
+				client.Go(func() { of.client(c) })
+				if of.reads {
+					client.Go(func() { io.Copy(io.Discard, c) })
+				}
+				const lingers = time.Second // net/http waits half of one before it closes on who still sends
+				if took := <-closed; took < of.want || took > of.want+lingers {
+					t.Errorf("the connection was closed after %s, want %s", took, of.want)
+				}
+				c.Close()
+				close(line)
+				if err := server.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+				<-served
+			})
+		})
+	}
 }

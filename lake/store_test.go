@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -135,9 +136,20 @@ func TestFill(t *testing.T) {
 		t.Cleanup(l.Close)
 		return l
 	}
+	first := objects[0].Path // of a try that was cut off
+	h.store.Put(t, "again/"+first, h.store.Get(t, "lake/"+first)[:100])
+	h.store.Put(t, "again/notes.txt", []byte("of somebody else"))
 	filled := open()
+	missing := maps.Clone(path)
+	missing[first] = filepath.Join(dir, "missing")
+	if err := filled.Fill(t.Context(), []string{dir}, missing); err == nil {
+		t.Error("a file that is not there was put")
+	}
 	if err := filled.Fill(t.Context(), []string{dir}, path); err != nil {
 		t.Fatal(err)
+	}
+	if string(h.store.Get(t, "again/notes.txt")) != "of somebody else" {
+		t.Error("an object that is no file of a lake was replaced")
 	}
 	again := open()
 	wantRows(t, read(t, again, lake.Raw, "click"), rows...)

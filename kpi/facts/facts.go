@@ -1,6 +1,6 @@
 // Package facts makes facts of sanitized interactions, adds them up, and gives the sums to package kpi.
 //
-// A [Job] makes two narrow files of each sanitized file of a closed hour: the facts, one row an interaction, and the
+// A [Job] makes two narrow files of each sanitized file of a closed hour: the facts, thousands of one day a row, and the
 // roll-up, one row a day of event time, whose cells are what the facts add up to: for all, and for each value of each
 // segment. A [Source] answers questions from roll-ups, so that the cost of a question grows with hours and not with
 // events; only a question about one segment within another reads facts. What no file holds yet, as the open hour, passes the

@@ -203,9 +203,15 @@ func (p *process) read(route, accept string) (*http.Response, error) {
 	if err == nil && res.StatusCode != http.StatusOK {
 		res.Body.Close()
 		err = fmt.Errorf("GET %s: %s", route, res.Status)
+		if res.StatusCode == http.StatusServiceUnavailable {
+			err = errors.Join(errLater, err)
+		}
 	}
 	return res, err
 }
+
+// errLater is an answer that says to ask again.
+var errLater = errors.New("not yet")
 
 // appRate is the sample rate of app_session: below 1, so that each event is judged, but as good as all.
 const appRate = 0.999999

@@ -288,6 +288,10 @@ func (l *Lake) Run(ctx context.Context) error {
 	after := time.AfterFunc(straysSoon, func() { soon <- struct{}{} })
 	defer after.Stop()
 	rounds.Go(func() { l.every(ctx, "remove what was never committed", straysEvery, soon, l.sweepStrays) })
+	select { // the first at once: it tells which hours are closed
+	case l.full <- struct{}{}:
+	default:
+	}
 	l.every(ctx, "flush the log into the lake", l.opts.FlushEvery, l.full, l.flushDue)
 	rounds.Wait()
 	return l.flushDue(context.WithoutCancel(ctx))

@@ -405,6 +405,9 @@ func (s *Source) look(ctx context.Context, defs *kpi.Definitions) (*look, error)
 	if err != nil {
 		return nil, err
 	}
+	if k.closed.IsZero() && len(all) > 0 && l.Owned() { // its first flush tells which hours are closed; until then each day would seem to be open
+		return nil, &kpi.Building{Of: len(all)}
+	}
 	k.whole = s.whole(all, defs.Zone)
 	partly, err := s.outgrown(all, metaOf)
 	if err != nil {

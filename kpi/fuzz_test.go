@@ -1,6 +1,9 @@
 package kpi
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 // FuzzParse reads whatever there is: a mistake is told, and what has none can be computed by.
 func FuzzParse(f *testing.F) {
@@ -22,5 +25,21 @@ func FuzzParse(f *testing.F) {
 			t.Error("a fact without what the definitions ask for")
 		}
 		d.Without(Kept{})
+	})
+}
+
+// FuzzCell reads cells that nobody wrote: none may end the process, nor take more memory than sketches may.
+func FuzzCell(f *testing.F) {
+	d := cellDefinitions()
+	adder, c := d.Adder(), d.NewCell(true)
+	for seed := range uint64(20) {
+		adder.Set(randomFact(rand.New(rand.NewPCG(seed, 3))))
+		adder.Add(c)
+	}
+	f.Add(c.Append(nil))
+	f.Fuzz(func(t *testing.T, from []byte) {
+		c := d.NewCell(true)
+		NewDecoder(from).MergeCell(c)
+		c.Append(nil)
 	})
 }

@@ -13,16 +13,7 @@ import (
 // TestFactsAreReadAsTheyWereWritten has as many flows of as many steps as there may be.
 func TestFactsAreReadAsTheyWereWritten(t *testing.T) {
 	const flows, steps, rows = 16, 12, 5000
-	var text strings.Builder
-	text.WriteString("segments:\n  language: {field: language}\nflows:\n")
-	for f := range flows {
-		fmt.Fprintf(&text, "  flow_%d:\n    steps:\n", f)
-		for s := range steps {
-			fmt.Fprintf(&text, "      - step_%d: {events: event_%d_%d}\n", s, f, s)
-		}
-	}
-	text.WriteString("kpis:\n  errors: {share: \"screen.error*\", better: less, smallest: 1 %}\n")
-	defs, random := parseKPIs(t, text.String()), rand.New(rand.NewPCG(1, 1))
+	defs, random := parseKPIs(t, flowsText(flows, steps)), rand.New(rand.NewPCG(1, 1))
 	written, date := newBlock(defs), kpi.Date("2026-11-08")
 	var want []kpi.Fact
 	for range rows {
@@ -53,6 +44,20 @@ func TestFactsAreReadAsTheyWereWritten(t *testing.T) {
 		})
 	}
 	t.Run("Damaged", func(t *testing.T) { testDamagedFacts(t, defs, bytes, random) })
+}
+
+// flowsText is definitions of so many flows of so many steps.
+func flowsText(flows, steps int) string {
+	var text strings.Builder
+	text.WriteString("segments:\n  language: {field: language}\nflows:\n")
+	for f := range flows {
+		fmt.Fprintf(&text, "  flow_%d:\n    steps:\n", f)
+		for s := range steps {
+			fmt.Fprintf(&text, "      - step_%d: {events: event_%d_%d}\n", s, f, s)
+		}
+	}
+	text.WriteString("kpis:\n  errors: {share: \"screen.error*\", better: less, smallest: 1 %}\n")
+	return text.String()
 }
 
 // Bytes that were cut, or of which there are more, are an error; others that are not as they were written are one, or other facts.

@@ -201,8 +201,9 @@ func (p *process) read(route, accept string) (*http.Response, error) {
 	req.Header.Set("X-Purpose", "bench")
 	res, err := http.DefaultClient.Do(req)
 	if err == nil && res.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
 		res.Body.Close()
-		err = fmt.Errorf("GET %s: %s", route, res.Status)
+		err = fmt.Errorf("GET %s: %s: %s", route, res.Status, reason)
 		if res.StatusCode == http.StatusServiceUnavailable {
 			err = errors.Join(errLater, err)
 		}

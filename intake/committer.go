@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"time"
 
 	"brine/door"
 )
@@ -31,18 +32,23 @@ var (
 // POST took 57 µs of CPU with 46 events a group, and 48 µs with 124.
 const besides = 64 << 10
 
-// A committer makes records durable in groups. There is no timer: while a group is being written the next gathers, so groups grow
-// with the load and a lone event waits for nothing. Where several may be written at a time a group that has grown to besides does
-// not wait either.
+// patience is how long a little waits for a group on the way: one that hangs, as a store is gone, holds nobody up for longer.
+const patience = 250 * time.Millisecond
+
+// A committer makes records durable in groups. No timer lets groups grow: while one is being written the next gathers, so that they
+// grow with the load and a lone event waits for nothing. Where several may be written at a time a group that has grown to besides
+// does not wait either, and none waits beyond patience.
 type committer struct {
 	append func(ctx context.Context, group []byte) error
+	atOnce int
 	log    *slog.Logger
 	stats  *Stats
 
 	mu        sync.Mutex
 	gathering *group
-	writing   int    // groups that are being written
-	spare     []byte // the buffer of the group written last, to gather the next but one in
+	writing   int       // groups that are being written
+	began     time.Time // when the last of them set out
+	spare     []byte    // the buffer of the group written last, to gather the next but one in
 	closed    bool
 	failing   bool // the last group written was not stored
 
@@ -65,6 +71,7 @@ func newGroup(buf []byte) *group {
 func newCommitter(append func(context.Context, []byte) error, atOnce int, log *slog.Logger, stats *Stats) *committer {
 	c := &committer{
 		append:    append,
+		atOnce:    atOnce,
 		log:       log,
 		stats:     stats,
 		gathering: newGroup(nil),
@@ -98,10 +105,13 @@ func (c *committer) gather(records []byte) (*group, error) {
 	case len(g.records)+len(records) > MaxGroup:
 		return nil, errGroupFull
 	}
-	before := c.ready()
+	first, before := len(g.records) == 0, c.ready()
 	g.records = append(g.records, records...)
-	if !before && c.ready() {
+	switch {
+	case !before && c.ready():
 		c.signal()
+	case first && c.atOnce > 1:
+		time.AfterFunc(patience, c.signal)
 	}
 	return g, nil
 }
@@ -109,7 +119,7 @@ func (c *committer) gather(records []byte) (*group, error) {
 // ready tells whether what is gathered may be written now. The caller holds mu.
 func (c *committer) ready() bool {
 	n := len(c.gathering.records)
-	return n >= besides || n > 0 && (c.writing == 0 || c.closed)
+	return n >= besides || n > 0 && (c.writing == 0 || c.closed || time.Since(c.began) >= patience)
 }
 
 func (c *committer) signal() {
@@ -149,6 +159,7 @@ func (c *committer) swap() (g *group, closed bool) {
 	g, c.gathering = c.gathering, newGroup(c.spare)
 	c.spare = nil
 	c.writing++
+	c.began = time.Now()
 	return g, c.closed
 }
 

@@ -193,6 +193,33 @@ func TestCloseWritesWhatWasGathered(t *testing.T) {
 	})
 }
 
+// A little does not wait for a group that hangs.
+func TestCommitBesideOneThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCommitter(func(_ context.Context, group []byte) error {
+			if string(group) == "hangs" {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		}, 2, slog.New(slog.DiscardHandler), &Stats{})
+		if _, err := c.gather([]byte("hangs")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for _, after := range []time.Duration{0, patience} { // at once, and when it hangs already
+			time.Sleep(after)
+			start := time.Now()
+			if err := c.commit([]byte("a little")); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > patience {
+				t.Errorf("it waited %s", took)
+			}
+		}
+		c.close()
+	})
+}
+
 // Whatever appending does, each commit is told what became of its own group, once, and close waits for all of them.
 func TestCommitWithFaults(t *testing.T) {
 	for _, atOnce := range []int{1, 4} {
@@ -200,12 +227,13 @@ func TestCommitWithFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				times, stored := map[string]int{}, map[string]bool{}
-				writing := 0
+				writing, began := 0, time.Time{}
 				c := newCommitter(func(_ context.Context, group []byte) (err error) {
 					mu.Lock()
-					if writing++; writing > atOnce || writing > 1 && len(group) < besides {
+					if writing++; writing > atOnce || writing > 1 && len(group) < besides && time.Since(began) < patience {
 						t.Errorf("%d bytes are written as one of %d groups", len(group), writing)
 					}
+					began = time.Now()
 					mu.Unlock()
 					time.Sleep(time.Duration(1+rand.IntN(2000)) * time.Millisecond)
 					fault := rand.IntN(5)

@@ -98,10 +98,10 @@ func (l *Lake) flushLog(ctx context.Context, log Log, info eventlog.Info, at cha
 		if len(entries) == 0 || entries[0].Seq > from {
 			l.log.Error("entries of the log cannot be read and are passed over", "log", info.Name, "from", from)
 		}
-		if b.last == info.Last {
+		if b.last >= info.Last { // under load more has come meanwhile
 			b.at = at
 		}
-		if !all && b.last == info.Last && l.waits(info.Name, entries) {
+		if !all && b.last >= info.Last && l.waits(info.Name, entries) {
 			if b.at, entries = untilMark(entries); len(entries) == 0 {
 				return true, nil
 			}

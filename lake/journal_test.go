@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"brine/event"
+	"brine/eventlog"
 	"brine/lake"
 	"brine/lake/store/s3test"
 )
@@ -55,6 +57,38 @@ func TestSnapshots(t *testing.T) {
 	wantRows(t, readClicks(t, h.mustFollow()), all...)
 	h.reopen()
 	wantRows(t, readClicks(t, h.lake), all...)
+}
+
+// busyLog has more whenever it is read.
+type busyLog struct {
+	*eventlog.Log
+	more func()
+}
+
+func (l busyLog) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
+	l.more()
+	return l.Log.Read(ctx, log, from, maxBytes)
+}
+
+// Who reads hears how far the lake is complete, and which hours are closed, under load too, when a flush takes more than there was as it began.
+func TestCompleteUnderLoad(t *testing.T) {
+	h := inStore(t)
+	h.lake.Close()
+	n := 0
+	more := func() {
+		n++
+		h.append(click(h.clock.Wall(), n))
+	}
+	more()
+	h.lake = h.openLake(busyLog{h.log, more})
+	h.flush()
+	reader := h.mustFollow()
+	if slot, hour := testStart.Truncate(10*time.Minute), testStart.Truncate(time.Hour); !reader.CompleteTo().Equal(slot) || !reader.ClosedTo().Equal(hour) {
+		t.Errorf("it is complete up to %s, and closed up to %s: want %s and %s", reader.CompleteTo(), reader.ClosedTo(), slot, hour)
+	}
+	if got := len(readClicks(t, reader)); got != 2 || n != 2 {
+		t.Errorf("%d of %d rows are there: want 2", got, n)
+	}
 }
 
 func readClicks(t *testing.T, l *lake.Lake) []string { return read(t, l, lake.Raw, "click") }

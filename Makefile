@@ -22,7 +22,7 @@ test: test-needs ## install what the tests need, and run them all (make lint has
 	client/node_modules/.bin/tsc -p console/board/charts
 	@echo "client/dist/brine.js: $$(gzip -9nc client/dist/brine.js | wc -c) bytes gzipped"
 	@# The longest first, and more side by side than there are processors, as many tests wait. A program with the race detector sleeps a second before it exits, unless told not to: the tests run hundreds.
-	GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -vet=off -count=1 -timeout 20m -parallel 4 ./e2e ./...
+	GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -vet=off -count=1 -timeout 20m -p 3 -parallel 4 ./e2e ./...
 
 ROUNDS ?= 18
 

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -29,13 +31,16 @@ func (s *suite) reading() (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
+	rows, perEvent, err := held(brine)
+	if err := errors.Join(err, brine.stop()); err != nil {
+		return nil, err
+	}
+	if brine, err = s.serveBrine("read"); err != nil { // it has nothing to do now
+		return nil, err
+	}
 	defer brine.stop()
 	time.Sleep(time.Second)
 	idle := brine.rss("VmRSS")
-	rows, perEvent, err := held(brine)
-	if err != nil {
-		return nil, err
-	}
 	var rates, limits []float64
 	for range readRounds {
 		rate, err := readAll(brine, rows)
@@ -97,22 +102,35 @@ func pack(path string) (bytesPerLine float64, err error) {
 	return float64(len(w.EncodeAll(text, nil))) / float64(bytes.Count(text, []byte{'\n'})), nil
 }
 
+// held waits until what a start sets going has ended, and gives the raw rows there are, and their bytes an event.
 func held(brine *process) (rows int64, perEvent float64, err error) {
-	res, err := brine.read("/api/v1/status", "application/json")
-	if err != nil {
-		return 0, 0, err
+	type table struct {
+		Dataset, Stream string
+		Rows, Bytes     int64
 	}
-	defer res.Body.Close()
-	var status struct {
-		Held []struct{ Rows, Bytes int64 }
+	var before []table
+	for range 60 {
+		var status struct{ Held []table }
+		res, err := brine.read("/api/v1/status", "application/json")
+		if err != nil {
+			return 0, 0, err
+		}
+		err = json.NewDecoder(res.Body).Decode(&status)
+		res.Body.Close()
+		if err != nil {
+			return 0, 0, err
+		}
+		if slices.Equal(status.Held, before) {
+			for _, t := range before {
+				if t.Dataset == "raw" {
+					return t.Rows, float64(t.Bytes) / float64(t.Rows), nil
+				}
+			}
+		}
+		before = status.Held
+		time.Sleep(2 * time.Second)
 	}
-	if err := json.NewDecoder(res.Body).Decode(&status); err != nil {
-		return 0, 0, err
-	}
-	if len(status.Held) != 1 {
-		return 0, 0, fmt.Errorf("want one stream, got %v", status.Held)
-	}
-	return status.Held[0].Rows, float64(status.Held[0].Bytes) / float64(status.Held[0].Rows), nil
+	return 0, 0, fmt.Errorf("what is held does not come to rest: %v", before)
 }
 
 func readAll(brine *process, rows int64) (perSecond float64, err error) {

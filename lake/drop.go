@@ -11,10 +11,18 @@ import (
 	"time"
 )
 
-// Drop takes files of the hour away for good, and before them what they cover: a crash half-way
-// brings nothing older back.
+// Drop takes files of the hour away for good, and before them what they cover, as a crash half-way
+// brings nothing older back, and what was made of those that are sanitized. All are of one dataset.
 func (h *Hour) Drop(ctx context.Context, files []File) error {
 	l := h.r.lake
+	if len(files) > 0 && files[0].Dataset == Sanitized {
+		ofThem := func(made File) bool {
+			return slices.ContainsFunc(files, func(f File) bool { return f.Log == made.Log })
+		}
+		if err := h.dropFollowing(ctx, ofThem); err != nil {
+			return err
+		}
+	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()

@@ -249,6 +249,12 @@ func (u *run) hour(ctx context.Context, h *lake.Hour) error {
 		return err
 	}
 	plan := u.plan(h.Stream)
+	if plan.NeedsSalt() && brokenOff(raw, done, metas) {
+		if done, err = nil, u.beginAgain(ctx, h, done); err != nil {
+			return err
+		}
+		clear(metas)
+	}
 	for source, files := range bySource(raw) {
 		if len(files) > 1 {
 			return ErrUnsettled
@@ -262,6 +268,21 @@ func (u *run) hour(ctx context.Context, h *lake.Hour) error {
 		}
 	}
 	return nil
+}
+
+// errBrokenOff is an hour that the salt of a backfill was lost in the middle of.
+var errBrokenOff = errors.New("a backfill of this hour was broken off: with --backfill it is done anew as a whole")
+
+// beginAgain takes away what a backfill that was broken off left of an hour, once it is sure that the whole can be done: its
+// salt is gone, and the hour is to have one. Until the last file is gone, what is left says of itself that it is not all.
+func (u *run) beginAgain(ctx context.Context, h *lake.Hour, left []lake.File) error {
+	if !u.work.request.Backfill {
+		return errBrokenOff
+	}
+	if _, err := u.job.Salts(h.Start); err != nil && !errors.Is(err, salt.ErrForgotten) {
+		return err
+	}
+	return h.Drop(ctx, left)
 }
 
 // source sanitizes the raw file of one source.
@@ -279,7 +300,9 @@ func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake
 	if key != nil {
 		in.Hasher = func() Hasher { return key.Hasher() }
 		meta.Salt = freshSalt
-		if !backfill {
+		if backfill {
+			meta.Sources = sourcesOf(h.Files(lake.Raw))
+		} else {
 			meta.Salt = key.Period.Name()
 		}
 	}

@@ -270,6 +270,61 @@ func TestJobBackfill(t *testing.T) {
 	}
 }
 
+// An hour of two sources whose backfill ends between them, as by a kill, is done whole by the next one, under one salt; a source that comes
+// after an hour was backfilled whole is not.
+func TestJobBackfillBrokenOff(t *testing.T) {
+	h := newHouse(t)
+	hour := h.Wall().Truncate(time.Hour)
+	h.send("alice")
+	h.importAt(hour.Add(time.Minute), "ab", "alice")
+	h.pass(4 * 24 * time.Hour)
+	h.rotate() // the quarter's salt is destroyed
+	h.pass(time.Hour)
+	asked := 0
+	h.job.Salts = func(at time.Time) (*salt.Salt, error) {
+		if asked++; asked == 2 {
+			return nil, errors.New("as if killed")
+		}
+		return h.salts.For(at)
+	}
+	q := Request{To: hour.Add(time.Hour), Backfill: true}
+	if report := h.run(q); len(report.Refused) != 1 {
+		t.Fatalf("the backfill that ends half-way did %+v", report)
+	}
+	half := h.pseudonyms(hour)
+	if report := h.run(Request{To: q.To}); len(half) != 1 || len(report.Refused) != 1 || report.Refused[0].Why != errBrokenOff.Error() {
+		t.Fatalf("it left %v; without --backfill: %+v", half, report)
+	}
+	if report := h.run(q); report.Hours != 1 || report.Rows != 2 {
+		t.Fatalf("the backfill after it did %+v", report)
+	}
+	if whole := h.pseudonyms(hour); len(whole) != 1 || whole[0] == half[0] || len(h.sanitized()) != 2 {
+		t.Errorf("the hour has %v, and had %v", whole, half)
+	}
+	h.importAt(hour.Add(2*time.Minute), "cd", "alice")
+	if report := h.run(q); len(report.Refused) != 1 || !strings.Contains(report.Refused[0].Why, "never hashed anew") {
+		t.Errorf("what was imported after it: %+v", report)
+	}
+}
+
+// importAt imports an event of a time; the source is so many hex digits again and again.
+func (h *house) importAt(at time.Time, source, install string) {
+	h.tb.Helper()
+	table, err := h.lake.Table(lake.Raw, "app")
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	sent := fmt.Sprintf(`{"dt":%q,"install":%q,"screen":"home","secret":"s"}`, at.Format(time.RFC3339), install)
+	row, key, _, problem := h.stream.Append(nil, []byte(sent), &event.Arrival{Now: h.Wall(), NewID: event.NewID, AnyAge: true})
+	if problem != nil {
+		h.tb.Fatal(problem)
+	}
+	one := func(yield func(event.Key, []byte) bool) { yield(key, row) }
+	if _, err := h.lake.Import(context.Background(), table, strings.Repeat(source, 32), one); err != nil {
+		h.tb.Fatal(err)
+	}
+}
+
 // What the allowlist no longer permits is taken out of old files, and what it newly permits is not put in.
 func TestTighten(t *testing.T) {
 	h := newHouse(t)

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 
 	"brine/lake"
 )
@@ -18,6 +19,7 @@ type Meta struct {
 	RowsIn    int64
 	RowsOut   int64
 	Backfill  bool
+	Sources   []string // of a backfill: all sources of the hour, which were to be hashed with the same salt
 }
 
 // freshSalt stands for the salt of a backfill, which has no period.
@@ -40,6 +42,7 @@ const (
 	keyRowsIn    = "brine.rows_in"
 	keyRowsOut   = "brine.rows_out"
 	keyBackfill  = "brine.backfill"
+	keySources   = "brine.backfill_of" // parted by spaces
 )
 
 func (m Meta) pairs() map[string]string {
@@ -50,13 +53,14 @@ func (m Meta) pairs() map[string]string {
 	return map[string]string{
 		keySalt: m.Salt, keyAllowlist: m.Allowlist, keyMade: m.Made, keyInputs: string(inputs),
 		keyRowsIn: strconv.FormatInt(m.RowsIn, 10), keyRowsOut: strconv.FormatInt(m.RowsOut, 10),
-		keyBackfill: strconv.FormatBool(m.Backfill),
+		keyBackfill: strconv.FormatBool(m.Backfill), keySources: strings.Join(m.Sources, " "),
 	}
 }
 
 // parseMeta reads the metadata; what is not there or not readable is zero, which no plan matches.
 func parseMeta(pairs map[string]string) Meta {
-	m := Meta{Salt: pairs[keySalt], Allowlist: pairs[keyAllowlist], Made: pairs[keyMade], Backfill: pairs[keyBackfill] == "true"}
+	m := Meta{Salt: pairs[keySalt], Allowlist: pairs[keyAllowlist], Made: pairs[keyMade], Backfill: pairs[keyBackfill] == "true",
+		Sources: strings.Fields(pairs[keySources])}
 	if json.Unmarshal([]byte(pairs[keyInputs]), &m.Inputs) != nil {
 		m.Inputs = nil
 	}
@@ -111,4 +115,29 @@ func madeFrom(done []lake.File, metas map[lake.Name]map[string]string, source st
 		}
 	}
 	return Meta{}, false
+}
+
+// sourcesOf are where the events of an hour's files came from, each once.
+func sourcesOf(files []lake.File) (sources []string) {
+	for source := range bySource(files) {
+		sources = append(sources, source)
+	}
+	return sources
+}
+
+// brokenOff says whether what is sanitized of an hour is a part of what a backfill was to make of it. All of it can be made anew:
+// its raw events are there.
+func brokenOff(raw, done []lake.File, metas map[lake.Name]map[string]string) (lacks bool) {
+	left := sourcesOf(raw)
+	for _, f := range done {
+		meta := parseMeta(metas[f.Name])
+		if !meta.IsBackfill() || !slices.Contains(left, f.Log) {
+			return false
+		}
+		lacks = lacks || slices.ContainsFunc(meta.Sources, func(source string) bool {
+			_, made := madeFrom(done, metas, source)
+			return !made && slices.Contains(left, source)
+		})
+	}
+	return lacks
 }

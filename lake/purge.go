@@ -21,6 +21,7 @@ type Purge struct {
 	// Unsanitized tells which raw hours are still to be sanitized; nil where none is. When it fails, no raw
 	// hour goes for space.
 	Unsanitized func(context.Context) (func(stream string, hour time.Time) bool, error)
+	Intend      func([]Drop) error // told what is about to go; where it fails nothing does. For [Lake.Went], nil: nobody is told
 	Progress    func(done, of int) // nil: nobody looks
 }
 
@@ -77,7 +78,33 @@ func (l *Lake) Purge(ctx context.Context, p Purge) (Purged, error) {
 		}
 		return done, err
 	}
+	if p.Intend != nil && len(drops) > 0 {
+		if err := p.Intend(drops); err != nil {
+			return done, fmt.Errorf("nothing is purged: note what is to go: %w", err)
+		}
+	}
 	return done, errors.Join(err, l.dropAll(ctx, p, drops, &done), l.pruneEmpty())
+}
+
+// Went is what is there no more of what a purge was to drop that was ended in the middle of it.
+func (l *Lake) Went(intended []Drop) ([]Dropped, error) {
+	if err := l.Unknown(); err != nil {
+		return nil, err
+	}
+	left := map[string]Held{}
+	for _, h := range l.Held() {
+		left[h.key()] = h
+	}
+	var went Purged
+	for _, d := range intended {
+		h, some := left[d.key()]
+		d.Files = slices.DeleteFunc(slices.Clone(d.Files), func(n Name) bool { return slices.ContainsFunc(h.Files, n.Overlaps) })
+		d.Bytes = max(0, d.Bytes-h.Bytes)
+		if !some || len(d.Files) > 0 {
+			went.add(d)
+		}
+	}
+	return went.Dropped, nil
 }
 
 func (l *Lake) dropAll(ctx context.Context, p Purge, drops []Drop, done *Purged) error {
@@ -113,7 +140,7 @@ func (l *Lake) Held() []Held {
 			hours[k] = &Held{Dataset: n.Dataset, Stream: n.Stream, Hour: n.Hour, Open: !n.Hour.Before(l.closedTo)}
 		}
 		hours[k].Bytes += size
-		hours[k].names = append(hours[k].names, n)
+		hours[k].Files = append(hours[k].Files, n)
 	}
 	for _, f := range l.cat.files {
 		add(f.Name, f.Size)
@@ -123,7 +150,7 @@ func (l *Lake) Held() []Held {
 	}
 	all := make([]Held, 0, len(hours))
 	for _, h := range hours {
-		slices.SortFunc(h.names, func(a, b Name) int { return cmp.Compare(a.String(), b.String()) })
+		slices.SortFunc(h.Files, func(a, b Name) int { return cmp.Compare(a.String(), b.String()) })
 		all = append(all, *h)
 	}
 	slices.SortFunc(all, func(a, b Held) int {
@@ -246,7 +273,7 @@ func (h *Hour) dropAllFollowing(ctx context.Context) error {
 
 // holds says whether all files were there when the hour was judged.
 func (h Held) holds(files []File) bool {
-	return !slices.ContainsFunc(files, func(f File) bool { return !slices.Contains(h.names, f.Name) })
+	return !slices.ContainsFunc(files, func(f File) bool { return !slices.Contains(h.Files, f.Name) })
 }
 
 // dropLeftOut takes away the hour's files that are not read. They go before what overlaps them:
@@ -317,7 +344,7 @@ func (p *Purged) add(d Drop) {
 	o := &p.Dropped[i]
 	o.To = day
 	o.Hours++
-	o.Files += len(d.names)
+	o.Files += len(d.Files)
 	o.Bytes += d.Bytes
 	if d.Unsanitized {
 		o.Lost++

@@ -24,10 +24,9 @@ type Held struct {
 	Dataset, Stream string
 	Hour            time.Time // its start
 	Bytes           int64
-	Open            bool // events still join it; of sanitized: its raw hour is there, of which it would be made again
-	Unsanitized     bool // of raw: what is to be kept of it is not in the sanitized dataset yet
-
-	names []Name
+	Open            bool     // events still join it; of sanitized: its raw hour is there, of which it would be made again
+	Unsanitized     bool     // of raw: what is to be kept of it is not in the sanitized dataset yet
+	Files           nameList // also those that are covered or left out
 }
 
 // Why is why an hour is dropped.

@@ -184,6 +184,65 @@ func TestNoPurgeByAClockThatJumped(t *testing.T) {
 	}
 }
 
+// What a purge dropped before it was killed is in a receipt after the next one.
+func TestPurgeKilledHalfWay(t *testing.T) {
+	inFolder(t, nil)
+	history(t, 2)
+	l, err := lake.Open(t.Context(), lake.Options{Dir: "data/lake", Tables: tables(map[string]*event.Stream{event.Interaction: event.InteractionStream()})})
+	check(t, err)
+	defer l.Close()
+	cfg := config.Default()
+	cfg.Retention.Raw.MaxAge, cfg.Retention.Guard = time.Hour, 1
+	log, err := openAudit(cfg.Data, nil)
+	check(t, err)
+	p := &purger{cfg: cfg, lake: l, log: trustedClock{}, tmp: "data/tmp", logger: newLogger(io.Discard), audit: log}
+	before, files := len(l.Held()), 0
+	func() {
+		defer func() { recover() }()
+		p.do(t.Context(), purgeWork{}, func(done, _ int) {
+			if done == 5 {
+				panic("killed")
+			}
+		})
+	}()
+	if left := len(l.Held()); left != before-5 {
+		t.Fatalf("%d hours of %d are left of a purge that was killed", left, before)
+	}
+	for range 2 { // the second has nothing to tell
+		if _, err := p.do(t.Context(), purgeWork{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := 0
+	for _, line := range strings.Split(strings.TrimSpace(readAll(t, "data/receipts/purge-*.ndjson")), "\n") {
+		var r struct{ What []lake.Dropped }
+		check(t, json.Unmarshal([]byte(line), &r))
+		for _, d := range r.What {
+			told, files = told+d.Hours, files+d.Files
+		}
+	}
+	if want := before - len(l.Held()); told != want || files != want {
+		t.Errorf("receipts tell of %d hours and %d files; %d of %d went", told, files, want, before)
+	}
+	if n := strings.Count(readAll(t, "data/audit/*.ndjson"), `"purge"`); n != 2 {
+		t.Errorf("the audit has %d records of purges", n)
+	}
+}
+
+// readAll is the text of the files of a pattern.
+func readAll(t *testing.T, pattern string) string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	check(t, err)
+	var all strings.Builder
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		check(t, err)
+		all.Write(text)
+	}
+	return all.String()
+}
+
 // The audit's files go when they are old by the clock, much at once by --yes alone, and never by --now.
 func TestPurgeAudit(t *testing.T) {
 	inFolder(t, nil)

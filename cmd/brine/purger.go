@@ -65,18 +65,20 @@ func (p *purger) do(ctx context.Context, w purgeWork, progress func(done, of int
 		}
 		now = time.Now()
 	}
+	if !w.DryRun {
+		if err := p.tellKilled(); err != nil {
+			return done, err
+		}
+	}
 	done.Purged, err = p.lake.Purge(ctx, lake.Purge{Retention: retention(p.cfg), Now: now, DryRun: w.DryRun, Yes: w.Yes,
-		Unsanitized: p.unsanitized, Progress: progress})
+		Unsanitized: p.unsanitized, Intend: p.intend, Progress: progress})
 	err = errors.Join(err, p.purgeAudit(now, w, &done))
 	if w.DryRun {
 		return done, err
 	}
-	err = errors.Join(err, removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data), p.record(w.Who, done.Dropped))
-	if len(done.Dropped) > 0 {
-		var receiptErr error
-		done.Receipt, receiptErr = appendReceipt(p.cfg.Data, "purge", time.Now(), done.Dropped)
-		err = errors.Join(err, receiptErr)
-	}
+	err = errors.Join(err, removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data))
+	receipt, receiptErr := p.tellDropped(w.Who, done.Dropped)
+	done.Receipt, err = receipt, errors.Join(err, receiptErr)
 	if len(done.Dropped)+len(done.Stopped) > 0 {
 		p.mu.Lock()
 		p.last = &done
@@ -97,13 +99,6 @@ func (p *purger) purgeAudit(now time.Time, w purgeWork, done *purged) error {
 	}
 	done.Audit = audited.Files
 	return err
-}
-
-func (p *purger) record(who string, dropped []lake.Dropped) error {
-	if p.audit == nil {
-		return nil
-	}
-	return recorderTo(p.audit).purged(who, dropped)
 }
 
 // spillLife is how long a file in tmp may lie unchanged: no query and no import takes so long over one.
@@ -176,7 +171,7 @@ func (p *purger) roundHere() {
 	if !errors.Is(err, eventlog.ErrClock) { // else nobody knows how old anything is
 		err = p.purgeAudit(time.Now().Add(purgeEvery), purgeWork{}, &done)
 	}
-	err = errors.Join(err, removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data))
+	err = errors.Join(err, p.tellKilled(), removeOldSpill(p.tmp), removeOldSnapshot(p.cfg.Data))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tell(done.problems(err))

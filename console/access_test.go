@@ -411,6 +411,43 @@ func TestBrokenAnswerIsCut(t *testing.T) {
 	}
 }
 
+// An export on its way to its client is a read: an erasure ends it, and leaves nothing of it.
+func TestExportIsEndedByAnErasure(t *testing.T) {
+	h := openHouse(t)
+	h.come(2000, testStart)
+	req := h.identified(httptest.NewRequest("GET", ofRaw(interactions), nil))
+	req.Host = "localhost"
+	req.Header.Set("Accept", asParquet)
+	w := &erasingWriter{ResponseRecorder: httptest.NewRecorder(), end: func() bool { return h.lake.EndReads(h.clock.Wall().Add(time.Second)) }}
+	defer func() {
+		if recover() != http.ErrAbortHandler || w.writes != 1 || !w.ended {
+			t.Errorf("the answer ends after %d parts as if it were whole, or was no read: %t", w.writes, w.ended)
+		}
+		if left, err := filepath.Glob(filepath.Join(h.temp, "*.parquet")); err != nil || len(left) > 0 {
+			t.Errorf("it leaves %v, %v", left, err)
+		}
+		if h.lake.ReadsBefore(h.clock.Wall().Add(time.Second)) {
+			t.Error("it goes on")
+		}
+	}()
+	h.door.ServeHTTP(w, req)
+}
+
+// erasingWriter has reads ended with the first part that it takes.
+type erasingWriter struct {
+	*httptest.ResponseRecorder
+	end    func() (some bool)
+	ended  bool
+	writes int
+}
+
+func (w *erasingWriter) Write(b []byte) (int, error) {
+	if w.writes++; w.writes == 1 {
+		w.ended = w.end()
+	}
+	return len(b), nil
+}
+
 // brokenWriter takes nothing the first time.
 type brokenWriter struct {
 	*httptest.ResponseRecorder

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -181,23 +182,33 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, q lake.Query,
 // writeParquet makes the file first, as its footer stands at its end.
 func (s *Server) writeParquet(w http.ResponseWriter, r *http.Request, q lake.Query, sent *int64) error {
 	path := filepath.Join(s.Temp, uuid.NewString()+".parquet")
-	defer os.Remove(path)
-	rows, err := s.Lake.Export(r.Context(), q, path)
-	if err != nil {
-		return err
+	return s.Lake.Export(r.Context(), q, path, func(ctx context.Context, rows int64) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := ctx.Err(); err != nil { // nobody waits for it any more, so no row leaves
+			return err
+		}
+		w.Header().Set("Content-Disposition", `attachment; filename="`+q.Table.Stream+`.parquet"`)
+		*sent = rows // all of them may leave with the first buffer: what is in which is not known
+		if _, err := io.Copy(w, untilEnded{ctx, f}); err != nil {
+			return errors.Join(errBroken, err)
+		}
+		return nil
+	})
+}
+
+// untilEnded reads until its context ends.
+type untilEnded struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilEnded) Read(b []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := r.Context().Err(); err != nil { // nobody waits for it any more, so no row leaves
-		return err
-	}
-	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Table.Stream+`.parquet"`)
-	*sent = rows // all of them may leave with the first buffer: what is in which is not known
-	if _, err := io.Copy(w, f); err != nil {
-		return errors.Join(errBroken, err)
-	}
-	return nil
+	return u.r.Read(b)
 }

@@ -69,10 +69,10 @@ func (h *house) storeHistory(n int) {
 		h.tb.Fatal(err)
 	}
 	few := filepath.Join(h.temp, "few.parquet")
-	if _, err := h.lake.Export(ctx, lake.Query{Table: t, To: math.MaxInt64}, few); err != nil {
+	err = h.lake.Export(ctx, lake.Query{Table: t, To: math.MaxInt64}, few, func(context.Context, int64) error { h.multiply(few, copies); return nil })
+	if err != nil {
 		h.tb.Fatal(err)
 	}
-	h.multiply(few, copies)
 }
 
 func (h *house) accepted(ndjson io.Reader) iter.Seq2[event.Key, []byte] {

@@ -371,20 +371,22 @@ func number(ctx context.Context, conn *duck.Conn, sql string) (n int64, err erro
 	return n, rows.Err()
 }
 
-// Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder, and tells how many rows it holds.
-func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, err error) {
+// Export writes a query as one Parquet file at path, which must lie in the lake's temporary folder, and calls use with how many rows it
+// holds. The read goes on until use has returned, and the file is gone then: an erasure waits for it, and may end its context.
+func (l *Lake) Export(ctx context.Context, q Query, path string, use func(ctx context.Context, rows int64) error) error {
 	conn, done, err := l.readConn()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer done()
 	if err := l.upToDate(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	ctx, ended := l.reading(ctx)
 	defer ended()
+	defer os.Remove(path)
 	if err := conn.Exec(ctx, "CREATE TEMP TABLE nothing ("+duck.SQLColumns(q.Table.Columns)+")"); err != nil {
-		return 0, err
+		return err
 	}
 	err = l.again(ctx, conn, func() ([]*File, error) {
 		files, err := l.withFooters(ctx, conn, q.Table)
@@ -404,7 +406,11 @@ func (l *Lake) Export(ctx context.Context, q Query, path string) (rows int64, er
 		return files, conn.Exec(ctx, quick.copyTo(source, path))
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return number(ctx, conn, "SELECT num_rows FROM parquet_file_metadata("+duck.Quote(path)+")")
+	rows, err := number(ctx, conn, "SELECT num_rows FROM parquet_file_metadata("+duck.Quote(path)+")")
+	if err != nil {
+		return err
+	}
+	return use(ctx, rows)
 }

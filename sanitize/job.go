@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"brine/lake"
 	"brine/lake/duck"
 	"brine/salt"
@@ -20,13 +22,13 @@ import (
 // Job copies closed hours from raw to sanitized, each source of an hour into one file, which
 // appears whole or not at all. Its methods may be called from any goroutine.
 type Job struct {
-	Lake   *lake.Lake
-	Salts  func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
-	Plans  func() (map[string]*Plan, error)         // in force now, by stream; a stream without one gives no rows
-	Memory int64                                    // bytes DuckDB may use for each of two hours at a time; default [lake.RewriteMemory]
-	Large  int64                                    // bytes DuckDB may use for an hour that needs more, alone; default [LargeMemory]
-	Logger *slog.Logger                             // default: nothing is logged
-	Plain  bool                                     // files without compression, for tests that search their bytes
+	Lake    *lake.Lake
+	Salts   func(hour time.Time) (*salt.Salt, error) // of an hour; see [salt.Folder.For]
+	Plans   func() (map[string]*Plan, error)         // in force now, by stream; a stream without one gives no rows
+	Memory  int64                                    // bytes DuckDB may use for each of two hours at a time; default [lake.RewriteMemory]
+	Machine int64                                    // bytes this process may have; default [duck.MachineMemory]
+	Logger  *slog.Logger                             // default: nothing is logged
+	Plain   bool                                     // files without compression, for tests that search their bytes
 
 	working sync.RWMutex // by who does an hour, from asking for the plans to the file's rename
 
@@ -64,9 +66,33 @@ type Denial struct {
 	Why string `json:"why"`
 }
 
-// LargeMemory is how many bytes an hour may use that is too large to be done beside another. As
-// what a salt tells may not spill, it bounds the events of one hour: to some ten million.
+// LargeMemory is how many bytes an hour may use at most that is too large to be done beside another; on a small machine it is half of
+// its memory. As what a salt tells may not spill, it bounds the events of one hour: to some ten million.
 const LargeMemory = 4 << 30
+
+// large is how many bytes an hour may use that is done alone.
+func (j *Job) large() (int64, error) {
+	machine := j.Machine
+	if machine == 0 {
+		var err error
+		if machine, err = duck.MachineMemory(); err != nil {
+			return 0, fmt.Errorf("find out how much memory there is: %w", err)
+		}
+	}
+	return min(LargeMemory, machine/2), nil
+}
+
+// tooLarge says of an hour what memory it lacks.
+func tooLarge(memory int64, err error) error {
+	if !duck.OutOfMemory(err) {
+		return err
+	}
+	remedy := "no hour may have more: lower the stream's sample rate, or hash fewer of its fields"
+	if memory < LargeMemory {
+		remedy = "that is half of what this process has: give it more, as by the MemoryMax of its unit or on a larger machine, and it is done"
+	}
+	return fmt.Errorf("the hour does not fit into %s of memory; %s: %w", humanize.IBytes(uint64(memory)), remedy, err)
+}
 
 // rewriter opens the lake's rewriter with the job's memory.
 func (j *Job) rewriter() (*lake.Rewriter, error) {
@@ -150,7 +176,11 @@ func (w *work) doLarge(ctx context.Context) error {
 	if len(w.large) == 0 {
 		return nil
 	}
-	r, err := w.job.Lake.Rewriter(cmp.Or(w.job.Large, LargeMemory))
+	memory, err := w.job.large()
+	if err != nil {
+		return err
+	}
+	r, err := w.job.Lake.Rewriter(memory)
 	if err != nil {
 		return err
 	}
@@ -161,7 +191,7 @@ func (w *work) doLarge(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.tell(h, err)
+		w.tell(h, tooLarge(memory, err))
 	}
 	return nil
 }

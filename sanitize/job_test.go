@@ -415,10 +415,10 @@ func TestJobLargeHour(t *testing.T) {
 	if got := h.run(Request{}); got.Hours != 1 || got.Rows != int64(len(installs)) || len(got.Refused) != 0 {
 		t.Errorf("the report is %+v", got)
 	}
-	h.job.Large = h.job.Memory
+	h.job.Machine = 2 * h.job.Memory
 	h.list = strings.Replace(jobList, "screen: keep", "screen: drop", 1)
-	if got := h.run(Request{Stale: true}); len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, "Out of Memory") {
-		t.Errorf("too large for both: %+v", got)
+	if got := h.run(Request{Stale: true}); len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Why, "8.0 MiB of memory; that is half of what this process has") {
+		t.Errorf("too large for both: %+v", got.Refused)
 	}
 }
 

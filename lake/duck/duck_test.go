@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"brine/event"
 	"brine/lake/duck"
 	"brine/simulate"
@@ -341,5 +343,16 @@ func TestQuote(t *testing.T) {
 			t.Errorf("%q became another text", text)
 		}
 		rows.Close()
+	}
+}
+
+func TestMachineMemory(t *testing.T) {
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		t.Fatal(err)
+	}
+	all := int64(machine.Totalram) * int64(machine.Unit)
+	if got, err := duck.MachineMemory(); err != nil || got < 256<<20 || got > all+all/50 {
+		t.Errorf("%d bytes of the machine's %d, %v", got, all, err)
 	}
 }

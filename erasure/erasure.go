@@ -50,13 +50,14 @@ type Options struct {
 	Point    func(string)                                                   // called at each named step, so that tests can end the process there; default: nothing
 	Shared   bool                                                           // other nodes have the same requests, see [Erasures.Done]; default false
 	Plain    bool                                                           // files without compression, for tests that search their bytes
+	Places   int                                                            // for requests that wait; default 20,000
 }
 
 // The bounds of what waits.
 const (
-	MaxUnit    = 10 << 10 // bytes of an install id: no event is larger
-	maxWaiting = 20_000   // requests
-	maxBytes   = 32 << 20 // of their ids together
+	MaxUnit  = 10 << 10 // bytes of an install id: no event is larger
+	places   = 20_000
+	maxBytes = 32 << 20 // of the ids of all requests together
 )
 
 // The errors of [Erasures.Accept] that the caller is to blame for, or has to wait for.
@@ -92,6 +93,9 @@ func Open(o Options) (*Erasures, error) {
 	}
 	if o.Point == nil {
 		o.Point = func(string) {}
+	}
+	if o.Places == 0 {
+		o.Places = places
 	}
 	e := &Erasures{o: o, files: &workFiles{dir: o.Dir, now: o.Now}, wake: make(chan struct{}, 1),
 		requests: map[string]*request{}, fresh: map[string]*request{}, done: map[string]Receipt{}}
@@ -130,7 +134,7 @@ func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	if r := e.fresh[unit]; r != nil && (!e.o.Shared || e.o.Now().Sub(r.came) < soon) { // where nodes share it may be done by now, and not known here
 		return r.Receipt.Number, nil
 	}
-	if len(e.requests) >= maxWaiting || e.bytes+len(unit) > maxBytes {
+	if e.full(unit) {
 		return "", ErrFull
 	}
 	r := newRequest(unit, quiet, e.o.Now())
@@ -144,6 +148,18 @@ func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	default:
 	}
 	return r.Receipt.Number, nil
+}
+
+// full says whether there is no place for one more.
+func (e *Erasures) full(unit string) bool {
+	return len(e.requests) >= e.o.Places || e.bytes+len(unit) > maxBytes
+}
+
+// crowded says whether places are taken that requests should come into.
+func (e *Erasures) crowded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.requests) > e.o.Places/2 || e.bytes > maxBytes/2
 }
 
 // Status counts the requests that are not complete.
@@ -217,6 +233,9 @@ func (e *Erasures) Step(ctx context.Context) error {
 	if batch := e.due(); err == nil && len(batch) > 0 {
 		err = e.pass(ctx, batch)
 	}
+	if err == nil {
+		err = e.makeRoom()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fault = err; ctx.Err() != nil {
@@ -289,6 +308,30 @@ func (e *Erasures) complete() error {
 			if err := e.finish(r); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// makeRoom ends requests of the public door whose ids were looked for and found nowhere, once half of the places are taken: what somebody
+// makes up must not keep others out until the day's log is gone. Those that were looked for last stay: what is on its way may
+// still come, and the last pass is for that.
+func (e *Erasures) makeRoom() error {
+	if !e.crowded() {
+		return nil
+	}
+	e.mu.Lock()
+	empty := slices.SortedFunc(maps.Values(e.requests), func(a, b *request) int { return a.removed.Compare(b.removed) })
+	e.mu.Unlock()
+	empty = slices.DeleteFunc(empty, func(r *request) bool {
+		return !r.Quiet || r.Receipt.State == Accepted || len(r.Receipt.Removed) > 0
+	})
+	for _, r := range empty {
+		if !e.crowded() {
+			break
+		}
+		if err := e.finish(r); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -405,6 +405,39 @@ func TestQuietRequestLeavesNothing(t *testing.T) {
 	}
 }
 
+// Ids that somebody makes up give their places up once they were looked for; who is in some row, or asked by another way, keeps his.
+func TestMadeUpIdsKeepNobodyOut(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	h.openErasures(erasure.Options{Places: 6})
+	h.visit(bob)
+	h.accept("asked by an operator")
+	real, err := h.erasures.Accept(bob.id, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for made := range 10 {
+		_, err := h.erasures.Accept(fmt.Sprintf("made up %d", made), true)
+		if full := made == 4 || made == 8; full != errors.Is(err, erasure.ErrFull) {
+			t.Fatalf("request %d: %v", made, err)
+		} else if !full {
+			continue
+		}
+		h.step()
+		h.clock.advance(time.Second)
+		if st := h.erasures.Status(); st.Accepted+st.Removed != 3 {
+			t.Errorf("%+v are left", st)
+		}
+	}
+	h.nextDay()
+	h.step()
+	h.sweep()
+	h.step()
+	h.wantState(real, erasure.Complete)
+	if receipts, err := os.ReadDir(h.path("receipts")); err != nil || len(receipts) != 2 {
+		t.Errorf("receipts: %v, %v", receipts, err)
+	}
+}
+
 // A work file that cannot be read is told, and keeps nobody else waiting.
 func TestBrokenWorkFile(t *testing.T) {
 	h := newHouse(t, usualList, "quarter")

@@ -64,7 +64,7 @@ func (e *Erasures) Take(number string, content []byte) error {
 		if receipt, err := ReadReceipt(e.o.Dir, e.o.Receipts, number); err == nil && receipt.State == Complete {
 			return nil
 		}
-		if len(e.requests) >= maxWaiting || e.bytes+len(r.Unit) > maxBytes {
+		if e.full(r.Unit) {
 			return ErrFull
 		}
 	} else if have.Unit != r.Unit {

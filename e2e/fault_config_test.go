@@ -91,7 +91,7 @@ func TestMistakesBeforeTheStart(t *testing.T) {
 		{"Schema", "", "$schema: [", []string{"serve"}, 1, "schemas/app.yaml:1: "},
 		{"Status", "publik: {}", "", []string{"status"}, 1, "brine.yaml:1: publik: unknown key"},
 		{"Import", "publik: {}", "", []string{"import", "interaction"}, 1, "brine.yaml:1: publik: unknown key"},
-		{"NoSuchStream", "", "", []string{"import", "nowhere"}, 1, `no stream "nowhere"; there are: interaction`},
+		{"NoSuchStream", "", "", []string{"import", "nowhere"}, 2, `no stream "nowhere"; there are: interaction`},
 		{"Flag", "", "", []string{"serve", "--prot=1"}, 2, "unknown flag --prot"},
 		{"Command", "", "", []string{"srve"}, 2, `did you mean "serve"?`},
 		{"NoArgument", "", "", []string{"import"}, 2, `expected "<stream>"`},

@@ -83,7 +83,7 @@ func (c *importCmd) Run(g *globals) error {
 }
 
 func errUnknownStream(name string, cfg *config.Config) error {
-	return fmt.Errorf("no stream %q; there are: %s", name, strings.Join(cfg.StreamNames(), ", "))
+	return wrongUse{fmt.Errorf("no stream %q; there are: %s", name, strings.Join(cfg.StreamNames(), ", "))}
 }
 
 func (c *importCmd) importInto(g *globals, cfg *config.Config, streams map[string]*event.Stream, s *event.Stream) (report importReport, err error) {

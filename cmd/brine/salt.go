@@ -117,8 +117,8 @@ func printSalts(out io.Writer, st salt.Status) error {
 
 type saltRotateCmd struct {
 	saltFlags
-	Now    *time.Time `placeholder:"TIME" help:"Act as if it were then (RFC 3339). What was due by then is destroyed for good."`
-	DryRun bool       `help:"Only say what would be done."`
+	Now    time.Time `placeholder:"TIME" help:"Act as if it were then (RFC 3339). What was due by then is destroyed for good."`
+	DryRun bool      `help:"Only say what would be done."`
 }
 
 // Help is shown below the flags.
@@ -149,9 +149,9 @@ func (c *saltRotateCmd) Run(g *globals) error {
 			return fmt.Errorf("make the data folder: %w", err)
 		}
 	}
-	now := time.Now()
-	if c.Now != nil {
-		now = *c.Now
+	now := c.Now
+	if now.IsZero() {
+		now = time.Now()
 	}
 	steps, err := folder.Rotate(now, c.DryRun)
 	if !c.DryRun && len(steps) > 0 {
@@ -251,7 +251,7 @@ func (c *saltDestroyCmd) Run(g *globals) error {
 	}
 	period, err := salt.ParseName(c.Name)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Name, err)
+		return wrongUse{fmt.Errorf("%s: %w", c.Name, err)}
 	}
 	warnUnsanitized(g, cfg, period)
 	if err := c.confirm(g); err != nil {

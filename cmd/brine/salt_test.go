@@ -36,7 +36,7 @@ func TestSalt(t *testing.T) {
 		{"salt destroy " + secondQuarter, exitFailed, []string{"cannot be undone: say --yes"}},
 		{"salt destroy " + firstQuarter + " --yes", exitFailed, []string{"no salt " + firstQuarter + "; there are: " + secondQuarter}},
 		{"salt destroy " + secondQuarter + " --yes", exitOK, []string{"destroyed " + secondQuarter}},
-		{"salt destroy hello --yes", exitFailed, []string{"hello: not a name of a salt"}},
+		{"salt destroy hello --yes", exitUsage, []string{"hello: not a name of a salt"}},
 		{"salt destroy --yes", exitUsage, []string{"expected \"<name>\""}},
 		{"salt rotate --now yesterday", exitUsage, []string{"--now"}},
 		{"salt", exitUsage, []string{"expected one of"}},

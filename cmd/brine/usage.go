@@ -75,7 +75,15 @@ func (c *sanitizeCmd) Validate() error {
 	if c.Tighten && (c.Stale || c.Backfill || c.Stream != "" || !c.From.IsZero() || !c.To.IsZero()) {
 		return errors.New("--tighten is for all that is sanitized: give it no other wish than --dry-run")
 	}
-	if !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To) {
+	return anyHour(c.From, c.To)
+}
+
+// Validate finds a range without an hour.
+func (c *kpiRebuildCmd) Validate() error { return anyHour(c.From, c.To) }
+
+// anyHour finds --from that is not before --to, where both are given.
+func anyHour(from, to time.Time) error {
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		return errors.New("--from is not before --to, so there is no hour between them: swap the two")
 	}
 	return nil

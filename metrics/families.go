@@ -111,7 +111,7 @@ var (
 
 // From raw to figures.
 var (
-	SanitizePartitions = family(Gauge, "brine_sanitize_partitions", "Closed hours of a stream, which are its partitions, by state: sanitized, waiting, stale, or failed, which the waiting and stale ones count too", "stream", "state")
+	SanitizePartitions = family(Gauge, "brine_sanitize_partitions", "Closed hours of a stream, which are its partitions, by state: sanitized, waiting, stale, lost (it can never be sanitized whole), or failed, which the waiting and stale ones count too", "stream", "state")
 	SanitizeLag        = family(Gauge, "brine_sanitize_lag_seconds", "Since when the oldest closed hour waits to be sanitized; 0 where none does", "stream")
 	FactsPartitions    = family(Gauge, "brine_facts_partitions", "Sanitized hours, by the state of their facts: done, waiting, stale, or failed, which the waiting and stale ones count too", "state")
 	FactsLag           = family(Gauge, "brine_facts_lag_seconds", "Since when the oldest hour waits for its facts; 0 where none does")

@@ -253,14 +253,14 @@ func (u *run) plan(stream string) *Plan {
 	return cmp.Or(u.plans[stream], &Plan{Stream: stream})
 }
 
-// wanted lists the hours to do: the oldest first, as raw data and salts are taken away from that end.
+// wanted lists the hours to do: the oldest first, as raw data and salts are taken away from that end. Those that are lost are refused.
 func (w *work) wanted(ctx context.Context) (hours []Hour, err error) {
 	states, err := w.job.States(ctx, w.request)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range states {
-		if s.State == Waiting || w.request.Stale && s.State == Stale && s.Redo == "" {
+		if s.State == Waiting || s.State == Lost || w.request.Stale && s.State == Stale && s.Redo == "" {
 			hours = append(hours, s.Hour)
 		}
 	}
@@ -377,6 +377,9 @@ func sourceNumber(n lake.Name) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
+// errNever is an hour of which some is sanitized under a salt that is gone.
+var errNever = errors.New("it is never hashed anew")
+
 // salt is the key of an hour; nil where the plan needs none. An hour has one salt: what is there
 // already under another is never hashed anew.
 func (u *run) salt(hour time.Time, plan *Plan, done map[lake.Name]map[string]string) (key *salt.Salt, backfill bool, err error) {
@@ -390,7 +393,7 @@ func (u *run) salt(hour time.Time, plan *Plan, done map[lake.Name]map[string]str
 	}
 	for _, pairs := range done {
 		if under := parseMeta(pairs).Salt; under != "" && (gone || under != key.Period.Name()) {
-			return nil, false, fmt.Errorf("the hour has rows under a salt that is gone (%s): it is never hashed anew", under)
+			return nil, false, fmt.Errorf("the hour has rows under a salt that is gone (%s): %w", under, errNever)
 		}
 	}
 	if !gone {

@@ -307,6 +307,35 @@ func TestJobBackfillBrokenOff(t *testing.T) {
 	}
 }
 
+// Of hours that are not sanitized whole it is told, also by who has not tried, which need their salt and which can never be done.
+func TestLostHours(t *testing.T) {
+	h := newHouse(t)
+	begun := h.Wall().Truncate(time.Hour)
+	h.send("alice")
+	h.pass(time.Hour)
+	h.run(Request{})
+	h.importAt(begun.Add(time.Minute), "ab", "alice")
+	h.pass(time.Hour)
+	states, err := h.job.States(context.Background(), Request{})
+	if err != nil || len(states) != 2 || states[0].State != Waiting || !states[0].Begun || states[1].State != Waiting || states[1].Begun {
+		t.Errorf("%+v, %v", states, err)
+	}
+	h.pass(4 * 24 * time.Hour)
+	h.rotate() // the quarter's salt is destroyed
+	untried := &Job{Lake: h.lake, Salts: h.salts.For, Plans: h.job.Plans}
+	got, err := untried.Backlogs(context.Background())
+	if err != nil || len(got) != 1 {
+		t.Fatal(got, err)
+	}
+	b := got[0]
+	if b.Lost != 1 || b.Failed != 0 || !b.Oldest.Equal(begun.Add(time.Hour)) || len(b.Failures) != 1 || !strings.Contains(b.Failures[0].Error, "never hashed anew") {
+		t.Errorf("the backlog is %+v", b)
+	}
+	if report := h.run(Request{To: begun.Add(time.Hour), Backfill: true}); len(report.Refused) != 1 {
+		t.Errorf("what is lost: %+v", report)
+	}
+}
+
 // importAt imports an event of a time; the source is so many hex digits again and again.
 func (h *house) importAt(at time.Time, source, install string) {
 	h.tb.Helper()

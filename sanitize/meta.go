@@ -141,3 +141,8 @@ func brokenOff(raw, done []lake.File, metas map[lake.Name]map[string]string) (la
 	}
 	return lacks
 }
+
+// salted says whether some of the files hold what a salt made.
+func salted(done []lake.File, metas map[lake.Name]map[string]string) bool {
+	return slices.ContainsFunc(done, func(f lake.File) bool { return parseMeta(metas[f.Name]).Salt != "" })
+}

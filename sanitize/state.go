@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -17,13 +18,15 @@ const (
 	Waiting State = "waiting"   // closed, and holds raw events that are not sanitized
 	Done    State = "sanitized" // as the allowlist says today
 	Stale   State = "stale"     // the allowlist differs from what it was made by, or raw events have gone
+	Lost    State = "lost"      // closed, and holds raw events that can never be sanitized: others of the hour are, under a salt that is gone
 )
 
 // HourState is an hour with what is known of it.
 type HourState struct {
 	Hour
 	State State  `json:"state"`
-	Redo  string `json:"redo,omitempty"` // of a stale one: why it cannot be redone; "" when it can
+	Begun bool   `json:"begun,omitempty"` // of a waiting one: other events of it are sanitized under its salt, so that it is lost without that
+	Redo  string `json:"redo,omitempty"`  // of a stale or lost one: why it cannot be redone, or done; "" when it can
 	Error string `json:"error,omitempty"`
 }
 
@@ -33,9 +36,10 @@ type Backlog struct {
 	Waiting   int         `json:"waiting"`
 	Sanitized int         `json:"sanitized"`
 	Stale     int         `json:"stale"`
-	Failed    int         `json:"failed"`           // of the waiting and stale ones, at the last try
-	Oldest    *time.Time  `json:"oldest,omitempty"` // hour that waits
-	Failures  []HourState `json:"failures,omitempty"`
+	Lost      int         `json:"lost"`
+	Failed    int         `json:"failed"`             // of the waiting and stale ones, at the last try
+	Oldest    *time.Time  `json:"oldest,omitempty"`   // hour that waits
+	Failures  []HourState `json:"failures,omitempty"` // the first ones that failed or are lost
 }
 
 // States lists the closed hours that a request names, ordered by stream and hour.
@@ -81,11 +85,16 @@ func (b *Backlog) add(s HourState) {
 		b.Stale++
 	case Done:
 		b.Sanitized++
+	case Lost:
+		b.Lost++
 	}
 	if s.Error == "" {
 		return
 	}
-	if b.Failed++; len(b.Failures) < shownFailures {
+	if s.State != Lost {
+		b.Failed++
+	}
+	if len(b.Failures) < shownFailures {
 		b.Failures = append(b.Failures, s)
 	}
 }
@@ -170,13 +179,22 @@ func (u *run) state(stream string, start time.Time, raw, done []lake.File, metas
 	default:
 		return s, false
 	}
-	if s.State == Stale {
+	switch {
+	case s.State == Stale:
 		s.Redo = u.hindrance(start, stale, plan, done, metas)
+	case waits && plan.NeedsSalt() && salted(done, metas) && !brokenOff(raw, done, metas):
+		err := u.saltFor(start, plan, done, metas)
+		if s.Begun = !errors.Is(err, errNever); !s.Begun {
+			s.State, s.Redo = Lost, err.Error()
+		}
 	}
 	u.job.mu.Lock()
 	defer u.job.mu.Unlock()
 	if err := u.job.failed[s.Hour]; err != nil && s.State != Done {
 		s.Error = err.Error()
+	}
+	if s.State == Lost {
+		s.Error = s.Redo
 	}
 	return s, true
 }
@@ -186,12 +204,18 @@ func (u *run) hindrance(start time.Time, raw bool, plan *Plan, done []lake.File,
 	if !raw {
 		return "its raw events are gone; brine sanitize --tighten takes out what is no longer permitted"
 	}
+	if err := u.saltFor(start, plan, done, metas); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// saltFor is why an hour of which some is sanitized has no salt; nil when it has.
+func (u *run) saltFor(start time.Time, plan *Plan, done []lake.File, metas map[lake.Name]map[string]string) error {
 	of := map[lake.Name]map[string]string{}
 	for _, f := range done {
 		of[f.Name] = metas[f.Name]
 	}
-	if _, _, err := u.salt(start, plan, of); err != nil {
-		return err.Error()
-	}
-	return ""
+	_, _, err := u.salt(start, plan, of)
+	return err
 }

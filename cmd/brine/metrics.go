@@ -150,7 +150,7 @@ func waited(oldest *time.Time, now time.Time) float64 {
 
 func (s *sanitizeStatus) put(put metrics.Put, now time.Time) {
 	for _, b := range s.Streams {
-		for state, n := range map[string]int{"sanitized": b.Sanitized, "waiting": b.Waiting, "stale": b.Stale, "failed": b.Failed} {
+		for state, n := range map[string]int{"sanitized": b.Sanitized, "waiting": b.Waiting, "stale": b.Stale, "lost": b.Lost, "failed": b.Failed} {
 			put(metrics.SanitizePartitions, float64(n), b.Stream, state)
 		}
 		put(metrics.SanitizeLag, waited(b.Oldest, now), b.Stream)

@@ -236,7 +236,7 @@ func (s *sanitizer) unsanitized(ctx context.Context) (func(stream string, hour t
 	}
 	waits := map[key]bool{}
 	for _, st := range states {
-		if st.State == sanitize.Waiting || st.State == sanitize.Stale && st.Redo == "" {
+		if st.State == sanitize.Waiting || st.State == sanitize.Lost || st.State == sanitize.Stale && st.Redo == "" {
 			waits[key{st.Stream, st.Start.Unix()}] = true
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"brine/event"
 	"brine/lake"
 	"brine/salt"
+	"brine/sanitize"
 )
 
 // saltCmd is what an operator does with salts. All of it is safe beside a running brine, and twice at
@@ -207,18 +208,31 @@ Example:
 // unsanitizedHours is [countUnsanitized], but in tests.
 var unsanitizedHours = countUnsanitized
 
-// countUnsanitized counts the hours of a period that hold raw events and are not sanitized.
-func countUnsanitized(g *globals, cfg *config.Config, period salt.Period) (int, error) {
+// unsanitized counts the hours of a period that hold raw events which are not sanitized.
+type unsanitized struct {
+	whole int // without the salt they can be backfilled
+	begun int // without the salt what is not sanitized of them is lost
+}
+
+func countUnsanitized(g *globals, cfg *config.Config, period salt.Period) (n unsanitized, err error) {
 	if _, err := os.Stat(cfg.Data); errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return n, nil
 	}
 	w := sanitizeWork{From: period.Start, To: period.End, DryRun: true}
 	var done sanitized
-	err := askWork(g.ctx, cfg.Data, "/sanitize", w, func(int, int) {}, &done)
+	err = askWork(g.ctx, cfg.Data, "/sanitize", w, func(int, int) {}, &done)
 	if nobodyServes(err) {
 		done, err = sanitizeAtRest(g.ctx, cfg, w)
 	}
-	return len(done.Hours), err
+	for _, h := range done.Hours {
+		switch {
+		case h.Begun:
+			n.begun++
+		case h.State == sanitize.Waiting:
+			n.whole++
+		}
+	}
+	return n, err
 }
 
 // sanitizeAtRest looks at a data folder that nobody serves, and changes nothing.
@@ -273,11 +287,15 @@ func (c *saltDestroyCmd) Run(g *globals) error {
 
 func warnUnsanitized(g *globals, cfg *config.Config, period salt.Period) {
 	hours, err := unsanitizedHours(g, cfg, period)
-	switch {
-	case err != nil: // whatever is broken must not keep a salt from being destroyed
+	if err != nil { // whatever is broken must not keep a salt from being destroyed
 		fmt.Fprintf(g.stderr, "it cannot be told whether hours of %s are not sanitized yet: %v\n", period.Name(), err)
-	case hours > 0:
-		fmt.Fprintf(g.stderr, "%d hours of %s are not sanitized yet: without it they can only be backfilled\n", hours, period.Name())
+		return
+	}
+	if hours.whole > 0 {
+		fmt.Fprintf(g.stderr, "%d hours of %s are not sanitized yet: without it they can only be backfilled\n", hours.whole, period.Name())
+	}
+	if hours.begun > 0 {
+		fmt.Fprintf(g.stderr, "%d hours of %s are sanitized in part: without it the rest of them, as of a late import, can never be\n", hours.begun, period.Name())
 	}
 }
 

@@ -68,9 +68,10 @@ func TestSaltExternal(t *testing.T) {
 func TestSaltDestroyWarns(t *testing.T) {
 	inFolder(t, nil)
 	brine(t, "salt", "rotate", "--now", "2027-02-01T00:00:00Z")
-	unsanitizedHours = func(_ *globals, _ *config.Config, p salt.Period) (int, error) { return 7, nil }
+	unsanitizedHours = func(_ *globals, _ *config.Config, p salt.Period) (unsanitized, error) { return unsanitized{7, 2}, nil }
 	t.Cleanup(func() { unsanitizedHours = countUnsanitized })
-	if _, stderr, code := brine(t, "salt", "destroy", firstQuarter); code != exitFailed || !strings.Contains(stderr, "7 hours of "+firstQuarter+" are not sanitized yet") {
+	if _, stderr, code := brine(t, "salt", "destroy", firstQuarter); code != exitFailed || !strings.Contains(stderr, "7 hours of "+firstQuarter+" are not sanitized yet") ||
+		!strings.Contains(stderr, "2 hours of "+firstQuarter+" are sanitized in part") {
 		t.Error(code, stderr)
 	}
 }

@@ -147,7 +147,7 @@ func (s *sanitizer) do(ctx context.Context, cfg *config.Config, w sanitizeWork, 
 	if w.DryRun {
 		states, err := job.States(ctx, q)
 		for _, st := range states {
-			if st.State == sanitize.Waiting || w.Stale && st.State == sanitize.Stale {
+			if st.State == sanitize.Waiting || st.State == sanitize.Lost || w.Stale && st.State == sanitize.Stale {
 				done.Hours = append(done.Hours, st)
 			}
 		}

@@ -159,10 +159,10 @@ func (s *sanitizeStatus) print(out io.Writer) error {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.Streams) > 0 {
-		fmt.Fprintln(w, "HOURS OF\tSANITIZED\tWAITING\tSTALE\tFAILED")
+		fmt.Fprintln(w, "HOURS OF\tSANITIZED\tWAITING\tSTALE\tLOST\tFAILED")
 	}
 	for _, b := range s.Streams {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\n", b.Stream, b.Sanitized, b.Waiting, b.Stale, b.Failed)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", b.Stream, b.Sanitized, b.Waiting, b.Stale, b.Lost, b.Failed)
 	}
 	for _, b := range s.Streams {
 		for _, f := range b.Failures {

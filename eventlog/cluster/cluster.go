@@ -76,6 +76,7 @@ const (
 	appendTimeout = 10 * time.Second
 	pollEvery     = 500 * time.Millisecond
 	askTimeout    = 2 * time.Second // of a question to the cluster that is asked again anyway
+	hearTimeout   = time.Second     // of a question for the state: one that is asked while the stream has no leader is lost, and the next waits for it
 )
 
 // maxWaiting is how many bytes of groups may wait for their acknowledgement.

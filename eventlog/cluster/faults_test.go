@@ -341,7 +341,7 @@ func TestForeign(t *testing.T) {
 	if _, err := Open(t.Context(), other); err == nil {
 		t.Error("a certificate of another root was taken")
 	}
-	other.CA = stranger.file("ca.pem") // it believes in itself, and the others do not
+	other.CA = stranger.roots() // it believes in itself, and the others do not
 	l, err := Open(t.Context(), other)
 	must(t, err)
 	if err := l.Append(t.Context(), []byte("y")); !errors.Is(err, eventlog.ErrUnavailable) {
@@ -358,7 +358,7 @@ func TestForeign(t *testing.T) {
 	s.append(s.logs["a"], "the others go on")
 }
 
-// A node shows the certificate that is in force when a connection begins, and needs no restart for a new one.
+// A node shows the certificate that is in force when a connection begins, and judges others by the roots that are: nothing of it needs a restart.
 func TestRenewedCertificate(t *testing.T) {
 	s := newSite(t, "a", "b", "c")
 	var mu sync.Mutex
@@ -377,19 +377,35 @@ func TestRenewedCertificate(t *testing.T) {
 	s.startAll()
 	s.lead("a", 1)
 	s.append(s.logs["b"], "x")
-	fresh, _ := s.ca.sign(t, "a", s.ca)
-	s.cut("a")
-	s.heal("a")
-	eventually(t, 30*time.Second, "the new certificate is shown", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return bytes.Equal(shown["a"], fresh.Raw)
-	})
-	eventually(t, 30*time.Second, "all nodes are there", func() bool {
-		st := s.logs["a"].Status()
-		return !slices.ContainsFunc(st.Nodes, func(n NodeStatus) bool { return !n.Here })
-	})
+	next := newAuthority(t)
+	old, err := os.ReadFile(s.ca.file("ca.pem"))
+	must(t, err)
+	root, err := os.ReadFile(next.file("ca.pem"))
+	must(t, err)
+	must(t, os.WriteFile(s.ca.file("ca.pem"), slices.Concat(old, root), 0o600))
+	fresh := map[string][]byte{}
+	for _, n := range s.nodes {
+		cert, _ := s.ca.sign(t, n.Name, next)
+		fresh[n.Name] = cert.Raw
+	}
+	comesBack := func(name string) {
+		s.cut(name)
+		s.heal(name)
+		eventually(t, 30*time.Second, name+" shows its new certificate", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return bytes.Equal(shown[name], fresh[name])
+		})
+		eventually(t, 30*time.Second, "all nodes are there", func() bool {
+			st := s.logs["a"].Status()
+			return !slices.ContainsFunc(st.Nodes, func(n NodeStatus) bool { return !n.Here })
+		})
+	}
+	comesBack("a")
 	s.append(s.logs["a"], "y")
+	must(t, os.WriteFile(s.ca.file("ca.pem"), root, 0o600))
+	comesBack("b")
+	s.append(s.logs["b"], "z")
 }
 
 // Nodes whose configs differ tell of it.

@@ -22,6 +22,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Manifest says what a backup holds.
@@ -78,18 +80,16 @@ func Write(ctx context.Context, take func(context.Context) (Source, error), to s
 	if _, err := os.Lstat(to); err == nil {
 		return m, fmt.Errorf("%s is there already: name a folder that is not", to)
 	}
-	aside := asideOf(to)
-	if err := os.RemoveAll(aside); err != nil { // of a backup that was cut off
-		return m, err
-	}
-	if err := os.Mkdir(aside, 0o700); err != nil {
+	aside, done, err := makeAside(to)
+	if err != nil {
 		return m, fmt.Errorf("make the backup: %w", err)
 	}
+	defer done()
 	m.Format, m.ID = 1, newID()
 	if base != nil {
 		m.Base = base.ID
 	}
-	err := fill(ctx, take, aside, &m, base, progress)
+	err = fill(ctx, take, aside, &m, base, progress)
 	if err == nil {
 		err = os.Rename(aside, to)
 	}
@@ -105,9 +105,68 @@ func newID() string {
 	return hex.EncodeToString(id)
 }
 
+// asideEnd ends the names of folders that are being written.
+const asideEnd = ".brine.partial"
+
 // asideOf is where a folder is written before it is there.
 func asideOf(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".partial")
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+asideEnd)
+}
+
+// makeAside makes the folder in which another is written, in place of what one that was cut off left, and keeps others from it until done.
+func makeAside(path string) (aside string, done func() error, err error) {
+	aside = asideOf(path)
+	if lock, busy, err := claim(aside); err == nil {
+		if errors.Is(busy, unix.EWOULDBLOCK) {
+			return "", nil, errors.Join(fmt.Errorf("%s is being written by another backup or restore", aside), lock.Close())
+		}
+		if err := errors.Join(os.RemoveAll(aside), lock.Close()); err != nil {
+			return "", nil, err
+		}
+	}
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		return "", nil, err
+	}
+	lock, _, err := claim(aside)
+	if err != nil {
+		return "", nil, err
+	}
+	return aside, lock.Close, nil
+}
+
+// claim opens a folder and locks it until it is closed, or this process ends. busy says why it is not locked: another has it, or the file system
+// locks no folders, as some of a network do not.
+func claim(folder string) (lock *os.File, busy, err error) {
+	if lock, err = os.Open(folder); err != nil {
+		return nil, nil, err
+	}
+	return lock, unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB), nil
+}
+
+// RemoveCut removes what backups and restores that were killed left in a folder, beside what they were to make, and says what. What may be
+// written now stays.
+func RemoveCut(folder string) (removed []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // whoever writes there tells
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), ".") || !strings.HasSuffix(e.Name(), asideEnd) {
+			continue
+		}
+		path := filepath.Join(folder, e.Name())
+		lock, busy, openErr := claim(path)
+		if openErr != nil {
+			err = errors.Join(err, openErr)
+			continue
+		}
+		if busy == nil {
+			err = errors.Join(err, os.RemoveAll(path))
+			removed = append(removed, path)
+		}
+		lock.Close()
+	}
+	return removed, err
 }
 
 // takes is how often what is held is asked for: while objects are copied the newest hours go on.

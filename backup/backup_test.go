@@ -156,7 +156,8 @@ func replace(path, old, new string) error {
 	return os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o600)
 }
 
-// A backup that is cut off leaves none, and the next one is not in its way.
+// A backup that is cut off leaves none, and the next one is not in its way. What a kill left beside it goes, whatever its name was, but nothing that is
+// being written.
 func TestCut(t *testing.T) {
 	from := tree(t, map[string]string{"a": "1", "b": "2", "c": "3"})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -169,7 +170,23 @@ func TestCut(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(to)); err == nil || len(entries) != 0 {
 		t.Fatalf("cut off: %v, and there is %v", err, entries)
 	}
-	put(t, filepath.Join(filepath.Dir(to), ".b.partial", "left"), "by a kill")
+	beside := func(name string) string { return filepath.Join(filepath.Dir(to), name, "left") }
+	for _, name := range []string{".b.brine.partial", ".a.brine.partial", ".other.partial", "c.brine.partial"} {
+		put(t, beside(name), "by a kill")
+	}
+	_, err = backup.Write(t.Context(), func(context.Context) (backup.Source, error) {
+		if removed, err := backup.RemoveCut(filepath.Dir(to)); err != nil || len(removed) != 1 || removed[0] != filepath.Dir(beside(".a.brine.partial")) {
+			t.Errorf("removed %q, %v", removed, err)
+		}
+		if _, err := backup.Write(t.Context(), folder(from), to, backup.Manifest{}, nil, quiet); err == nil || !strings.Contains(err.Error(), "by another") {
+			t.Errorf("a second one of the same name: %v", err)
+		}
+		return backup.Source{}, errors.New("enough")
+	}, to, backup.Manifest{}, nil, quiet)
+	if entries, _ := os.ReadDir(filepath.Dir(to)); err == nil || len(entries) != 2 {
+		t.Errorf("%v, and there is %v", err, entries)
+	}
+	put(t, beside(".b.brine.partial"), "by a kill")
 	if _, err := backup.Write(t.Context(), folder(from), to, backup.Manifest{}, nil, quiet); err != nil {
 		t.Fatal(err)
 	}

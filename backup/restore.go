@@ -125,13 +125,14 @@ func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expi
 	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
 		return done, fmt.Errorf("%s is not empty: restore into a folder that is", to)
 	}
-	aside := asideOf(to)
-	if err := os.RemoveAll(aside); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return done, err
 	}
-	if err := os.MkdirAll(aside, 0o700); err != nil {
+	aside, release, err := makeAside(to)
+	if err != nil {
 		return done, err
 	}
+	defer release()
 	if done, err = s.copyTo(ctx, aside, m, first, expired, elsewhere, progress); err == nil {
 		err = os.Rename(aside, to)
 	}

@@ -25,7 +25,7 @@ type Log struct {
 type LogTLS struct {
 	Cert string `yaml:"cert"` // PEM: the node's certificate, for its host in nodes, to serve and to ask; no default. Taken on when it changes, as key
 	Key  string `yaml:"key"`  // PEM, which its owner alone may read; no default
-	CA   string `yaml:"ca"`   // PEM: the root of the nodes' certificates, which signs nothing else; no default. Another needs a restart
+	CA   string `yaml:"ca"`   // PEM: the root of the nodes' certificates, which signs nothing else; no default. Taken on when it changes
 }
 
 // LogNode is one of the nodes.

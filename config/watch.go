@@ -90,7 +90,7 @@ func (c *Config) pairs() (files []string) {
 			files = append(files, t.Cert, t.Key)
 		}
 	}
-	for _, ca := range []string{c.Store.TLS.ClientCA, c.Forward.CA} {
+	for _, ca := range []string{c.Store.TLS.ClientCA, c.Forward.CA, c.Log.TLS.CA} {
 		if ca != "" {
 			files = append(files, ca)
 		}

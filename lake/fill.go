@@ -18,18 +18,12 @@ import (
 var ErrNotEmpty = errors.New("there is a lake already")
 
 // Fill puts files into a lake in an object store that is empty, as at a restore: path says where each lies, below one of these folders, by its path
-// below the lake's folder. So may commit marks, which are empty. The files count all at once, by the last of the journal's entries; what was
-// written before and failed is no hindrance to another try. The errors are [ErrNotEmpty], and those of files that cannot be read and of the store.
+// below the lake's folder. So may commit marks, which are empty. The files count all at once, by the last of the journal's entries. A Fill that fails or is
+// cut off can be tried again; whoever owns the lake instead removes what it wrote. The errors are [ErrNotEmpty], and those of files that cannot be read and of the store.
 func (l *Lake) Fill(ctx context.Context, folders []string, path map[string]string) error {
 	r, ok := l.place.(*remote)
 	if !ok {
 		return errors.New("only a lake in an object store is filled")
-	}
-	if err := r.journal.refresh(ctx); err != nil {
-		return err
-	}
-	if r.journal.number() > 0 {
-		return fmt.Errorf("%w: %s", ErrNotEmpty, r.bucket)
 	}
 	var files []*File
 	var marks []mark
@@ -44,6 +38,10 @@ func (l *Lake) Fill(ctx context.Context, folders []string, path map[string]strin
 	}
 	slices.SortFunc(files, func(a, b *File) int { return compareNames(a.Name, b.Name) })
 	at := func(n Name) string { return path[keyOf(n)] }
+	if err := r.begin(ctx, files); err != nil {
+		return err
+	}
+	defer r.journal.disown()
 	if err := l.describe(ctx, folders, files, at); err != nil {
 		return err
 	}
@@ -55,13 +53,19 @@ func (l *Lake) Fill(ctx context.Context, folders []string, path map[string]strin
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	return r.begin(ctx, files, marks)
+	for _, m := range marks {
+		if err := r.journal.append(ctx, &entry{Mark: &m}); err != nil {
+			return err
+		}
+	}
+	return r.journal.append(ctx, &entry{Add: files})
 }
 
-// begin writes the first entries of a journal. Epochs go on from those in the files' names.
-func (r *remote) begin(ctx context.Context, files []*File, marks []mark) error {
-	_, err := r.journal.own(ctx, 0, func(s *state) error {
-		if s.Number > 0 {
+// begin writes the epoch mark of a lake that is to be filled, before any object: epochs go on from those in the files' names, so that for the
+// owner after this one they are strays where they are in no entry.
+func (r *remote) begin(ctx context.Context, files []*File) error {
+	_, err := r.journal.own(ctx, 0, true, func(s *state) error {
+		if s.Number > 0 && !s.Filling {
 			return fmt.Errorf("%w: %s", ErrNotEmpty, r.bucket)
 		}
 		for _, f := range files {
@@ -69,16 +73,7 @@ func (r *remote) begin(ctx context.Context, files []*File, marks []mark) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	defer r.journal.disown()
-	for _, m := range marks {
-		if err := r.journal.append(ctx, &entry{Mark: &m}); err != nil {
-			return err
-		}
-	}
-	return r.journal.append(ctx, &entry{Add: files})
+	return err
 }
 
 // describe finds out what the journal says of files that lie in folders.

@@ -43,8 +43,9 @@ type entry struct {
 	Owner  string `json:"owner"` // a random name, one for each time that a process becomes the owner
 	Epoch  uint64 `json:"epoch"`
 
-	Own        bool      `json:"own,omitempty"`   // the ownership begins: this is its epoch mark
-	Lease      uint64    `json:"lease,omitempty"` // what it rests on
+	Own        bool      `json:"own,omitempty"`     // the ownership begins: this is its epoch mark
+	Lease      uint64    `json:"lease,omitempty"`   // what it rests on
+	Filling    bool      `json:"filling,omitempty"` // it begins a restore, which the entry with the restored files ends
 	Add        fileList  `json:"add,omitempty"`
 	Drop       nameList  `json:"drop,omitempty"` // not read from now on
 	Gone       nameList  `json:"gone,omitempty"` // dropped or covered, and removed from the store
@@ -60,8 +61,9 @@ type state struct {
 	Owner      string            `json:"owner"`
 	Epoch      uint64            `json:"epoch"`
 	Lease      uint64            `json:"lease"`
-	Files      fileList          `json:"files"`   // only in a snapshot
-	Covered    fileList          `json:"covered"` // only in a snapshot
+	Filling    bool              `json:"filling,omitempty"` // a restore has begun and not ended
+	Files      fileList          `json:"files"`             // only in a snapshot
+	Covered    fileList          `json:"covered"`           // only in a snapshot
 	Marks      map[string]uint64 `json:"marks"`
 	Hour       time.Time         `json:"hour"`
 	CompleteTo time.Time         `json:"complete_to"`
@@ -78,8 +80,9 @@ func newState() *state {
 func (s *state) apply(e *entry) {
 	s.Number, s.Lake, s.Owner, s.Epoch = e.Number, e.Lake, e.Owner, e.Epoch
 	if e.Own {
-		s.Lease = e.Lease
+		s.Lease, s.Filling = e.Lease, e.Filling
 	}
+	s.Filling = s.Filling && len(e.Add) == 0
 	for _, f := range e.Add {
 		for n := range s.files[f.Folder()] {
 			if f.Covers(n) {
@@ -162,7 +165,7 @@ func entryKey(number uint64) string    { return fmt.Sprintf("%s%020d", entriesFo
 func snapshotKey(number uint64) string { return fmt.Sprintf("%s%020d", snapshotsFolder, number) }
 
 // own begins an ownership with an entry of its own. The epoch is above all before it, and at least that of the lease.
-func (j *journal) own(ctx context.Context, lease uint64, judge func(*state) error) (epoch uint64, err error) {
+func (j *journal) own(ctx context.Context, lease uint64, filling bool, judge func(*state) error) (epoch uint64, err error) {
 	j.turn.Lock()
 	defer j.turn.Unlock()
 	j.setPending(nil, nil)
@@ -173,7 +176,7 @@ func (j *journal) own(ctx context.Context, lease uint64, judge func(*state) erro
 		return 0, err
 	}
 	j.mu.Lock()
-	e := &entry{Own: true, Lease: lease, Lake: j.state.Lake, Epoch: max(lease, j.state.Epoch+1), Owner: rand.Text()}
+	e := &entry{Own: true, Lease: lease, Filling: filling, Lake: j.state.Lake, Epoch: max(lease, j.state.Epoch+1), Owner: rand.Text()}
 	j.owner = e.Owner
 	j.mu.Unlock()
 	if e.Lake == "" {

@@ -43,7 +43,7 @@ func (r *remote) own(ctx context.Context, log Log, lease uint64) (*catalogue, ui
 		return nil, 0, err
 	}
 	infos := log.Logs()
-	epoch, err := r.journal.own(ctx, lease, func(s *state) error {
+	epoch, err := r.journal.own(ctx, lease, false, func(s *state) error {
 		if err := r.expected(s.Lake); err != nil {
 			return err
 		}

@@ -5,15 +5,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"brine/event"
 	"brine/lake"
+	"brine/lake/store"
 	"brine/lake/store/s3test"
 )
 
@@ -99,9 +102,11 @@ func checkCleanStore(t *testing.T, h *house) {
 }
 
 // What a lake in an object store holds at one moment can be had by its keys, and fills another place there, whole: rows, marks, epochs and
-// what was left in footers are as they were. A place that holds a lake is not filled.
+// what was left in footers are as they were. A place that holds a lake is not filled. What a try left that was cut off is no hindrance to the next, and
+// is removed by whoever owns the place instead.
 func TestFill(t *testing.T) {
 	h := inStore(t)
+	h.reopen() // so that the epoch is above that of an owner who is the first
 	rows := []event.Record{click(h.clock.Wall(), 1), click(h.clock.Wall(), 2)}
 	h.append(rows...)
 	h.flush()
@@ -128,8 +133,8 @@ func TestFill(t *testing.T) {
 	}
 	path["raw/_flushed/"+filepath.Base(marks[0])] = marks[0]
 
-	open := func() *lake.Lake {
-		l, err := lake.Open(t.Context(), lake.Options{Store: h.store.Open(t, "again"), CacheDir: t.TempDir(), Tables: []lake.Table{clickTable(lake.Raw)}})
+	open := func(prefix string) *lake.Lake {
+		l, err := lake.Open(t.Context(), lake.Options{Store: h.store.Open(t, prefix), CacheDir: t.TempDir(), Tables: []lake.Table{clickTable(lake.Raw)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +144,30 @@ func TestFill(t *testing.T) {
 	first := objects[0].Path // of a try that was cut off
 	h.store.Put(t, "again/"+first, h.store.Get(t, "lake/"+first)[:100])
 	h.store.Put(t, "again/notes.txt", []byte("of somebody else"))
-	filled := open()
+	for _, prefix := range []string{"again", "left"} {
+		var entries atomic.Int32
+		h.store.Fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, prefix+"/_journal/") && entries.Add(1) > 1 {
+				s3test.Gone(w, r, next)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+		if err := open(prefix).Fill(t.Context(), []string{dir}, path); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("the store is gone: %v", err)
+		}
+		h.store.Fail(nil)
+		h.store.Get(t, prefix+"/"+first) // it has come so far
+	}
+	left := open("left")
+	mustOwn(t, left, h.log, 0)
+	if err := left.SweepStrays(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.IndexFunc(h.store.Keys(t), func(key string) bool { return strings.HasPrefix(key, "left/raw/") }); i >= 0 {
+		t.Errorf("a restore that was given up left %s", h.store.Keys(t)[i])
+	}
+	filled := open("again")
 	missing := maps.Clone(path)
 	missing[first] = filepath.Join(dir, "missing")
 	if err := filled.Fill(t.Context(), []string{dir}, missing); err == nil {
@@ -151,14 +179,17 @@ func TestFill(t *testing.T) {
 	if string(h.store.Get(t, "again/notes.txt")) != "of somebody else" {
 		t.Error("an object that is no file of a lake was replaced")
 	}
-	again := open()
+	again := open("again")
 	wantRows(t, read(t, again, lake.Raw, "click"), rows...)
 	was, is := h.lake.List(lake.Raw, "click"), again.List(lake.Raw, "click")
 	if len(was) != len(is) || !reflect.DeepEqual(was, is) {
 		t.Errorf("the files were %+v, and are %+v", was, is)
 	}
-	if err := open().Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
+	if err := open("again").Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
 		t.Errorf("filled once more: %v", err)
+	}
+	if err := open("left").Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
+		t.Errorf("filled, and another owns it: %v", err)
 	}
 	if err := h.lake.Fill(t.Context(), []string{dir}, path); !errors.Is(err, lake.ErrNotEmpty) {
 		t.Errorf("a lake that has an owner was filled: %v", err)

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,12 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{cert, key}
 }
 
+func (a *authority) pool() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	return roots
+}
+
 // node is the TLS of a node on this address.
 func (a *authority) node(t *testing.T, ip net.IP) *tls.Config {
 	t.Helper()
@@ -60,8 +67,7 @@ func (a *authority) node(t *testing.T, ip net.IP) *tls.Config {
 		IPAddresses: []net.IP{ip}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, of, a.cert, key.Public(), a.key)
 	check(t, err)
-	roots := x509.NewCertPool()
-	roots.AddCert(a.cert)
+	roots := a.pool()
 	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 		RootCAs: roots, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert}
 }
@@ -72,6 +78,7 @@ var loopback = net.IPv4(127, 0, 0, 1)
 type site struct {
 	t     *testing.T
 	ca    *authority
+	roots atomic.Pointer[x509.CertPool] // in force for all nodes; nil: those of ca
 	now   time.Time
 	list  []Node
 	nodes map[string]*testNode
@@ -116,6 +123,15 @@ func at(hour string) time.Time {
 	return t
 }
 
+// trusts is the TLS of a node by the roots in force.
+func (s *site) trusts(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	if roots := s.roots.Load(); roots != nil {
+		c.RootCAs, c.ClientCAs = roots, roots
+	}
+	return c
+}
+
 // start starts a node with the data that it has, as after a restart.
 func (s *site) start(name, data string) *testNode {
 	s.t.Helper()
@@ -125,7 +141,7 @@ func (s *site) start(name, data string) *testNode {
 	periods, err := salt.ParsePeriods("quarter", "", 48*time.Hour)
 	check(s.t, err)
 	config := s.ca.node(s.t, loopback)
-	n.peers = New(Options{Self: name, Nodes: s.list, Cluster: "test", TLS: config, Logger: slog.New(slog.DiscardHandler)})
+	n.peers = New(Options{Self: name, Nodes: s.list, Cluster: "test", TLS: func() *tls.Config { return s.trusts(config) }, Logger: slog.New(slog.DiscardHandler)})
 	n.salts = &Salts{Peers: n.peers, Turn: n.rotate, Told: func(r salt.Record) { n.told = append(n.told, r.Salt) }}
 	n.folder, err = salt.Open(filepath.Join(data, "salts"), salt.Options{Periods: periods, Records: filepath.Join(data, "salts.ndjson"),
 		Now: func() time.Time { return s.now }, Shared: &salt.Shared{Make: n.salts.MayMake, Use: n.salts.MayUse}})
@@ -145,7 +161,7 @@ func (s *site) start(name, data string) *testNode {
 	check(s.t, os.MkdirAll(n.files.Dir, 0o700))
 	n.files.Open()
 	n.rotate()
-	n.server = &http.Server{Handler: n.peers.Handler(), TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	n.server = &http.Server{Handler: n.peers.Handler(), TLSConfig: n.peers.TLS(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	l, err := net.Listen("tcp", n.peers.addr(name))
 	check(s.t, err)
 	go n.server.ServeTLS(l, "", "")
@@ -230,7 +246,11 @@ func (s *site) ask(config *tls.Config, node, method, path, body string, header m
 	s.t.Helper()
 	config = config.Clone()
 	config.ClientAuth = tls.NoClientCert
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	return s.askBy(&http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}, node, method, path, body, header)
+}
+
+func (s *site) askBy(client *http.Client, node, method, path, body string, header map[string]string) (status int, answer string, err error) {
+	s.t.Helper()
 	i := slices.IndexFunc(s.list, func(n Node) bool { return n.Name == node })
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,10 +33,10 @@ type Node struct{ Name, Addr string }
 
 // Options say which nodes there are. All but Logger are needed.
 type Options struct {
-	Self    string      // name of this node
-	Nodes   []Node      // all of them, this one too
-	Cluster string      // name of the nodes together
-	TLS     *tls.Config // of both sides; client certificates are required
+	Self    string             // name of this node
+	Nodes   []Node             // all of them, this one too
+	Cluster string             // name of the nodes together
+	TLS     func() *tls.Config // of both sides, as it is now; client certificates are required
 	Logger  *slog.Logger
 }
 
@@ -74,16 +75,23 @@ func New(o Options) *Peers {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	config := o.TLS.Clone()
-	config.ClientCAs, config.ClientAuth = nil, tls.NoClientCert
 	p := &Peers{o: o, mux: http.NewServeMux(), leftover: map[string]string{},
 		client: &http.Client{
-			Transport: &http.Transport{TLSClientConfig: config, DialContext: (&net.Dialer{Timeout: askTimeout}).DialContext, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
-				MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16},
+			Transport:     &http.Transport{DialTLSContext: o.dial, IdleConnTimeout: time.Minute, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 	return p
 }
+
+// dial begins a connection to another node, by what is in force now.
+func (o Options) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	return (&tls.Dialer{Config: o.TLS()}).DialContext(ctx, network, addr)
+}
+
+// Reconnect has the next requests go over new connections, as those that are open were judged by what was in force when they began.
+func (p *Peers) Reconnect() { p.client.CloseIdleConnections() }
 
 // Close ends the connections to the others.
 func (p *Peers) Close() error {
@@ -91,8 +99,17 @@ func (p *Peers) Close() error {
 	return nil
 }
 
-// TLS is that of the door.
-func (p *Peers) TLS() *tls.Config { return p.o.TLS.Clone() }
+// TLS is that of the door: each connection is judged by what is in force when it begins.
+func (p *Peers) TLS() *tls.Config {
+	c := p.o.TLS()
+	c.SessionTicketsDisabled = true // one would bring along what was in force then
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := p.o.TLS()
+		now.SessionTicketsDisabled = true
+		return now, nil
+	}
+	return c
+}
 
 // Others are the other nodes.
 func (p *Peers) Others() []Node {
@@ -135,7 +152,7 @@ func (p *Peers) Handler() http.Handler {
 
 // knows is nil when a request comes from another of the nodes: it says which, and its certificate is for that one's host.
 func (p *Peers) knows(r *http.Request) error {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+	if r.TLS == nil || !p.o.vouched(r.TLS.PeerCertificates) {
 		return errors.New("only nodes of the log speak here")
 	}
 	name := r.Header.Get(headerNode)
@@ -149,6 +166,20 @@ func (p *Peers) knows(r *http.Request) error {
 		return errors.New("this is a node of another cluster (log.cluster)")
 	}
 	return nil
+}
+
+// vouched is whether a certificate, with those that link it to a root, is a node's as far as is known now: what a connection was let in by may
+// hold no more.
+func (o Options) vouched(chain []*x509.Certificate) bool {
+	if len(chain) == 0 {
+		return false
+	}
+	links := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		links.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: o.TLS().ClientCAs, Intermediates: links, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err == nil
 }
 
 // handle answers a route. A request that bears an epoch is refused where it is an old one.

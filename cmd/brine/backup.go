@@ -77,6 +77,7 @@ func (c *backupCmd) Run(g *globals) error {
 	if err := recordCommand(cfg, audit.Command, "brine backup", "to "+c.To); err != nil {
 		return err
 	}
+	removeCut(g, filepath.Dir(c.To))
 	bucket, closeBucket, err := lakeBucket(g.ctx, cfg)
 	if err != nil {
 		return err
@@ -95,6 +96,17 @@ func (c *backupCmd) Run(g *globals) error {
 		return err
 	}
 	return c.tell(g.stdout, m)
+}
+
+// removeCut removes what killed ones left in a folder: raw events may be in it, past their window.
+func removeCut(g *globals, folder string) {
+	removed, err := backup.RemoveCut(folder)
+	for _, path := range removed {
+		fmt.Fprintf(g.stderr, "%s is removed: a backup or restore that was killed left it\n", path)
+	}
+	if err != nil {
+		fmt.Fprintf(g.stderr, "what a backup or restore that was killed left is not all removed: %v\n", err)
+	}
 }
 
 func (c *backupCmd) tell(out io.Writer, m backup.Manifest) error {

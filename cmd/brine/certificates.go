@@ -15,6 +15,9 @@ type certificates map[string]*door.Certificate
 // logCertificate is the name of the latter.
 const logCertificate = "log"
 
+// logAuthority is the key of who vouches for the nodes of the log.
+const logAuthority = "log.tls.ca"
+
 // openCertificates reads those that the config names for the doors of a role. What is wrong with any comes at once, as [config.Mistakes].
 func openCertificates(cfg *config.Config, r role) (certificates, error) {
 	all := certificates{}
@@ -122,6 +125,10 @@ func (h *house) renewAuthorities() {
 			if h.forward != nil {
 				h.forward.Reconnect()
 			}
+			if key == logAuthority {
+				h.peers.Reconnect()
+				h.tellRefused()
+			}
 		}
 	}
 }
@@ -142,9 +149,9 @@ func (h *house) renewCertificates() {
 	}
 }
 
-// tellRefused logs that the other nodes will refuse the certificate that is in force now.
+// tellRefused logs that the other nodes will refuse the certificate that is in force now, by the roots that are.
 func (h *house) tellRefused() {
-	if err := cluster.CheckTLS(clusterOptions(h.cfg, h.certificates)); err != nil {
-		h.logger.Error("the node's new certificate is no good", "err", err)
+	if err := cluster.CheckTLS(clusterOptions(h.cfg, h.certificates, h.authorities[logAuthority])); err != nil {
+		h.logger.Error("the node's certificate is no good", "err", err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"path/filepath"
 	"sync"
 	"time"
@@ -27,11 +28,8 @@ func (h *house) openPeers() error {
 	if h.cluster == nil {
 		return nil
 	}
-	tls, err := cluster.TLS(clusterOptions(h.cfg, h.certificates))
-	if err != nil {
-		return err
-	}
-	o := peers.Options{Self: h.cfg.Log.Self(), Cluster: h.cfg.Log.Cluster, TLS: tls, Logger: h.logger}
+	known := clusterOptions(h.cfg, h.certificates, h.authorities[logAuthority])
+	o := peers.Options{Self: h.cfg.Log.Self(), Cluster: h.cfg.Log.Cluster, TLS: func() *tls.Config { return cluster.TLS(known) }, Logger: h.logger}
 	for _, n := range h.cfg.Log.NodeDoors() {
 		o.Nodes = append(o.Nodes, peers.Node{Name: n.Name, Addr: n.Addr})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"brine/config"
+	"brine/door"
 	"brine/eventlog"
 	"brine/eventlog/cluster"
 	"brine/lake"
@@ -31,9 +32,9 @@ type groupLog interface {
 }
 
 // clusterOptions are what the config says of a log on several nodes.
-func clusterOptions(cfg *config.Config, all certificates) cluster.Options {
+func clusterOptions(cfg *config.Config, all certificates, ca *door.Authority) cluster.Options {
 	o := cluster.Options{Dir: filepath.Join(cfg.Data, clusterFolder), Cluster: cfg.Log.Cluster, Name: cfg.Log.Self(), Listen: cfg.Log.Listen,
-		Replicas: cfg.Log.Replicas, Certificate: all[logCertificate].InForce, CA: cfg.Log.TLS.CA}
+		Replicas: cfg.Log.Replicas, Certificate: all[logCertificate].InForce, CA: ca.Pool}
 	for _, n := range cfg.Log.Members() {
 		o.Nodes = append(o.Nodes, cluster.Node{Name: n.Name, Addr: n.Addr})
 	}
@@ -46,7 +47,11 @@ func (h *house) openLog(ctx context.Context, acceptClock bool) (err error) {
 		h.log, err = eventlog.Open(ctx, eventlog.Options{Dir: h.data.log(), AcceptClock: acceptClock, Logger: h.logger})
 		return err
 	}
-	o := clusterOptions(h.cfg, h.certificates)
+	ca, err := h.openAuthority(logAuthority, h.cfg.Log.TLS.CA)
+	if err != nil {
+		return err
+	}
+	o := clusterOptions(h.cfg, h.certificates, ca)
 	o.AcceptClock, o.Logger = acceptClock, h.logger
 	if h.cluster, err = cluster.Open(ctx, o); err != nil {
 		return err
@@ -231,7 +236,13 @@ func (r *report) checkLog(cfg *config.Config) {
 	if all[logCertificate] == nil {
 		return // which checkTLS tells
 	}
-	if err := cluster.CheckTLS(clusterOptions(cfg, all)); err != nil {
+	ca, err := readAuthority(cfg, logAuthority, cfg.Log.TLS.CA)
+	var m config.Mistake
+	if errors.As(err, &m) {
+		r.Mistakes = append(r.Mistakes, m)
+		return
+	}
+	if err := cluster.CheckTLS(clusterOptions(cfg, all, ca)); err != nil {
 		r.Mistakes = append(r.Mistakes, cfg.Mistake("log.tls", err.Error(), "see docs/operations.md, A replicated log"))
 	}
 }

@@ -71,6 +71,7 @@ func (c *restoreCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	removeCut(g, filepath.Dir(filepath.Clean(cfg.Data)))
 	bar = showCount(g, "restoring")
 	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), c.bucket(cfg, streams), bar.show)
 	bar.done()

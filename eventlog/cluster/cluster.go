@@ -22,6 +22,7 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,7 +61,7 @@ type Options struct {
 	Listen        string                  // host:port to listen on; default this node's address
 	Replicas      int                     // nodes that hold each group; default 3
 	Certificate   func() *tls.Certificate // that this node shows the others; asked for each connection
-	CA            string                  // file of PEM: the root of all nodes' certificates, as it is when the server starts
+	CA            func() *x509.CertPool   // the roots of all nodes' certificates; asked for each second
 	AppendTimeout time.Duration           // how long a group may take to be acknowledged; default 10 s
 	Clock         eventlog.Clock          // default: the system's
 	AcceptClock   bool                    // an operator has confirmed that the clock is right; default false
@@ -75,6 +76,7 @@ const (
 	settleTime    = time.Minute
 	appendTimeout = 10 * time.Second
 	pollEvery     = 500 * time.Millisecond
+	hearTimeout   = time.Second     // of a question for the state: one that is asked while the stream has no leader is lost, and the next waits for it
 	askTimeout    = 2 * time.Second // of a question to the cluster that is asked again anyway
 )
 

@@ -20,14 +20,14 @@ import (
 	"brine/lease"
 )
 
-// maxRefused is how long writes may be refused after a fault of one node.
+// maxRefused is how long writes may be refused after a fault of one node, by [running].
 const maxRefused = 15 * time.Second
 
 // load appends on a node until it is stopped, one group after the other, and notes what was acknowledged.
 type load struct {
 	mu     sync.Mutex
 	acked  []string
-	last   time.Time     // of an acknowledgement
+	last   time.Duration // of an acknowledgement, by [running]
 	gap    time.Duration // the longest without one
 	errors int
 	stop   context.CancelFunc
@@ -37,7 +37,7 @@ type load struct {
 // run appends on whichever node get gives.
 func run(ctx context.Context, name string, get func() *Log) *load {
 	ctx, stop := context.WithCancel(ctx)
-	d := &load{stop: stop, last: time.Now()}
+	d := &load{stop: stop, last: running.now()}
 	d.done.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
 			group := fmt.Sprintf("%s-%06d", name, i)
@@ -64,7 +64,8 @@ func (d *load) ack(group string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.acked = append(d.acked, group)
-	d.gap, d.last = max(d.gap, time.Since(d.last)), time.Now()
+	now := running.now()
+	d.gap, d.last = max(d.gap, now-d.last), now
 }
 
 func (d *load) end() []string {
@@ -82,11 +83,10 @@ func (d *load) takeGap() time.Duration {
 	return gap
 }
 
-// since tells whether something was acknowledged after a moment.
-func (d *load) since(t time.Time) bool {
+func (d *load) acks() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.last.After(t)
+	return len(d.acked)
 }
 
 // at gives the node of a name as it is now, nil while it is down.
@@ -153,8 +153,8 @@ func TestModel(t *testing.T) {
 			return true
 		})
 		for i, d := range loads {
-			mended := time.Now()
-			eventually(t, maxRefused, s.nodes[i].Name+" takes groups after "+what, func() bool { return d.since(mended) })
+			mended := d.acks()
+			eventually(t, maxRefused, s.nodes[i].Name+" takes groups after "+what, func() bool { return d.acks() > mended })
 			gap := d.takeGap() // of the node that was harmed it has been over
 			if s.nodes[i].Name != name && gap > maxRefused {
 				t.Errorf("%s refused writes for %s", s.nodes[i].Name, gap)
@@ -341,7 +341,7 @@ func TestForeign(t *testing.T) {
 	if _, err := Open(t.Context(), other); err == nil {
 		t.Error("a certificate of another root was taken")
 	}
-	other.CA = stranger.file("ca.pem") // it believes in itself, and the others do not
+	other.CA = stranger.roots() // it believes in itself, and the others do not
 	l, err := Open(t.Context(), other)
 	must(t, err)
 	if err := l.Append(t.Context(), []byte("y")); !errors.Is(err, eventlog.ErrUnavailable) {
@@ -358,7 +358,7 @@ func TestForeign(t *testing.T) {
 	s.append(s.logs["a"], "the others go on")
 }
 
-// A node shows the certificate that is in force when a connection begins, and needs no restart for a new one.
+// A node shows the certificate that is in force when a connection begins, and judges others by the roots that are: nothing of it needs a restart.
 func TestRenewedCertificate(t *testing.T) {
 	s := newSite(t, "a", "b", "c")
 	var mu sync.Mutex
@@ -377,19 +377,35 @@ func TestRenewedCertificate(t *testing.T) {
 	s.startAll()
 	s.lead("a", 1)
 	s.append(s.logs["b"], "x")
-	fresh, _ := s.ca.sign(t, "a", s.ca)
-	s.cut("a")
-	s.heal("a")
-	eventually(t, 30*time.Second, "the new certificate is shown", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return bytes.Equal(shown["a"], fresh.Raw)
-	})
-	eventually(t, 30*time.Second, "all nodes are there", func() bool {
-		st := s.logs["a"].Status()
-		return !slices.ContainsFunc(st.Nodes, func(n NodeStatus) bool { return !n.Here })
-	})
+	next := newAuthority(t)
+	old, err := os.ReadFile(s.ca.file("ca.pem"))
+	must(t, err)
+	root, err := os.ReadFile(next.file("ca.pem"))
+	must(t, err)
+	must(t, os.WriteFile(s.ca.file("ca.pem"), slices.Concat(old, root), 0o600))
+	fresh := map[string][]byte{}
+	for _, n := range s.nodes {
+		cert, _ := s.ca.sign(t, n.Name, next)
+		fresh[n.Name] = cert.Raw
+	}
+	comesBack := func(name string) {
+		s.cut(name)
+		s.heal(name)
+		eventually(t, 30*time.Second, name+" shows its new certificate", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return bytes.Equal(shown[name], fresh[name])
+		})
+		eventually(t, 30*time.Second, "all nodes are there", func() bool {
+			st := s.logs["a"].Status()
+			return !slices.ContainsFunc(st.Nodes, func(n NodeStatus) bool { return !n.Here })
+		})
+	}
+	comesBack("a")
 	s.append(s.logs["a"], "y")
+	must(t, os.WriteFile(s.ca.file("ca.pem"), root, 0o600))
+	comesBack("b")
+	s.append(s.logs["b"], "z")
 }
 
 // Nodes whose configs differ tell of it.

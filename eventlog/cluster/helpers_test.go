@@ -90,6 +90,17 @@ func (a *authority) shows(name string) func() *tls.Certificate {
 	}
 }
 
+// roots gives what is in ca.pem, each time.
+func (a *authority) roots() func() *x509.CertPool {
+	return func() *x509.CertPool {
+		pool := x509.NewCertPool()
+		if text, err := os.ReadFile(a.file("ca.pem")); err != nil || !pool.AppendCertsFromPEM(text) {
+			panic("no root")
+		}
+		return pool
+	}
+}
+
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
 func must(t testing.TB, err error) {
@@ -136,7 +147,7 @@ func (s *site) add(name string) {
 func (s *site) options(name string) Options {
 	opts := Options{
 		Dir: filepath.Join(s.dir, name), Cluster: "test", Name: name, Replicas: min(3, len(s.nodes)),
-		Certificate: s.ca.shows(name), CA: s.ca.file("ca.pem"),
+		Certificate: s.ca.shows(name), CA: s.ca.roots(),
 		Clock: clock{leap: &s.leap, skew: s.skew[name]}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if testing.Verbose() && os.Getenv("BRINE_LOG") != "" {
@@ -199,10 +210,33 @@ func (s *site) append(l *Log, group string) {
 	eventually(s.t, 30*time.Second, "append", func() bool { return l.Append(s.t.Context(), []byte(group)) == nil })
 }
 
+// awake is how long a process has been running, as far as it had a processor: a wait of 10 ms counts for 20 at most. All nodes of a test share
+// one machine. Where that starves, a vote comes too late, elections are held twice, and what is measured is the machine.
+type awake struct{ ran atomic.Int64 }
+
+// running is that of this process.
+var running = newAwake()
+
+func newAwake() *awake {
+	a := new(awake)
+	go func() {
+		for last := time.Now(); ; {
+			time.Sleep(10 * time.Millisecond)
+			now := time.Now()
+			a.ran.Add(int64(min(now.Sub(last), 20*time.Millisecond)))
+			last = now
+		}
+	}()
+	return a
+}
+
+func (a *awake) now() time.Duration { return time.Duration(a.ran.Load()) }
+
+// eventually waits until something is done, for a time by [running].
 func eventually(t *testing.T, within time.Duration, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
+	for end := running.now() + within; !done(); time.Sleep(20 * time.Millisecond) {
+		if running.now() > end {
 			t.Fatalf("not within %s: %s", within, what)
 		}
 	}

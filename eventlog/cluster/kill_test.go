@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // childOptions are the options of a node in another process.
 type childOptions struct {
-	Dir, Cluster, Name, Listen, CA string
+	Dir, Cluster, Name, Listen, CA string // CA: the folder of the certificates
 	Nodes                          []Node
 	Replicas                       int
 }
@@ -60,9 +59,9 @@ func child(text string) error {
 	if err := json.Unmarshal([]byte(text), &told); err != nil {
 		return err
 	}
-	ca := authority{dir: filepath.Dir(told.CA)}
+	ca := authority{dir: told.CA}
 	opts := Options{Dir: told.Dir, Cluster: told.Cluster, Name: told.Name, Nodes: told.Nodes, Listen: told.Listen, Replicas: told.Replicas,
-		Certificate: ca.shows(told.Name), CA: told.CA, Logger: slog.New(slog.DiscardHandler)}
+		Certificate: ca.shows(told.Name), CA: ca.roots(), Logger: slog.New(slog.DiscardHandler)}
 	ctx := context.Background()
 	l, err := Open(ctx, opts)
 	if err != nil {
@@ -141,7 +140,7 @@ type watched struct {
 func (s *site) startChild(name string) *watched {
 	s.t.Helper()
 	o := s.options(name)
-	text, err := json.Marshal(childOptions{o.Dir, o.Cluster, o.Name, o.Listen, o.CA, o.Nodes, o.Replicas})
+	text, err := json.Marshal(childOptions{o.Dir, o.Cluster, o.Name, o.Listen, s.ca.dir, o.Nodes, o.Replicas})
 	must(s.t, err)
 	w := &watched{cmd: exec.Command(os.Args[0]), acked: map[string]bool{}, got: map[string]bool{}}
 	w.cmd.Env = append(os.Environ(), childEnv+"="+string(text))

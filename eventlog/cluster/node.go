@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -25,7 +26,9 @@ import (
 
 // node is one life of this node's server with the connections into it.
 type node struct {
-	srv *server.Server
+	srv   *server.Server
+	conf  *server.Options
+	roots *x509.CertPool // that its connections are judged by
 	// Writing has its own connection: the server answers reads inside a connection's own
 	// read loop, where a group would wait behind them. The system's may take nodes out.
 	writer, reader, system *nats.Conn
@@ -34,6 +37,7 @@ type node struct {
 }
 
 func startNode(opts Options) (*node, error) {
+	roots := opts.CA()
 	conf, secret, err := serverOptions(opts)
 	if err != nil {
 		return nil, err
@@ -42,7 +46,7 @@ func startNode(opts Options) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{srv: srv, lines: basis.NewServerLog(opts.Logger, isFatal)}
+	n := &node{srv: srv, conf: conf, roots: roots, lines: basis.NewServerLog(opts.Logger, isFatal)}
 	srv.SetLoggerV2(n.lines, false, false, false)
 	srv.Start() // returns when what is on disk is recovered, as there is no port for clients
 	startRoutes(srv)
@@ -80,8 +84,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	config, err := TLS(opts)
-	if err != nil {
+	if err := CheckTLS(opts); err != nil {
 		return nil, "", err
 	}
 	var routes []*url.URL // this node's own too: a first majority is one of as many nodes as there are routes
@@ -104,7 +107,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 		Routes:        routes,
 		Cluster: server.ClusterOpts{
 			Name: opts.Cluster, Host: host, Port: port, NoAdvertise: true,
-			TLSConfig: config, TLSTimeout: 5,
+			TLSConfig: TLS(opts), TLSTimeout: 5,
 			PingInterval: 2 * time.Second, MaxPingsOut: 2, // a peer that is cut off is not waited for
 		},
 		JetStream:              true,
@@ -156,6 +159,9 @@ func (l *Log) watch() {
 		n := l.node.Load()
 		switch reason := n.broken(); {
 		case reason == "":
+			if err := n.trust(l.opts); err != nil {
+				l.opts.Logger.Error("the new roots of the nodes' certificates are not in force", "error", err)
+			}
 		case strings.Contains(reason, "removed from the cluster"):
 			l.give(ErrRemoved)
 			return
@@ -163,6 +169,18 @@ func (l *Log) watch() {
 			l.restart(errors.New(reason))
 		}
 	}
+}
+
+// trust has the connections that begin from now on judged by the roots that are in force.
+func (n *node) trust(opts Options) error {
+	roots := opts.CA()
+	if roots.Equal(n.roots) {
+		return nil
+	}
+	n.roots = roots
+	conf := n.conf.Clone()
+	conf.Cluster.TLSConfig = TLS(opts)
+	return n.srv.ReloadOptions(conf)
 }
 
 // isFatal tells a line after which the server writes no more from what is said of the way to other nodes.

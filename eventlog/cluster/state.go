@@ -203,13 +203,13 @@ func (l *Log) poll() {
 	}
 }
 
-// hear asks for the state, and gives it up after [askTimeout].
+// hear asks for the state, and gives it up after [hearTimeout].
 func (l *Log) hear(ctx context.Context) {
 	n, err := l.up()
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, hearTimeout)
 	defer cancel()
 	asked := l.opts.Clock.Mono()
 	if s, _, err := l.load(ctx, n); err == nil {

@@ -5,23 +5,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 )
 
-// TLS is what the nodes know each other by, for servers and clients: certificates of the cluster's own root on both sides. That of this node is
+// TLS is what the nodes know each other by now, for servers and clients: certificates of the cluster's own roots on both sides. That of this node is
 // asked for with each connection.
-func TLS(opts Options) (*tls.Config, error) {
-	pem, err := os.ReadFile(opts.CA)
-	if err != nil {
-		return nil, fmt.Errorf("the root of the nodes' certificates: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the root of the nodes' certificates: %s holds no certificate", opts.CA)
-	}
-	if err := opts.proves(roots); err != nil {
-		return nil, err
-	}
+func TLS(opts Options) *tls.Config {
+	roots := opts.CA()
 	return &tls.Config{
 		MinVersion:           tls.VersionTLS13,
 		GetCertificate:       func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return opts.Certificate(), nil },
@@ -29,14 +18,11 @@ func TLS(opts Options) (*tls.Config, error) {
 		RootCAs:              roots,
 		ClientCAs:            roots,
 		ClientAuth:           tls.RequireAndVerifyClientCert,
-	}, nil
+	}
 }
 
 // CheckTLS says why a node with these options could not prove itself to the others now; nil when it can.
-func CheckTLS(opts Options) error {
-	_, err := TLS(opts)
-	return err
-}
+func CheckTLS(opts Options) error { return opts.proves(opts.CA()) }
 
 // proves says why the others would refuse this node's certificate.
 func (o Options) proves(roots *x509.CertPool) error {

@@ -14,14 +14,11 @@ import (
 	"strings"
 
 	"brine/door"
-	"brine/kpi"
 )
 
-// Pages show what is published. Its fields are set before it serves and not changed after.
+// Pages show what is published.
 type Pages struct {
-	Ledger      *Ledger
-	Definitions func() *kpi.Definitions
-	Stopped     func() error // why nothing more is published; nil: it is
+	Edition func() *Edition // nil where nothing is; set before it serves and not changed after
 }
 
 var (
@@ -46,17 +43,17 @@ func styleHash() string {
 
 // ServeHTTP answers for /kpi, /kpi.json and /kpi.csv with ?from= and ?to=: 404 where nothing is published, 400 for a range that is none.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d := p.Definitions()
-	if d.Publish == nil {
-		refuse(w, http.StatusNotFound, "no totals are published here")
+	e := p.Edition()
+	if e == nil {
+		refuse(w, http.StatusNotFound, nothingHere)
 		return
 	}
-	from, to, err := rangeOf(r.URL.Query(), p.Ledger.Releases(), d.Publish.From)
+	from, to, err := rangeOf(r.URL.Query(), e.Releases, e.From)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	data := dataOf(d, p.Ledger, from, to, p.Stopped())
+	data := e.data(from, to)
 	h := w.Header()
 	switch r.URL.Path {
 	case "/kpi.json":

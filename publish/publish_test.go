@@ -53,6 +53,7 @@ type house struct {
 	defs   *kpi.Definitions
 	memory *kpitest.Memory
 	now    time.Time
+	hour   time.Time
 }
 
 func newHouse(t testing.TB, text string, perDay int) *house {
@@ -71,8 +72,9 @@ func (h *house) open(t testing.TB) {
 	definitions := func() *kpi.Definitions { return h.defs }
 	h.Publisher = &Publisher{Ledger: mustOpenLedger(t, h.dir), Definitions: definitions, Days: h.memory.Days, Now: func() time.Time { return h.now },
 		Whole:    func(context.Context) (kpi.Date, error) { return "", nil },
+		Hour:     func() time.Time { return h.hour },
 		Installs: func(context.Context, string, kpi.Date) (int64, int64, error) { return 500, 1, nil }}
-	h.Pages = Pages{Ledger: h.Publisher.Ledger, Definitions: definitions, Stopped: h.Publisher.Stopped}
+	h.Pages = Pages{Edition: h.Publisher.Edition}
 }
 
 func (h *house) get(t testing.TB, path string, headers ...string) *httptest.ResponseRecorder {
@@ -196,6 +198,27 @@ func TestNothingIsPublishedByAccident(t *testing.T) {
 		err := h.Step(t.Context())
 		if len(h.Publisher.Ledger.Releases()) > 0 || len(contents(t, h.dir)) > 0 {
 			t.Errorf("%s: published (%v)", name, err)
+		}
+	}
+}
+
+// A clock that is far ahead, or a brine that was off for long, has no days published until somebody has looked at it: the log would say of them that they are over, and empty.
+func TestLeap(t *testing.T) {
+	h := newHouse(t, strings.Replace(definitionsText, "all: 12", "all: 100", 1), 10)
+	for _, c := range []struct {
+		ahead  time.Duration
+		accept bool
+		days   int
+	}{{0, false, 8}, {47 * time.Hour, false, 10}, {10 * 24 * time.Hour, false, 10}, {10 * 24 * time.Hour, true, 18}, {11 * 24 * time.Hour, false, 19}} {
+		h.open(t)
+		h.AcceptClock, h.now = c.accept, noon.Add(c.ahead)
+		h.hour = h.now
+		err := h.Step(t.Context())
+		if leapt := errors.As(err, new(Leap)); leapt != (c.days == 10 && c.ahead > maxLeap) || !leapt && err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+		if n := len(h.Publisher.Ledger.Releases()); n != c.days {
+			t.Errorf("%v: %d days are published", c, n)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -94,33 +93,26 @@ func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kp
 	return from, to, nil
 }
 
-// dataOf is what is published of a range of days.
-func dataOf(d *kpi.Definitions, l *Ledger, from, to kpi.Date, stopped error) Data {
-	pub := d.Publish
-	out := Data{From: from, To: to, Zone: d.Zone.String(), Epsilon: Budget{pub.Day, pub.All, l.Spent(pub)}, Words: general(pub), Totals: []TotalShown{}}
-	if errors.As(stopped, new(Overspent)) {
+// data is what is published of a range of days.
+func (e *Edition) data(from, to kpi.Date) Data {
+	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(e.Epsilon), Totals: []TotalShown{}}
+	if e.Over {
 		out.Stopped = "The budget of all days is spent: nothing more is published."
 	}
 	var days []*Release
-	for _, r := range l.Releases() {
+	for _, r := range e.Releases {
 		if r.Date >= from && r.Date < to {
 			days = append(days, r)
 		}
 	}
-	for _, t := range pub.Totals {
-		out.Totals = append(out.Totals, shown(d, t, days))
+	for _, t := range e.Totals {
+		out.Totals = append(out.Totals, shown(t, days))
 	}
 	return out
 }
 
-func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
-	s := TotalShown{Name: t.Name, Title: d.TitleOf(t), Unit: kpi.UnitCount, By: d.SegmentTitle(t), Values: d.KeySpace(t), Privacy: oneInteraction, Days: []DayShown{}}
-	if t.Installs != "" {
-		s.Privacy = oneInstallDay
-	}
-	if d.Ratio(t) {
-		s.Unit = kpi.UnitShare
-	}
+func shown(t Total, days []*Release) TotalShown {
+	s := TotalShown{Name: t.Name, Title: t.Title, Unit: t.Unit, By: t.By, Values: slices.Clone(t.Values), Privacy: t.Privacy, Days: []DayShown{}}
 	meaning, sensitivity := "", int64(1)
 	for _, r := range days {
 		i := slices.IndexFunc(r.Totals, func(o TotalsOfDay) bool { return o.Name == t.Name && o.Unit == s.Unit })
@@ -139,12 +131,12 @@ func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
 		meaning, sensitivity = o.Meaning, o.Sensitivity
 		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
 	}
-	s.Words = meaningOf(t, s, sensitivity)
+	s.Words = t.meaning(sensitivity)
 	return s
 }
 
 // general is what holds of all totals.
-func general(p *kpi.Publish) []string {
+func general(p Budget) []string {
 	return []string{
 		"Each figure has random noise in it, and so can be shown to everybody: from none of them, and not from all of a day together, can be told whether any one use of a dialog, or any one installation, was part of it.",
 		fmt.Sprintf("Whatever somebody concludes from all figures of a day, they would conclude with almost the same probability without that one: at most %s times it (e to the power of epsilon, which is %s a day). "+
@@ -158,12 +150,12 @@ func factor(e kpi.Epsilon) string {
 	return strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64)
 }
 
-func meaningOf(t kpi.Total, s TotalShown, sensitivity int64) string {
+func (t Total) meaning(sensitivity int64) string {
 	counts, whose := "The count is", "use of a dialog"
-	if s.Unit == kpi.UnitShare {
+	if t.Unit == kpi.UnitShare {
 		counts = "The share is of two counts, those who have it and those who have not; each is"
 	}
-	if t.Installs != "" {
+	if t.Privacy == oneInstallDay {
 		whose = "installation on that day, however many events it sent,"
 	}
 	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: discrete Laplace noise of the scale %.3g. With one %s more or less, every figure is at most %s times as likely.",

@@ -372,7 +372,7 @@ func (f seenFile) judge(state *ledgerState) error {
 type Leap struct{ From, To time.Time }
 
 func (l Leap) Error() string {
-	return fmt.Sprintf("the hour was %s when totals were last looked after, and is %s: brine did not run, or the clock is ahead, and days of which nothing is known would be "+
+	return fmt.Sprintf("the hour was %s when totals were last looked after, and is %s: brine did not run, could not file what came, or the clock is ahead, and days of which nothing is known would be "+
 		"published as empty for good (look at the clock, then restart with --accept-clock)", l.From.Format("2006-01-02 15:04"), l.To.Format("2006-01-02 15:04"))
 }
 

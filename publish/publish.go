@@ -55,11 +55,9 @@ func (p *Publisher) Run(ctx context.Context, every time.Duration) {
 		err := p.Step(ctx)
 		building := (*kpi.Building)(nil)
 		if errors.As(err, &building) || ctx.Err() != nil {
-			err = nil // and who does not own the lake any more is stopped by nothing
+			err = nil
 		}
-		p.mu.Lock()
-		p.stopped = err
-		p.mu.Unlock()
+		p.stop(err)
 		reason := ""
 		if err != nil {
 			reason = err.Error()
@@ -70,10 +68,17 @@ func (p *Publisher) Run(ctx context.Context, every time.Duration) {
 		told = reason
 		select {
 		case <-ctx.Done():
+			p.stop(nil) // another process publishes now, or none
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (p *Publisher) stop(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = err
 }
 
 // Follow takes up what other processes publish, now and every so often, until the context ends.

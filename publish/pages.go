@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"brine/door"
+	"brine/policy"
 )
 
 // Pages show what is published.
@@ -41,7 +42,7 @@ func styleHash() string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// ServeHTTP answers for /kpi, /kpi.json and /kpi.csv with ?from= and ?to=: 404 where nothing is published, 400 for a range that is none.
+// ServeHTTP answers for /kpi, /kpi.json and /kpi.csv with ?from=, ?to= and ?lang=: 404 where nothing is published, 400 for a range that is none.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := p.Edition()
 	if e == nil {
@@ -53,8 +54,11 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	data := e.data(from, to)
+	l := policy.Chosen(r)
+	data := e.data(from, to, l)
 	h := w.Header()
+	h.Set("Vary", "Accept-Language")
+	h.Set("Content-Language", l.Tag)
 	switch r.URL.Path {
 	case "/kpi.json":
 		answer(w, r, "application/json", mustJSON(data))
@@ -64,7 +68,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.Set("Content-Security-Policy", security)
 		var b bytes.Buffer
-		if err := page.Execute(&b, newPage(data)); err != nil {
+		if err := page.Execute(&b, newPage(data, l)); err != nil {
 			panic(err) // the template is part of the program, and the view's fields are those it names
 		}
 		answer(w, r, "text/html; charset=utf-8", b.Bytes())

@@ -5,7 +5,7 @@
 // the two lies a [Ledger]: a day is published once, together with the epsilon it spends, and stays as it is whatever becomes of what it was made
 // of. Exact counts are in memory alone.
 //
-// It imports access/private, door, kpi and lake/store.
+// It imports access/private, door, kpi, lake/store, and policy for its languages.
 package publish
 
 import (

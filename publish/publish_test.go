@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"brine/kpi"
 	"brine/kpi/kpitest"
+	"brine/policy"
 )
 
 const definitionsText = `
@@ -304,6 +306,28 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// The page and its words are in the languages of /privacy, by ?lang= or as the browser asks, with the digits of the language; caches are told.
+func TestLanguages(t *testing.T) {
+	h := newHouse(t, definitionsText, 3000)
+	h.Step(t.Context())
+	german := h.get(t, "/kpi", "Accept-Language", "de-AT, en;q=0.5")
+	for _, says := range []string{`<html lang="de">`, "Veröffentlichte Zahlen", "Der Anteil ist einer von zwei Zahlen", "mehr oder weniger ist jede Zahl höchstens 1,65-mal so wahrscheinlich.", "e hoch Epsilon, und das ist 2 am Tag", "Bisher verbraucht: ein Epsilon von 12 von 12.", "Es wird nichts mehr veröffentlicht.",
+		`<a href="/kpi?from=2026-11-20&amp;lang=en&amp;to=2026-11-26" lang="en" hreflang="en">English</a>`} {
+		if !strings.Contains(german.Body.String(), says) {
+			t.Errorf("the page does not say %q", says)
+		}
+	}
+	if !regexp.MustCompile(`<strong>[23]\.\d{3}</strong>`).MatchString(german.Body.String()) || german.Header().Get("Vary") != "Accept-Language" || german.Header().Get("Content-Language") != "de" {
+		t.Error(german.Header(), german.Body)
+	}
+	if other := h.get(t, "/kpi?lang=en", "Accept-Language", "de"); !strings.Contains(other.Body.String(), "Published totals") {
+		t.Error("lang= is not heard")
+	}
+	if words := h.data(t, "/kpi.json?lang=de").Words; len(words) != 4 || !strings.Contains(words[3], "Gezählt wird") {
+		t.Error(words)
+	}
+}
+
 // Off by default: nothing is there.
 func TestOff(t *testing.T) {
 	off, _, _ := strings.Cut(definitionsText, "publish:")
@@ -326,7 +350,8 @@ func TestOddValues(t *testing.T) {
 		t.Error(text)
 	}
 	var b strings.Builder
-	if err := page.Execute(&b, newPage(d)); err != nil || strings.Contains(b.String(), "<b>") {
+	english, _ := policy.InLanguage("en")
+	if err := page.Execute(&b, newPage(d, english)); err != nil || strings.Contains(b.String(), "<b>") {
 		t.Error(err, b.String())
 	}
 }

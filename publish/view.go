@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"brine/kpi"
+	"brine/policy"
 )
 
 // Data is what /kpi.json gives, and what the page and the CSV are made of.
@@ -94,10 +95,10 @@ func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kp
 }
 
 // data is what is published of a range of days.
-func (e *Edition) data(from, to kpi.Date) Data {
-	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(e.Epsilon), Totals: []TotalShown{}}
+func (e *Edition) data(from, to kpi.Date, l *policy.Language) Data {
+	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(e.Epsilon, l), Totals: []TotalShown{}}
 	if e.Over {
-		out.Stopped = "The budget of all days is spent: nothing more is published."
+		out.Stopped = l.Say("kpi_over")
 	}
 	var days []*Release
 	for _, r := range e.Releases {
@@ -106,12 +107,12 @@ func (e *Edition) data(from, to kpi.Date) Data {
 		}
 	}
 	for _, t := range e.Totals {
-		out.Totals = append(out.Totals, shown(t, days))
+		out.Totals = append(out.Totals, shown(t, days, l))
 	}
 	return out
 }
 
-func shown(t Total, days []*Release) TotalShown {
+func shown(t Total, days []*Release, l *policy.Language) TotalShown {
 	s := TotalShown{Name: t.Name, Title: t.Title, Unit: t.Unit, By: t.By, Values: slices.Clone(t.Values), Privacy: t.Privacy, Days: []DayShown{}}
 	meaning, sensitivity := "", int64(1)
 	for _, r := range days {
@@ -131,33 +132,28 @@ func shown(t Total, days []*Release) TotalShown {
 		meaning, sensitivity = o.Meaning, o.Sensitivity
 		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
 	}
-	s.Words = t.meaning(sensitivity)
+	s.Words = t.meaning(sensitivity, l)
 	return s
 }
 
 // general is what holds of all totals.
-func general(p Budget) []string {
-	return []string{
-		"Each figure has random noise in it, and so can be shown to everybody: from none of them, and not from all of a day together, can be told whether any one use of a dialog, or any one installation, was part of it.",
-		fmt.Sprintf("Whatever somebody concludes from all figures of a day, they would conclude with almost the same probability without that one: at most %s times it (e to the power of epsilon, which is %s a day). "+
-			"Somebody who is there every day is protected each day anew, not as a whole: all days together may spend an epsilon of %s, then nothing more is published.", factor(p.Day), p.Day, p.All),
-		"A day is published once, and stays as it is. Days, totals and values are listed whatever was counted, so that one which is missing tells nothing. A count too small to be told from noise is not shown.",
-		"What is counted is what was recorded: of a sample, the sample, each use once.",
-	}
+func general(b Budget, l *policy.Language) []string {
+	return []string{l.Say("kpi_noise"), l.Say("kpi_epsilon", "factor", factor(b.Day, l), "day", l.Number(b.Day.String()), "all", l.Number(b.All.String())), l.Say("kpi_once"), l.Say("kpi_counted")}
 }
 
-func factor(e kpi.Epsilon) string {
-	return strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64)
+func factor(e kpi.Epsilon, l *policy.Language) string {
+	return l.Number(strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64))
 }
 
-func (t Total) meaning(sensitivity int64) string {
-	counts, whose := "The count is", "use of a dialog"
+func (t Total) meaning(sensitivity int64, l *policy.Language) string {
+	counts, one := "kpi_count", "kpi_one"
 	if t.Unit == kpi.UnitShare {
-		counts = "The share is of two counts, those who have it and those who have not; each is"
+		counts = "kpi_share"
 	}
 	if t.Privacy == oneInstallDay {
-		whose = "installation on that day, however many events it sent,"
+		one = "kpi_one_install"
 	}
-	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: discrete Laplace noise of the scale %.3g. With one %s more or less, every figure is at most %s times as likely.",
-		counts, scaleOf(t.Epsilon, sensitivity).within(outside/2, false), float64(sensitivity)/t.Epsilon.Float(), whose, factor(t.Epsilon))
+	n := strconv.FormatInt(scaleOf(t.Epsilon, sensitivity).within(outside/2, false), 10)
+	scale := l.Number(strconv.FormatFloat(float64(sensitivity)/t.Epsilon.Float(), 'g', 3, 64))
+	return l.Say(counts, "n", n, "scale", scale) + " " + l.Say(one, "factor", factor(t.Epsilon, l))
 }

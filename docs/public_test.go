@@ -54,7 +54,7 @@ func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 			p.page = v.Token
 			pages.Serve(w, r, policy.Visitor(v))
 		},
-		Totals:  publishedTotals(t, dir).ServeHTTP,
+		Totals:  (&publish.Pages{Edition: publishedTotals(t, dir).Edition}).ServeHTTP,
 		Streams: map[string]*event.Stream{"app_session": appStream(t)}, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, o := range options {
@@ -86,7 +86,7 @@ func (p *public) begin() {
 }
 
 // publishedTotals has two days.
-func publishedTotals(t *testing.T, dir string) *publish.Pages {
+func publishedTotals(t *testing.T, dir string) *publish.Publisher {
 	t.Helper()
 	defs, mistakes := kpi.Parse("kpi.yaml", []byte(`
 kpis: {visits: {count: all, better: more, smallest: 1}}
@@ -95,11 +95,11 @@ publish: {from: 2026-11-01, epsilon: {day: 1, all: 365}, totals: {visits: {kpi: 
 	if len(mistakes) > 0 {
 		t.Fatal(mistakes)
 	}
-	ledger, err := publish.OpenLedger(filepath.Join(dir, "publish"))
+	ledger, err := publish.OpenLedger(t.Context(), filepath.Join(dir, "publish"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publish.Publisher{Ledger: ledger, Definitions: func() *kpi.Definitions { return defs }, Whole: func(context.Context) (kpi.Date, error) { return "", nil },
+	p := &publish.Publisher{Ledger: ledger, Hour: func() time.Time { return time.Time{} }, Definitions: func() *kpi.Definitions { return defs }, Whole: func(context.Context) (kpi.Date, error) { return "", nil },
 		Days: func(_ context.Context, s kpi.Slice) ([]kpi.Day, error) {
 			cell := defs.NewCell(false)
 			cell.KPIs[0].N = 1000
@@ -108,7 +108,7 @@ publish: {from: 2026-11-01, epsilon: {day: 1, all: 365}, totals: {visits: {kpi: 
 	if err := p.Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &publish.Pages{Ledger: ledger, Definitions: p.Definitions, Stopped: p.Stopped}
+	return p
 }
 
 func appStream(t *testing.T) *event.Stream {
@@ -227,7 +227,7 @@ func TestPublicDoor(t *testing.T) {
 
 	bare := openPublic(t, func(s *intake.Server) {
 		s.Library, s.LibraryMap = nil, nil
-		s.Totals = (&publish.Pages{Definitions: kpi.None}).ServeHTTP
+		s.Totals = (&publish.Pages{Edition: func() *publish.Edition { return nil }}).ServeHTTP
 	})
 	hold(t, doc, only(ops, "404"), bare.Handler(), []sample{
 		{route: "GET /brine.js", status: 404},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"brine/event"
 	"brine/intake"
+	"brine/kpi"
 )
 
 // The receipt door answers as openapi.yaml says.
@@ -64,5 +66,13 @@ func TestReceiptDoor(t *testing.T) {
 		add(422, sample{body: pack("")})
 		add(503, sample{before: func() { broken = errors.New("no disk") }, after: func() { broken = nil }})
 	}
+	totals := publishedTotals(t, t.TempDir())
+	door.Totals = totals.ServeEdition
+	tag := httptest.NewRecorder()
+	totals.ServeEdition(tag, httptest.NewRequest("GET", "/v1/published", nil))
+	defs := totals.Definitions
+	const published = "GET /v1/published"
+	samples = append(samples, sample{route: published, status: 200}, sample{route: published, status: 304, header: map[string]string{"If-None-Match": tag.Header().Get("ETag")}},
+		sample{route: published, status: 404, before: func() { totals.Definitions = kpi.None }, after: func() { totals.Definitions = defs }})
 	hold(t, doc, operations(doc, "receipt"), door.Handler(), samples)
 }

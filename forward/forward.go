@@ -224,6 +224,55 @@ func (s *store) count(err error) {
 	}
 }
 
+// mostPublic bounds what a store shows to everybody.
+const mostPublic = 64 << 20
+
+// Public asks the nearest store that is well, else the others, for what it shows to everybody under a path, and shows no credential. known is the tag of what the caller
+// has: where that is the newest, it comes back without a body. found is false where a store has nothing there.
+func (p *Pool) Public(ctx context.Context, path, known string) (body []byte, tag string, found bool, err error) {
+	var errs []error
+	for _, s := range p.inOrder() {
+		if body, tag, found, err = p.public(ctx, s, path, known); err == nil {
+			return body, tag, found, nil
+		}
+		errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
+	}
+	return nil, "", false, oneLine(errs)
+}
+
+func (p *Pool) public(ctx context.Context, s *store, path, known string) (body []byte, tag string, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+	if err != nil {
+		return nil, "", false, err
+	}
+	if known != "" {
+		req.Header.Set("If-None-Match", known)
+	}
+	res, err := p.client.Do(req)
+	if err != nil {
+		return nil, "", false, plain(err)
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusNotModified:
+		return nil, known, true, nil
+	case http.StatusNotFound:
+		return nil, "", false, nil
+	}
+	body, err = io.ReadAll(io.LimitReader(res.Body, mostPublic+1))
+	switch {
+	case err != nil:
+		return nil, "", false, plain(err)
+	case res.StatusCode != http.StatusOK:
+		return nil, "", false, &refusal{res.StatusCode, strings.TrimSpace(string(body[:min(len(body), 4<<10)]))}
+	case len(body) > mostPublic:
+		return nil, "", false, fmt.Errorf("its answer has over %d bytes", mostPublic)
+	}
+	return body, res.Header.Get("ETag"), true, nil
+}
+
 // inOrder are the stores that are well, the nearest first, then the others.
 func (p *Pool) inOrder() []*store {
 	type ranked struct {

@@ -24,7 +24,7 @@ import (
 // again, and the lake has its rows once.
 const rememberedGroups = 8192
 
-// Receipt is the receipt door: collectors send groups to it, and requests to erase. Nothing can be read from it. Its fields are
+// Receipt is the receipt door: collectors send groups to it, and requests to erase. Nothing can be read from it but what everybody is shown. Its fields are
 // set before Open and not changed after.
 type Receipt struct {
 	// Append makes a group durable before it returns nil; the id is the same when it is sent again. Required.
@@ -49,7 +49,8 @@ type Receipt struct {
 	// Admits tells why whoever sends a record may not; by gives the name of the credential. Nil: who is let in may send all that is Known.
 	Admits func(by func() string, r event.Record) error
 
-	Logger *slog.Logger // default: slog.Default()
+	Totals http.HandlerFunc // GET /v1/published, which needs no credential: what everybody is shown at public doors. Nil: 404
+	Logger *slog.Logger     // default: slog.Default()
 
 	decoder *zstd.Decoder
 	stored  *lru.Cache[uuid.UUID, struct{}]
@@ -73,7 +74,7 @@ func (d *Receipt) Open() (err error) {
 	return err
 }
 
-// Handler serves the door's routes: PUT /v1/groups/{id}, PUT /v1/forgets/{id} and GET /__heartbeat__, each for collectors alone.
+// Handler serves the door's routes: PUT /v1/groups/{id}, PUT /v1/forgets/{id} and GET /__heartbeat__, each for collectors alone; GET /v1/published for all.
 func (d *Receipt) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/groups/{id}", d.putGroup)
@@ -81,7 +82,10 @@ func (d *Receipt) Handler() http.Handler {
 	mux.HandleFunc("GET /__heartbeat__", d.heartbeat)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer d.recoverPanic(w)
-		if d.admit(w, r) {
+		switch {
+		case d.Totals != nil && r.URL.Path == "/v1/published" && r.Method == http.MethodGet:
+			d.Totals(w, r)
+		case d.admit(w, r):
 			mux.ServeHTTP(w, r)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path"
 	"regexp"
 	"slices"
@@ -87,6 +88,11 @@ func InLanguage(tag string) (*Language, bool) {
 // maxAccept is the longest Accept-Language that is read: parsing one takes time that grows faster than its length.
 const maxAccept = 256
 
+// Chosen is the language that a request asks for: by ?lang= or else by its Accept-Language.
+func Chosen(r *http.Request) *Language {
+	return choose(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
+}
+
 // choose is the language asked for by tag or else by an Accept-Language header; English where neither is known.
 func choose(tag, accept string) *Language {
 	if l, ok := InLanguage(tag); ok || len(accept) > maxAccept {
@@ -101,6 +107,17 @@ func choose(tag, accept string) *Language {
 }
 
 var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
+// Say is the text of a key, with values, which come as name, value pairs, in their places. It is for other rooms' pages in the same languages.
+func (l *Language) Say(key string, values ...string) string { return l.text(key, values...) }
+
+// Number is a number in English digits, as the language writes it.
+func (l *Language) Number(english string) string {
+	if l.Decimal == "." {
+		return english
+	}
+	return strings.NewReplacer(".", l.Decimal, ",", ".").Replace(english)
+}
 
 // text is the text of a key, with values, which come as name, value pairs, in their places.
 func (l *Language) text(key string, values ...string) string {

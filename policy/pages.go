@@ -64,7 +64,7 @@ const historyPath = "/privacy/history"
 // Serve answers for /privacy, /privacy.json, /privacy/history and one former policy below it, in the language of ?lang= or else of
 // Accept-Language.
 func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, v Visitor) {
-	l := choose(r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
+	l := Chosen(r)
 	w.Header().Set("Content-Language", l.Tag)
 	switch {
 	case v.Problem != "":

@@ -1,9 +1,9 @@
 package publish
 
 import (
-	"fmt"
 	"html/template"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,14 +11,36 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"brine/kpi"
+	"brine/policy"
 )
 
 // pageView is what the template shows.
 type pageView struct {
 	Data
-	Style template.CSS
-	Last  kpi.Date // the last day that is shown
-	Shown []totalView
+	Lang      *policy.Language
+	Languages []*policy.Language
+	Style     template.CSS
+	Last      kpi.Date // the last day that is shown
+	Shown     []totalView
+}
+
+// T is a text of the page.
+func (p pageView) T(key string, values ...string) string { return p.Lang.Say("kpi_"+key, values...) }
+
+// Days, Changed and Spent are texts with values of the page.
+func (p pageView) Days() string {
+	return p.T("days", "from", string(p.From), "last", string(p.Last), "zone", p.Zone)
+}
+
+func (p pageView) Changed(day kpi.Date) string { return p.T("changed", "day", string(day)) }
+
+func (p pageView) Spent() string {
+	return p.T("spent", "spent", p.Lang.Number(p.Epsilon.Spent.String()), "all", p.Lang.Number(p.Epsilon.All.String()))
+}
+
+// Link is where these days are, in a language.
+func (p pageView) Link(path, lang string) string {
+	return path + "?" + url.Values{"from": {string(p.From)}, "to": {string(p.To)}, "lang": {lang}}.Encode()
 }
 
 type totalView struct {
@@ -40,13 +62,18 @@ type rowView struct {
 	Cells []string
 }
 
-func newPage(d Data) pageView {
-	p := pageView{Data: d, Style: template.CSS(style)}
+func newPage(d Data, l *policy.Language) pageView {
+	p := pageView{Data: d, Lang: l, Style: template.CSS(style)}
+	for _, tag := range policy.Languages() {
+		other, _ := policy.InLanguage(tag)
+		p.Languages = append(p.Languages, other)
+	}
 	if d.To > d.From {
 		p.Last = d.To.Plus(-1)
 	}
-	for _, t := range d.Totals {
-		v := totalView{TotalShown: t}
+	for _, shown := range d.Totals {
+		t := said{shown, l}
+		v := totalView{TotalShown: shown}
 		top := t.top()
 		for _, value := range t.Values {
 			v.Cells = append(v.Cells, t.cell(value, d.From, d.To, top))
@@ -71,24 +98,34 @@ func (d DayShown) figure(value string) *Figure {
 	return &d.Cells[i]
 }
 
+// said is a total as a language says it.
+type said struct {
+	TotalShown
+	l *policy.Language
+}
+
 // text is a figure in words; nil where the value was not listed that day.
-func (t TotalShown) text(f *Figure, withRange bool) string {
+func (t said) text(f *Figure, withRange bool) string {
 	switch {
 	case f == nil:
 		return "–"
 	case f.Figure == nil:
-		return "too few"
+		return t.l.Say("kpi_few")
 	case withRange:
-		return t.amount(*f.Figure) + " (" + t.amount(*f.Low) + " to " + t.amount(*f.High) + ")"
+		return t.amount(*f.Figure) + " (" + t.rangeOf(f) + ")"
 	}
 	return t.amount(*f.Figure)
 }
 
-func (t TotalShown) amount(v float64) string {
+func (t said) rangeOf(f *Figure) string {
+	return t.l.Say("kpi_range", "low", t.amount(*f.Low), "high", t.amount(*f.High))
+}
+
+func (t said) amount(v float64) string {
 	if t.Unit == kpi.UnitShare {
-		return strconv.FormatFloat(v*100, 'f', 1, 64) + " %"
+		return t.l.Number(strconv.FormatFloat(v*100, 'f', 1, 64)) + " %"
 	}
-	return humanize.Comma(int64(v))
+	return t.l.Number(humanize.Comma(int64(v)))
 }
 
 // top is the highest that any chart of the total shows: they have one scale.
@@ -117,14 +154,14 @@ func nice(v float64) float64 {
 	return 10 * decade
 }
 
-func (t TotalShown) cell(value string, from, to kpi.Date, top float64) cellView {
-	c := cellView{Title: value, Now: "too few", Chart: t.chart(value, from, to, top)}
+func (t said) cell(value string, from, to kpi.Date, top float64) cellView {
+	c := cellView{Title: value, Now: t.l.Say("kpi_few"), Chart: t.chart(value, from, to, top)}
 	if n := len(t.Days); n > 0 {
 		last := t.Days[n-1]
 		f := last.figure(value)
 		c.Now = t.text(f, false)
 		if f != nil && f.Figure != nil {
-			c.Range = t.amount(*f.Low) + " to " + t.amount(*f.High)
+			c.Range = t.rangeOf(f)
 		}
 	}
 	return c
@@ -142,7 +179,7 @@ const (
 	chartHeight = 120.0
 )
 
-func (t TotalShown) chart(value string, from, to kpi.Date, top float64) *chart {
+func (t said) chart(value string, from, to kpi.Date, top float64) *chart {
 	c := &chart{Top: t.amount(top)}
 	days := 0
 	places := map[kpi.Date]int{}
@@ -187,7 +224,7 @@ func (t TotalShown) chart(value string, from, to kpi.Date, top float64) *chart {
 	if value != "" {
 		name += ": " + value
 	}
-	c.Label = fmt.Sprintf("%s, day by day: %d days between %s and %s. The table below has all figures.", name, told, t.amount(low), t.amount(high))
+	c.Label = t.l.Say("kpi_chart", "title", name, "n", strconv.Itoa(told), "low", t.amount(low), "high", t.amount(high))
 	return c
 }
 

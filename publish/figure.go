@@ -6,9 +6,9 @@ import (
 	"brine/kpi"
 )
 
-// Release is what was published of one day. Once it is, it is the same for ever.
+// Release is what was published of one day. Once it is, it is the same for ever. A field that comes later is omitempty: [Release.sum] is of all of it.
 type Release struct {
-	Number int           `json:"number"` // 1 of the first, and one more of each: a file that is missing is noticed
+	Number int           `json:"number"` // of its entry in the ledger: one that is missing is noticed
 	Date   kpi.Date      `json:"date"`
 	Start  time.Time     `json:"start"` // of the day, in the zone of its time
 	End    time.Time     `json:"end"`   // exclusive

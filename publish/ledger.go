@@ -1,10 +1,12 @@
 package publish
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,27 +16,69 @@ import (
 
 	"brine/access/private"
 	"brine/kpi"
+	"brine/lake/store"
 )
 
-// Ledger is a folder with one file for each day that was published: its figures, and the epsilon that they spent. The two cannot differ,
-// as they are one file; it appears whole, is never written again, and nobody sees its figures before it is durable. What a crash leaves before that
-// was seen by nobody, so that to draw its noise anew spends nothing.
-//
-//	2026-12-01.json   a [Release]
-//	skip.json         days that may have been published elsewhere; see [Ledger.Skip]
-//	.…                being written, or left by a crash
+// Ledger has what was published of each day, and the epsilon that it spent: one file, or one object, a day. The two cannot differ, as they are one; it
+// appears whole, is never written again, and nobody sees its figures before it is durable. What a crash leaves before that was seen by nobody, so that to
+// draw its noise anew spends nothing. It lies in a folder (folder.go), or where several processes share one in an object store (objects.go).
 type Ledger struct {
-	dir string
+	place place
+	seen  seenFile
 
+	turn  sync.Mutex // one at a time looks or publishes
 	mu    sync.Mutex
-	state ledgerState
+	state *ledgerState
 	err   error // of the last look
 }
 
-// ledgerState is what the folder holds.
+// place is where a ledger lies.
+type place interface {
+	// lock keeps out whoever else changes the place, where it can.
+	lock() (unlock func(), err error)
+
+	// read is what the place holds, all of it durable; before is what it held at the last read.
+	read(ctx context.Context, before *ledgerState) (*ledgerState, error)
+
+	// add has a release there after all of a state, whole and durable. The error is errTaken where another came after that.
+	add(ctx context.Context, after *ledgerState, r *Release) error
+
+	// note does so with what was published elsewhere.
+	note(ctx context.Context, after *ledgerState, e elsewhere) error
+}
+
+// errTaken is the error of who was not the first.
+var errTaken = errors.New("another process published meanwhile")
+
+// ledgerState is what a ledger holds. It is not changed once others have it.
 type ledgerState struct {
 	releases []*Release // in the order of days
-	skip     kpi.Date   // days before it that have no release are not published; "" for none
+	elsewhere
+	last int // the number of the last entry
+}
+
+// elsewhere is what may have been published, or was, and is not in this ledger.
+type elsewhere struct {
+	Before kpi.Date `json:"before,omitempty"` // days before it that have no release are not published; "" for none
+	Twins  []twin   `json:"twins,omitempty"`
+}
+
+// twin is a release of another ledger, of hours that this one has a release of. It counts as spent.
+type twin struct {
+	Date  kpi.Date    `json:"date"`
+	Sum   string      `json:"sum"` // see [Release.sum]
+	Spent kpi.Epsilon `json:"spent"`
+}
+
+// with adds what others know of elsewhere.
+func (e elsewhere) with(o elsewhere) elsewhere {
+	e.Before, e.Twins = max(e.Before, o.Before), slices.Clone(e.Twins)
+	for _, t := range o.Twins {
+		if !slices.Contains(e.Twins, t) {
+			e.Twins = append(e.Twins, t)
+		}
+	}
+	return e
 }
 
 // What keeps a day from being published.
@@ -52,110 +96,68 @@ func (o Overspent) Error() string {
 		"to raise it is to tell more of people than was said)", o.Spent, o.All, o.Asked)
 }
 
-const skipFile = "skip.json"
-
-type skipped struct {
-	Before kpi.Date `json:"before"`
-}
-
-// OpenLedger opens the folder and makes it where there is none. Where something in it cannot be read, nothing is published; [Ledger.Err] says what.
-func OpenLedger(dir string) (*Ledger, error) {
-	if err := makeFolder(dir); err != nil {
+// OpenLedger opens the ledger in a folder and makes it where there is none. Where something in it cannot be read, nothing is published; [Ledger.Err] says what.
+// What it has seen is in a file beside the folder.
+func OpenLedger(ctx context.Context, dir string) (*Ledger, error) {
+	f := folder{dir}
+	if err := f.make(); err != nil {
 		return nil, fmt.Errorf("open the ledger of published totals: %w", err)
 	}
-	l := &Ledger{dir: dir}
-	unlock, err := private.LockFolder(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the ledger of published totals: %w", err)
-	}
-	defer unlock()
-	if err := l.clear(); err != nil {
-		return nil, fmt.Errorf("open the ledger of published totals: %w", err)
-	}
-	l.look()
+	l := newLedger(f, dir)
+	_ = l.Look(ctx) // Err says it
 	return l, nil
 }
 
-func makeFolder(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return private.Sync(filepath.Dir(dir))
+// OpenSharedLedger opens the ledger in an object store, which is asked later: until then nothing is published. A ledger that lies in the folder dir is
+// brought over; what this process has seen is in a file beside that.
+func OpenSharedLedger(bucket *store.Bucket, dir string) *Ledger {
+	l := newLedger(&objects{bucket: bucket, from: folder{dir}}, dir)
+	l.err = fmt.Errorf("the ledger of published totals in %s is not read yet", bucket)
+	return l
 }
 
-// clear removes what a crash left.
-func (l *Ledger) clear() error {
-	left, err := filepath.Glob(filepath.Join(l.dir, ".*"))
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
+func newLedger(p place, dir string) *Ledger {
+	return &Ledger{place: p, seen: seenFile(dir + ".seen"), state: &ledgerState{}}
+}
+
+// Look takes up what was published by others. All that is shown from then on is durable, and stays.
+func (l *Ledger) Look(ctx context.Context) error {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	unlock, err := l.place.lock()
+	if err != nil {
+		return l.looked(nil, err)
 	}
+	defer unlock()
+	_, err = l.look(ctx)
 	return err
 }
 
-// look reads the folder, once all that is in it is durable: what is shown stays.
-func (l *Ledger) look() (state ledgerState, err error) {
-	if err = private.Sync(l.dir); err == nil {
-		state, err = readLedger(l.dir)
+func (l *Ledger) look(ctx context.Context) (*ledgerState, error) {
+	state, err := l.place.read(ctx, l.state)
+	if err == nil {
+		err = l.seen.judge(state)
 	}
+	return state, l.looked(state, err)
+}
+
+func (l *Ledger) looked(state *ledgerState, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err = err; err == nil {
+	if err != nil {
+		err = fmt.Errorf("the ledger of published totals cannot be read, and nothing is published: %w", err)
+	} else {
 		l.state = state
 	}
-	return state, err
+	l.err = err
+	return err
 }
 
-func readLedger(dir string) (state ledgerState, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return state, err
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		switch day, ok := strings.CutSuffix(e.Name(), ".json"); {
-		case e.Name() == skipFile:
-			var s skipped
-			err = readJSON(path, &s)
-			state.skip = s.Before
-		case !ok, strings.HasPrefix(e.Name(), "."):
-		default:
-			r := &Release{}
-			if err = readJSON(path, r); err == nil && string(r.Date) != day {
-				err = fmt.Errorf("%s is the release of %s", path, r.Date)
-			}
-			state.releases = append(state.releases, r)
-		}
-		if err != nil {
-			return state, fmt.Errorf("the ledger of published totals cannot be read, and nothing is published: %w (restore the file)", err)
-		}
-	}
-	return state, state.complete(dir)
-}
-
-// complete says which file is missing, if one is: its epsilon would be spent twice.
-func (s *ledgerState) complete(dir string) error {
-	numbers := make([]int, len(s.releases))
-	for i, r := range s.releases {
-		numbers[i] = r.Number
-	}
-	slices.Sort(numbers)
-	for i, n := range numbers {
-		if n != i+1 {
-			return fmt.Errorf("the ledger of published totals is not whole, and nothing is published: in %s release number %d is missing (restore the file)", dir, i+1)
-		}
-	}
-	return nil
-}
-
-func readJSON(path string, to any) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, to); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+// now is what was seen at the last look that went well.
+func (l *Ledger) now() *ledgerState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
 }
 
 // spent is what all days spent, those that may have been published elsewhere among them, at what a day spends now. The first day may be put off,
@@ -169,7 +171,10 @@ func (s *ledgerState) spent(from kpi.Date, day kpi.Epsilon) (sum kpi.Epsilon) {
 		sum += r.Spent
 		published[r.Date] = true
 	}
-	for date := from; date < s.skip; date = date.Plus(1) {
+	for _, t := range s.Twins {
+		sum += t.Spent
+	}
+	for date := from; date < s.Before; date = date.Plus(1) {
 		if !published[date] {
 			sum += day
 		}
@@ -177,7 +182,7 @@ func (s *ledgerState) spent(from kpi.Date, day kpi.Epsilon) (sum kpi.Epsilon) {
 	return sum
 }
 
-// Err says why nothing can be published: the folder could not be read.
+// Err says why nothing can be published: the ledger could not be read.
 func (l *Ledger) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,38 +190,35 @@ func (l *Ledger) Err() error {
 }
 
 // Releases are all that was published, in the order of days. They are not to be changed.
-func (l *Ledger) Releases() []*Release {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.releases
-}
+func (l *Ledger) Releases() []*Release { return l.now().releases }
 
 // Spent is what of the budget is spent.
-func (l *Ledger) Spent(p *kpi.Publish) kpi.Epsilon {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.spent(p.From, p.Day)
-}
+func (l *Ledger) Spent(p *kpi.Publish) kpi.Epsilon { return l.now().spent(p.From, p.Day) }
 
 // Due says whether a day is yet to be published.
-func (l *Ledger) Due(p *kpi.Publish, date kpi.Date) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.due(p, date) == nil
-}
+func (l *Ledger) Due(p *kpi.Publish, date kpi.Date) bool { return l.now().due(p, date) == nil }
 
 func (s *ledgerState) due(p *kpi.Publish, date kpi.Date) error {
 	if slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Date == date }) {
 		return ErrPublished
 	}
-	if date < s.skip {
+	if date < s.Before {
 		return ErrSkipped
 	}
-	start, end := date.Start(p.Zone), date.Plus(1).Start(p.Zone)
-	if slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Start.Before(end) && start.Before(r.End) }) {
+	if s.overlaps(date.Start(p.Zone), date.Plus(1).Start(p.Zone)) {
 		return ErrOverlap
 	}
 	return nil
+}
+
+func (s *ledgerState) overlaps(start, end time.Time) bool {
+	return slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Start.Before(end) && start.Before(r.End) })
+}
+
+// has says whether a release is in the ledger, be it as one that counts as spent alone.
+func (s *ledgerState) has(date kpi.Date, sum string) bool {
+	return slices.ContainsFunc(s.releases, func(r *Release) bool { return r.Date == date && r.sum() == sum }) ||
+		slices.ContainsFunc(s.Twins, func(t twin) bool { return t.Sum == sum })
 }
 
 // room is [Overspent] where the budget has none for one more day.
@@ -228,60 +230,90 @@ func (s *ledgerState) room(p *kpi.Publish) error {
 }
 
 // Room is [Overspent] where the budget has none for one more day.
-func (l *Ledger) Room(p *kpi.Publish) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.room(p)
-}
+func (l *Ledger) Room(p *kpi.Publish) error { return l.now().room(p) }
 
-// Publish has the day's figures made and publishes them. The error is [ErrPublished], [ErrSkipped], [ErrOverlap], [Overspent], or of the disk; then figures is not called,
-// or nobody sees what it gave. It holds for all processes of the folder: one at a time publishes.
-func (l *Ledger) Publish(p *kpi.Publish, date kpi.Date, figures func() []TotalsOfDay) error {
-	unlock, err := private.LockFolder(l.dir)
+// Publish has the day's figures made and publishes them. The error is [ErrPublished], [ErrSkipped], [ErrOverlap], [Overspent], or of the place; then figures is
+// not called, or nobody sees what it gave. It holds for all processes: of two that publish at once one is first, and the other looks anew.
+func (l *Ledger) Publish(ctx context.Context, p *kpi.Publish, date kpi.Date, figures func() []TotalsOfDay) error {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	unlock, err := l.place.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	state, err := l.look()
-	if err != nil {
+	for {
+		state, err := l.look(ctx)
+		if err != nil {
+			return err
+		}
+		if err = state.due(p, date); err == nil {
+			err = state.room(p)
+		}
+		if err != nil {
+			return err
+		}
+		r := &Release{Number: state.last + 1, Date: date, Start: date.Start(p.Zone).UTC(), End: date.Plus(1).Start(p.Zone).UTC(), Spent: p.Spent(), Totals: figures()}
+		if err = l.place.add(ctx, state, r); errors.Is(err, errTaken) {
+			continue
+		}
+		if err == nil {
+			state, err = l.look(ctx)
+		}
+		if err == nil && !state.has(date, r.sum()) {
+			err = fmt.Errorf("the release of %s does not read as it was written", date)
+		}
 		return err
 	}
-	if err := state.due(p, date); err != nil {
-		return err
-	}
-	if err := state.room(p); err != nil {
-		return err
-	}
-	r := &Release{Number: len(state.releases) + 1, Date: date, Start: date.Start(p.Zone).UTC(), End: date.Plus(1).Start(p.Zone).UTC(), Spent: p.Spent(), Totals: figures()}
-	if err := l.write(string(date)+".json", r); err != nil {
-		return err
-	}
-	_, err = l.look()
-	return err
 }
 
 // Skip keeps all days before a date that have no release from being published: a data folder that was made of a backup does not know
 // which were after it. They count as spent.
-func (l *Ledger) Skip(before kpi.Date) error {
-	return private.Replace(filepath.Join(l.dir, skipFile), mustJSON(skipped{before}))
+func (l *Ledger) Skip(ctx context.Context, before kpi.Date) error {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	return l.place.note(ctx, l.now(), elsewhere{Before: before})
 }
 
-// write has a new file there, whole and durable when it returns nil. One that is there is an error.
-func (l *Ledger) write(name string, r *Release) error {
-	aside, err := os.CreateTemp(l.dir, ".")
-	if err != nil {
+// Shared says whether the ledger lies where several processes share it.
+func (l *Ledger) Shared() bool {
+	_, ok := l.place.(*objects)
+	return ok
+}
+
+// Export writes the ledger as a folder of its own, like [OpenLedger] opens one.
+func (l *Ledger) Export(ctx context.Context, dir string) error {
+	if err := l.Look(ctx); err != nil {
 		return err
 	}
-	defer os.Remove(aside.Name())
-	hour := time.Now().Truncate(time.Hour)
-	_, err = aside.Write(append(mustJSON(r), '\n'))
-	if err := errors.Join(err, os.Chtimes(aside.Name(), hour, hour), aside.Sync(), aside.Close()); err != nil {
+	state, to := l.now(), folder{dir}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
-	if err := os.Link(aside.Name(), filepath.Join(l.dir, name)); err != nil { // unlike a rename it replaces nothing
+	if err := to.make(); err != nil {
 		return err
 	}
-	return private.Sync(l.dir)
+	for i, r := range state.byNumber() {
+		one := *r
+		one.Number = i + 1
+		if err := to.add(ctx, nil, &one); err != nil {
+			return err
+		}
+	}
+	return to.note(ctx, nil, state.elsewhere)
+}
+
+// byNumber are the releases in the order in which they were published.
+func (s *ledgerState) byNumber() []*Release {
+	return slices.SortedFunc(slices.Values(s.releases), func(a, b *Release) int { return a.Number - b.Number })
+}
+
+// sum tells a release from all others, wherever it stands.
+func (r *Release) sum() string {
+	plain := *r
+	plain.Number = 0
+	sum := sha256.Sum256(mustJSON(plain))
+	return hex.EncodeToString(sum[:])
 }
 
 func mustJSON(v any) []byte {
@@ -291,3 +323,95 @@ func mustJSON(v any) []byte {
 	}
 	return text
 }
+
+// seenFile is what this process has seen of a ledger, kept apart from it: what is missing there is noticed, and its epsilon is not spent twice.
+type seenFile string
+
+type seen struct {
+	Date   kpi.Date  `json:"date,omitempty"` // of the release that was published last
+	Sum    string    `json:"sum,omitempty"`  // of that
+	Before kpi.Date  `json:"before,omitempty"`
+	Hour   time.Time `json:"hour,omitzero"` // that is open in the log
+}
+
+func (f seenFile) read() (s seen, err error) {
+	if err = readJSON(string(f), &s); errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return s, err
+}
+
+func (f seenFile) write(s seen) error { return private.Replace(string(f), append(mustJSON(s), '\n')) }
+
+// judge refuses a ledger that lacks what was seen of it, and remembers what is there.
+func (f seenFile) judge(state *ledgerState) error {
+	s, err := f.read()
+	if err != nil {
+		return fmt.Errorf("%w (remove the file, where the ledger is known to be whole)", err)
+	}
+	const what = "%s was there, and is missing (restore it; or where another ledger is meant, move %s away)"
+	if s.Sum != "" && !state.has(s.Date, s.Sum) {
+		return fmt.Errorf(what, "the release of "+string(s.Date), string(f))
+	}
+	if s.Before > state.Before {
+		return fmt.Errorf(what, "that days before "+string(s.Before)+" count as spent", string(f))
+	}
+	next := s
+	next.Before = state.Before
+	if all := state.byNumber(); len(all) > 0 {
+		last := all[len(all)-1]
+		next.Date, next.Sum = last.Date, last.sum()
+	}
+	if next == s {
+		return nil
+	}
+	return f.write(next)
+}
+
+// Leap is hours that were passed over at once.
+type Leap struct{ From, To time.Time }
+
+func (l Leap) Error() string {
+	return fmt.Sprintf("the hour was %s when totals were last looked after, and is %s: brine did not run, could not file what came, or the clock is ahead, and days of which nothing is known would be "+
+		"published as empty for good (look at the clock, then restart with --accept-clock)", l.From.Format("2006-01-02 15:04"), l.To.Format("2006-01-02 15:04"))
+}
+
+// maxLeap is how far hours may go on while nobody looks.
+const maxLeap = 48 * time.Hour
+
+// Enter takes note of the hour that is open. The error is a [Leap] where that is far beyond the hour before and the end of all that is published, and nobody has
+// accepted it.
+func (l *Ledger) Enter(hour time.Time, accepted bool) error {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	s, err := l.seen.read()
+	if err != nil || !hour.After(s.Hour) {
+		return err
+	}
+	last, state := s.Hour, l.now()
+	if n := len(state.releases); n > 0 && state.releases[n-1].End.After(last) {
+		last = state.releases[n-1].End
+	}
+	if state.Before != "" && state.Before.Start(time.UTC).After(last) {
+		last = state.Before.Start(time.UTC)
+	}
+	if !last.IsZero() && hour.Sub(last) > maxLeap && !accepted {
+		return Leap{last.UTC(), hour.UTC()}
+	}
+	s.Hour = hour
+	return l.seen.write(s)
+}
+
+func readJSON(path string, to any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// isHidden says whether a file is being written, or was left by a crash.
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") }

@@ -2,7 +2,7 @@ package publish
 
 import (
 	"bufio"
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"brine/kpi"
+	"brine/lake/store/s3test"
 )
 
 func mustOpenLedger(t testing.TB, dir string) *Ledger {
 	t.Helper()
-	l, err := OpenLedger(dir)
+	l, err := OpenLedger(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,11 +78,11 @@ func TestLedgerModel(t *testing.T) {
 			case 2: // it dies while noise is drawn
 				func() {
 					defer func() { recover() }()
-					_ = ledgers[i].Publish(spending(epsilon, 20_000, all), date, func() []TotalsOfDay { panic("killed") })
+					_ = ledgers[i].Publish(context.Background(), spending(epsilon, 20_000, all), date, func() []TotalsOfDay { panic("killed") })
 				}()
 			default:
 				asked := false
-				err := ledgers[i].Publish(spending(epsilon, 20_000, all), date, func() []TotalsOfDay { asked = true; return drawn() })
+				err := ledgers[i].Publish(context.Background(), spending(epsilon, 20_000, all), date, func() []TotalsOfDay { asked = true; return drawn() })
 				_, published := model[string(date)]
 				switch over := spent+epsilon > all; {
 				case published && !errors.Is(err, ErrPublished), !published && over && !errors.As(err, new(Overspent)), !published && !over && err != nil:
@@ -109,18 +110,18 @@ func TestBudget(t *testing.T) {
 	l := mustOpenLedger(t, filepath.Join(t.TempDir(), "publish"))
 	p := spending(3_333, 3_333, 9_999)
 	for i := range 3 {
-		if err := l.Publish(p, p.From.Plus(i), drawn); err != nil {
+		if err := l.Publish(context.Background(), p, p.From.Plus(i), drawn); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err := l.Publish(p, p.From.Plus(3), drawn)
+	err := l.Publish(context.Background(), p, p.From.Plus(3), drawn)
 	if !errors.As(err, new(Overspent)) || !strings.Contains(err.Error(), "0.9999 of an epsilon of 0.9999 is spent, and a day takes 0.3333") {
 		t.Error(err)
 	}
 	if len(l.Releases()) != 3 {
 		t.Error(len(l.Releases()))
 	}
-	if err := l.Publish(spending(2, 1, 100_000), p.From.Plus(3), drawn); !errors.As(err, new(Overspent)) {
+	if err := l.Publish(context.Background(), spending(2, 1, 100_000), p.From.Plus(3), drawn); !errors.As(err, new(Overspent)) {
 		t.Errorf("a day spends more than a day may: %v", err)
 	}
 }
@@ -131,6 +132,9 @@ func TestDamagedLedger(t *testing.T) {
 		"is missing": func(dir string) error {
 			return os.Rename(filepath.Join(dir, "2026-12-02.json"), filepath.Join(dir, "kept"))
 		},
+		"the release of 2026-12-03 was there": func(dir string) error { // the newest, which no number after it tells of
+			return os.Rename(filepath.Join(dir, "2026-12-03.json"), filepath.Join(dir, "kept"))
+		},
 		"unexpected": func(dir string) error { return os.Truncate(filepath.Join(dir, "2026-12-02.json"), 20) },
 		"the release": func(dir string) error {
 			return os.Rename(filepath.Join(dir, "2026-12-02.json"), filepath.Join(dir, "2026-12-04.json"))
@@ -139,7 +143,7 @@ func TestDamagedLedger(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "publish")
 		l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 1_000_000)
 		for i := range 3 {
-			if err := l.Publish(p, p.From.Plus(i), drawn); err != nil {
+			if err := l.Publish(context.Background(), p, p.From.Plus(i), drawn); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -148,7 +152,7 @@ func TestDamagedLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, l := range []*Ledger{l, mustOpenLedger(t, dir)} {
-			err := l.Publish(p, p.From.Plus(5), func() []TotalsOfDay { t.Error("noise was drawn"); return nil })
+			err := l.Publish(context.Background(), p, p.From.Plus(5), func() []TotalsOfDay { t.Error("noise was drawn"); return nil })
 			if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "nothing is published") || l.Err() == nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -159,7 +163,7 @@ func TestDamagedLedger(t *testing.T) {
 			}
 		}
 		os.Remove(filepath.Join(dir, "2026-12-04.json"))
-		if err := l.Publish(p, p.From.Plus(5), drawn); err != nil {
+		if err := l.Publish(context.Background(), p, p.From.Plus(5), drawn); err != nil {
 			t.Errorf("mended: %v", err)
 		}
 	}
@@ -169,14 +173,14 @@ func TestDamagedLedger(t *testing.T) {
 func TestSkippedDays(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "publish")
 	l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 60_000)
-	if err := l.Publish(p, "2026-12-01", drawn); err != nil {
+	if err := l.Publish(context.Background(), p, "2026-12-01", drawn); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Skip("2026-12-05"); err != nil {
+	if err := l.Skip(t.Context(), "2026-12-05"); err != nil {
 		t.Fatal(err)
 	}
 	l = mustOpenLedger(t, dir)
-	if err := l.Publish(p, "2026-12-03", drawn); !errors.Is(err, ErrSkipped) || l.Due(p, "2026-12-03") {
+	if err := l.Publish(context.Background(), p, "2026-12-03", drawn); !errors.Is(err, ErrSkipped) || l.Due(p, "2026-12-03") {
 		t.Error(err)
 	}
 	if spent := l.Spent(p); spent != 40_000 {
@@ -187,7 +191,7 @@ func TestSkippedDays(t *testing.T) {
 		t.Error("with a later first day, what may have been spent before is forgotten")
 	}
 	for i, want := range []bool{true, true, false} {
-		if err := l.Publish(p, kpi.Date("2026-12-05").Plus(i), drawn); err == nil != want {
+		if err := l.Publish(context.Background(), p, kpi.Date("2026-12-05").Plus(i), drawn); err == nil != want {
 			t.Error(i, err)
 		}
 	}
@@ -197,7 +201,7 @@ func TestSkippedDays(t *testing.T) {
 func TestNoMomentInTwoDays(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "publish")
 	l, p := mustOpenLedger(t, dir), spending(10_000, 10_000, 90_000)
-	if err := l.Publish(p, "2026-12-03", drawn); err != nil {
+	if err := l.Publish(context.Background(), p, "2026-12-03", drawn); err != nil {
 		t.Fatal(err)
 	}
 	l = mustOpenLedger(t, dir)
@@ -212,7 +216,7 @@ func TestNoMomentInTwoDays(t *testing.T) {
 			if want {
 				continue
 			}
-			if err := l.Publish(&other, date, nil); !errors.Is(err, ErrOverlap) && !errors.Is(err, ErrPublished) {
+			if err := l.Publish(context.Background(), &other, date, nil); !errors.Is(err, ErrOverlap) && !errors.Is(err, ErrPublished) {
 				t.Error(zone, date, err)
 			}
 		}
@@ -220,17 +224,28 @@ func TestNoMomentInTwoDays(t *testing.T) {
 }
 
 // Two processes that publish the same days and are killed at any moment: whatever either said is published is so afterwards, to the byte, and
-// no more is spent than there is.
+// no more is spent than there is. They share a folder, or an object store and nothing else.
 func TestKilledWhilePublishing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "publish")
-	mustOpenLedger(t, dir)
+	t.Run("Folder", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "publish")
+		mustOpenLedger(t, dir)
+		killWhilePublishing(t, 8, []string{dir, dir}, "", func() *Ledger { return mustOpenLedger(t, dir) })
+	})
+	t.Run("Objects", func(t *testing.T) {
+		s := s3test.Start(t)
+		dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
+		killWhilePublishing(t, 6, dirs, s.Address("brine", "lake"), func() *Ledger { return mustShare(t, s.Address("brine", "lake"), dirs[0]) })
+	})
+}
+
+func killWhilePublishing(t *testing.T, rounds int, dirs []string, address string, open func() *Ledger) {
 	said := map[string]string{}
-	for round := range 12 {
+	for round := range rounds {
 		lines := make(chan string, 10_000)
 		var processes []*exec.Cmd
-		for range 2 {
+		for _, dir := range dirs {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestPublishUntilKilled$", "-test.timeout=60s")
-			cmd.Env = append(os.Environ(), "BRINE_PUBLISH="+dir)
+			cmd.Env = append(os.Environ(), "BRINE_PUBLISH="+dir, "BRINE_PUBLISH_SHARED="+address)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -267,7 +282,7 @@ func TestKilledWhilePublishing(t *testing.T) {
 		for _, p := range processes {
 			p.Wait()
 		}
-		l := mustOpenLedger(t, dir)
+		l := open()
 		if err := l.Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -275,17 +290,17 @@ func TestKilledWhilePublishing(t *testing.T) {
 			t.Fatalf("%s is spent", spent)
 		}
 	}
-	l := mustOpenLedger(t, dir) // what they left of the budget is spent, and no more
+	l := open() // what they left of the budget is spent, and no more
 	var err error
 	for i := 0; err == nil || errors.Is(err, ErrPublished); i++ {
-		err = l.Publish(killedSpends, killedSpends.From.Plus(i), drawn)
+		err = l.Publish(t.Context(), killedSpends, killedSpends.From.Plus(i), drawn)
 	}
 	if spent := l.Spent(killedSpends); !errors.As(err, new(Overspent)) || spent != killedSpends.All {
 		t.Errorf("in the end %s of %s is spent: %v", spent, killedSpends.All, err)
 	}
-	now := contents(t, dir)
+	now := sums(l)
 	for day, sum := range said {
-		if sumOf(now[day]) != sum {
+		if now[day] != sum {
 			t.Errorf("%s is another one than was published", day)
 		}
 	}
@@ -295,10 +310,17 @@ func TestKilledWhilePublishing(t *testing.T) {
 	t.Logf("%d days were told, %d are there", len(said), len(now))
 }
 
+// sums tell the releases of a ledger, by day.
+func sums(l *Ledger) map[string]string {
+	all := map[string]string{}
+	for _, r := range l.Releases() {
+		all[string(r.Date)] = r.sum()
+	}
+	return all
+}
+
 // killedSpends has room for fewer days than are come to.
 var killedSpends = spending(10_000, 10_000, 300_000)
-
-func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // TestPublishUntilKilled is a process of the test above. It says that a day is published once that is durable.
 func TestPublishUntilKilled(t *testing.T) {
@@ -306,17 +328,18 @@ func TestPublishUntilKilled(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	l := mustOpenLedger(t, dir)
+	l := &Ledger{}
+	if address := os.Getenv("BRINE_PUBLISH_SHARED"); address != "" {
+		l = mustShare(t, address, dir)
+	} else {
+		l = mustOpenLedger(t, dir)
+	}
 	for i := range 400 {
 		date := killedSpends.From.Plus(i)
-		if err := l.Publish(killedSpends, date, drawn); err != nil && !errors.Is(err, ErrPublished) {
+		if err := l.Publish(t.Context(), killedSpends, date, drawn); err != nil && !errors.Is(err, ErrPublished) {
 			fmt.Println("stopped", err)
 			return
 		}
-		text, err := os.ReadFile(filepath.Join(dir, string(date)+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("published", date, sumOf(string(text)))
+		fmt.Println("published", date, sums(l)[string(date)])
 	}
 }

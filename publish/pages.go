@@ -14,14 +14,12 @@ import (
 	"strings"
 
 	"brine/door"
-	"brine/kpi"
+	"brine/policy"
 )
 
-// Pages show what is published. Its fields are set before it serves and not changed after.
+// Pages show what is published.
 type Pages struct {
-	Ledger      *Ledger
-	Definitions func() *kpi.Definitions
-	Stopped     func() error // why nothing more is published; nil: it is
+	Edition func() *Edition // nil where nothing is; set before it serves and not changed after
 }
 
 var (
@@ -44,20 +42,23 @@ func styleHash() string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// ServeHTTP answers for /kpi, /kpi.json and /kpi.csv with ?from= and ?to=: 404 where nothing is published, 400 for a range that is none.
+// ServeHTTP answers for /kpi, /kpi.json and /kpi.csv with ?from=, ?to= and ?lang=: 404 where nothing is published, 400 for a range that is none.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d := p.Definitions()
-	if d.Publish == nil {
-		refuse(w, http.StatusNotFound, "no totals are published here")
+	e := p.Edition()
+	if e == nil {
+		refuse(w, http.StatusNotFound, nothingHere)
 		return
 	}
-	from, to, err := rangeOf(r.URL.Query(), p.Ledger.Releases(), d.Publish.From)
+	from, to, err := rangeOf(r.URL.Query(), e.Releases, e.From)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	data := dataOf(d, p.Ledger, from, to, p.Stopped())
+	l := policy.Chosen(r)
+	data := e.data(from, to, l)
 	h := w.Header()
+	h.Set("Vary", "Accept-Language")
+	h.Set("Content-Language", l.Tag)
 	switch r.URL.Path {
 	case "/kpi.json":
 		answer(w, r, "application/json", mustJSON(data))
@@ -67,7 +68,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.Set("Content-Security-Policy", security)
 		var b bytes.Buffer
-		if err := page.Execute(&b, newPage(data)); err != nil {
+		if err := page.Execute(&b, newPage(data, l)); err != nil {
 			panic(err) // the template is part of the program, and the view's fields are those it names
 		}
 		answer(w, r, "text/html; charset=utf-8", b.Bytes())

@@ -5,7 +5,7 @@
 // the two lies a [Ledger]: a day is published once, together with the epsilon it spends, and stays as it is whatever becomes of what it was made
 // of. Exact counts are in memory alone.
 //
-// It imports access/private, door and kpi.
+// It imports access/private, door, kpi, lake/store, and policy for its languages.
 package publish
 
 import (
@@ -28,6 +28,9 @@ type Publisher struct {
 
 	// Installs counts the installs that a stream has events of on a day, and says by how much one install can change the number at most.
 	Installs func(ctx context.Context, stream string, date kpi.Date) (n, sensitivity int64, err error)
+
+	Hour        func() time.Time // that is open in the log; zero: not known yet
+	AcceptClock bool             // an operator has looked at the clock, see [Leap]
 
 	Now    func() time.Time     // default: time.Now
 	Logger *slog.Logger         // default: nothing is logged
@@ -54,9 +57,7 @@ func (p *Publisher) Run(ctx context.Context, every time.Duration) {
 		if errors.As(err, &building) || ctx.Err() != nil {
 			err = nil
 		}
-		p.mu.Lock()
-		p.stopped = err
-		p.mu.Unlock()
+		p.stop(err)
 		reason := ""
 		if err != nil {
 			reason = err.Error()
@@ -67,10 +68,38 @@ func (p *Publisher) Run(ctx context.Context, every time.Duration) {
 		told = reason
 		select {
 		case <-ctx.Done():
+			p.stop(nil) // another process publishes now, or none
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (p *Publisher) stop(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = err
+}
+
+// Follow takes up what other processes publish, now and every so often, until the context ends.
+func (p *Publisher) Follow(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if p.Ledger.Look(ctx) == nil && p.on() {
+			_ = p.Ledger.Enter(p.Hour(), false) // who publishes tells
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// on says whether anything is published, or was.
+func (p *Publisher) on() bool {
+	return p.Definitions().Publish != nil || len(p.Ledger.Releases()) > 0
 }
 
 func (p *Publisher) logger() *slog.Logger {
@@ -91,13 +120,16 @@ func (p *Publisher) now() time.Time {
 // as a viewer sees it for ever, without what comes later.
 func (p *Publisher) Step(ctx context.Context) error {
 	d := p.Definitions()
-	if d.Publish == nil {
-		return nil
-	}
-	if err := p.Ledger.Err(); err != nil {
-		if _, err = p.Ledger.look(); err != nil { // it may have been mended
+	if err := p.Ledger.Err(); err != nil && d.Publish != nil {
+		if err = p.Ledger.Look(ctx); err != nil { // it may have been mended
 			return err
 		}
+	}
+	if !p.on() {
+		return nil
+	}
+	if err := p.Ledger.Enter(p.Hour(), p.AcceptClock); err != nil || d.Publish == nil {
+		return err
 	}
 	whole, err := p.Whole(ctx)
 	if err != nil {
@@ -137,7 +169,10 @@ func (p *Publisher) day(ctx context.Context, d *kpi.Definitions, date kpi.Date) 
 			return false, fmt.Errorf("the audit cannot take it: %w", err)
 		}
 	}
-	err = p.Ledger.Publish(d.Publish, date, func() (all []TotalsOfDay) {
+	if err := p.Ledger.Enter(p.Hour(), p.AcceptClock); err != nil { // by now it may be the one that ended the day
+		return false, err
+	}
+	err = p.Ledger.Publish(ctx, d.Publish, date, func() (all []TotalsOfDay) {
 		noise := newSampler()
 		for i, t := range d.Publish.Totals {
 			all = append(all, noise.total(d, t, counts[i]))

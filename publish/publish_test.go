@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"brine/kpi"
 	"brine/kpi/kpitest"
+	"brine/policy"
 )
 
 const definitionsText = `
@@ -53,6 +55,7 @@ type house struct {
 	defs   *kpi.Definitions
 	memory *kpitest.Memory
 	now    time.Time
+	hour   time.Time
 }
 
 func newHouse(t testing.TB, text string, perDay int) *house {
@@ -71,8 +74,9 @@ func (h *house) open(t testing.TB) {
 	definitions := func() *kpi.Definitions { return h.defs }
 	h.Publisher = &Publisher{Ledger: mustOpenLedger(t, h.dir), Definitions: definitions, Days: h.memory.Days, Now: func() time.Time { return h.now },
 		Whole:    func(context.Context) (kpi.Date, error) { return "", nil },
+		Hour:     func() time.Time { return h.hour },
 		Installs: func(context.Context, string, kpi.Date) (int64, int64, error) { return 500, 1, nil }}
-	h.Pages = Pages{Ledger: h.Publisher.Ledger, Definitions: definitions, Stopped: h.Publisher.Stopped}
+	h.Pages = Pages{Edition: h.Publisher.Edition}
 }
 
 func (h *house) get(t testing.TB, path string, headers ...string) *httptest.ResponseRecorder {
@@ -200,6 +204,27 @@ func TestNothingIsPublishedByAccident(t *testing.T) {
 	}
 }
 
+// A clock that is far ahead, or a brine that was off for long, has no days published until somebody has looked at it: the log would say of them that they are over, and empty.
+func TestLeap(t *testing.T) {
+	h := newHouse(t, strings.Replace(definitionsText, "all: 12", "all: 100", 1), 10)
+	for _, c := range []struct {
+		ahead  time.Duration
+		accept bool
+		days   int
+	}{{0, false, 8}, {47 * time.Hour, false, 10}, {10 * 24 * time.Hour, false, 10}, {10 * 24 * time.Hour, true, 18}, {11 * 24 * time.Hour, false, 19}} {
+		h.open(t)
+		h.AcceptClock, h.now = c.accept, noon.Add(c.ahead)
+		h.hour = h.now
+		err := h.Step(t.Context())
+		if leapt := errors.As(err, new(Leap)); leapt != (c.days == 10 && c.ahead > maxLeap) || !leapt && err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+		if n := len(h.Publisher.Ledger.Releases()); n != c.days {
+			t.Errorf("%v: %d days are published", c, n)
+		}
+	}
+}
+
 // One interaction on a day, and one install, is published as none would be: too few.
 func TestOneInTheData(t *testing.T) {
 	h := newHouse(t, definitionsText, 1)
@@ -281,6 +306,28 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// The page and its words are in the languages of /privacy, by ?lang= or as the browser asks, with the digits of the language; caches are told.
+func TestLanguages(t *testing.T) {
+	h := newHouse(t, definitionsText, 3000)
+	h.Step(t.Context())
+	german := h.get(t, "/kpi", "Accept-Language", "de-AT, en;q=0.5")
+	for _, says := range []string{`<html lang="de">`, "Veröffentlichte Zahlen", "Der Anteil ist einer von zwei Zahlen", "mehr oder weniger ist jede Zahl höchstens 1,65-mal so wahrscheinlich.", "e hoch Epsilon, und das ist 2 am Tag", "Bisher verbraucht: ein Epsilon von 12 von 12.", "Es wird nichts mehr veröffentlicht.",
+		`<a href="/kpi?from=2026-11-20&amp;lang=en&amp;to=2026-11-26" lang="en" hreflang="en">English</a>`} {
+		if !strings.Contains(german.Body.String(), says) {
+			t.Errorf("the page does not say %q", says)
+		}
+	}
+	if !regexp.MustCompile(`<strong>[23]\.\d{3}</strong>`).MatchString(german.Body.String()) || german.Header().Get("Vary") != "Accept-Language" || german.Header().Get("Content-Language") != "de" {
+		t.Error(german.Header(), german.Body)
+	}
+	if other := h.get(t, "/kpi?lang=en", "Accept-Language", "de"); !strings.Contains(other.Body.String(), "Published totals") {
+		t.Error("lang= is not heard")
+	}
+	if words := h.data(t, "/kpi.json?lang=de").Words; len(words) != 4 || !strings.Contains(words[3], "Gezählt wird") {
+		t.Error(words)
+	}
+}
+
 // Off by default: nothing is there.
 func TestOff(t *testing.T) {
 	off, _, _ := strings.Cut(definitionsText, "publish:")
@@ -303,7 +350,8 @@ func TestOddValues(t *testing.T) {
 		t.Error(text)
 	}
 	var b strings.Builder
-	if err := page.Execute(&b, newPage(d)); err != nil || strings.Contains(b.String(), "<b>") {
+	english, _ := policy.InLanguage("en")
+	if err := page.Execute(&b, newPage(d, english)); err != nil || strings.Contains(b.String(), "<b>") {
 		t.Error(err, b.String())
 	}
 }

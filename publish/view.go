@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -9,6 +8,7 @@ import (
 	"strconv"
 
 	"brine/kpi"
+	"brine/policy"
 )
 
 // Data is what /kpi.json gives, and what the page and the CSV are made of.
@@ -94,33 +94,26 @@ func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kp
 	return from, to, nil
 }
 
-// dataOf is what is published of a range of days.
-func dataOf(d *kpi.Definitions, l *Ledger, from, to kpi.Date, stopped error) Data {
-	pub := d.Publish
-	out := Data{From: from, To: to, Zone: d.Zone.String(), Epsilon: Budget{pub.Day, pub.All, l.Spent(pub)}, Words: general(pub), Totals: []TotalShown{}}
-	if errors.As(stopped, new(Overspent)) {
-		out.Stopped = "The budget of all days is spent: nothing more is published."
+// data is what is published of a range of days.
+func (e *Edition) data(from, to kpi.Date, l *policy.Language) Data {
+	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(e.Epsilon, l), Totals: []TotalShown{}}
+	if e.Over {
+		out.Stopped = l.Say("kpi_over")
 	}
 	var days []*Release
-	for _, r := range l.Releases() {
+	for _, r := range e.Releases {
 		if r.Date >= from && r.Date < to {
 			days = append(days, r)
 		}
 	}
-	for _, t := range pub.Totals {
-		out.Totals = append(out.Totals, shown(d, t, days))
+	for _, t := range e.Totals {
+		out.Totals = append(out.Totals, shown(t, days, l))
 	}
 	return out
 }
 
-func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
-	s := TotalShown{Name: t.Name, Title: d.TitleOf(t), Unit: kpi.UnitCount, By: d.SegmentTitle(t), Values: d.KeySpace(t), Privacy: oneInteraction, Days: []DayShown{}}
-	if t.Installs != "" {
-		s.Privacy = oneInstallDay
-	}
-	if d.Ratio(t) {
-		s.Unit = kpi.UnitShare
-	}
+func shown(t Total, days []*Release, l *policy.Language) TotalShown {
+	s := TotalShown{Name: t.Name, Title: t.Title, Unit: t.Unit, By: t.By, Values: slices.Clone(t.Values), Privacy: t.Privacy, Days: []DayShown{}}
 	meaning, sensitivity := "", int64(1)
 	for _, r := range days {
 		i := slices.IndexFunc(r.Totals, func(o TotalsOfDay) bool { return o.Name == t.Name && o.Unit == s.Unit })
@@ -139,33 +132,28 @@ func shown(d *kpi.Definitions, t kpi.Total, days []*Release) TotalShown {
 		meaning, sensitivity = o.Meaning, o.Sensitivity
 		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
 	}
-	s.Words = meaningOf(t, s, sensitivity)
+	s.Words = t.meaning(sensitivity, l)
 	return s
 }
 
 // general is what holds of all totals.
-func general(p *kpi.Publish) []string {
-	return []string{
-		"Each figure has random noise in it, and so can be shown to everybody: from none of them, and not from all of a day together, can be told whether any one use of a dialog, or any one installation, was part of it.",
-		fmt.Sprintf("Whatever somebody concludes from all figures of a day, they would conclude with almost the same probability without that one: at most %s times it (e to the power of epsilon, which is %s a day). "+
-			"Somebody who is there every day is protected each day anew, not as a whole: all days together may spend an epsilon of %s, then nothing more is published.", factor(p.Day), p.Day, p.All),
-		"A day is published once, and stays as it is. Days, totals and values are listed whatever was counted, so that one which is missing tells nothing. A count too small to be told from noise is not shown.",
-		"What is counted is what was recorded: of a sample, the sample, each use once.",
-	}
+func general(b Budget, l *policy.Language) []string {
+	return []string{l.Say("kpi_noise"), l.Say("kpi_epsilon", "factor", factor(b.Day, l), "day", l.Number(b.Day.String()), "all", l.Number(b.All.String())), l.Say("kpi_once"), l.Say("kpi_counted")}
 }
 
-func factor(e kpi.Epsilon) string {
-	return strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64)
+func factor(e kpi.Epsilon, l *policy.Language) string {
+	return l.Number(strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64))
 }
 
-func meaningOf(t kpi.Total, s TotalShown, sensitivity int64) string {
-	counts, whose := "The count is", "use of a dialog"
-	if s.Unit == kpi.UnitShare {
-		counts = "The share is of two counts, those who have it and those who have not; each is"
+func (t Total) meaning(sensitivity int64, l *policy.Language) string {
+	counts, one := "kpi_count", "kpi_one"
+	if t.Unit == kpi.UnitShare {
+		counts = "kpi_share"
 	}
-	if t.Installs != "" {
-		whose = "installation on that day, however many events it sent,"
+	if t.Privacy == oneInstallDay {
+		one = "kpi_one_install"
 	}
-	return fmt.Sprintf("%s off by at most %d, up or down, in 95 of 100 cases: discrete Laplace noise of the scale %.3g. With one %s more or less, every figure is at most %s times as likely.",
-		counts, scaleOf(t.Epsilon, sensitivity).within(outside/2, false), float64(sensitivity)/t.Epsilon.Float(), whose, factor(t.Epsilon))
+	n := strconv.FormatInt(scaleOf(t.Epsilon, sensitivity).within(outside/2, false), 10)
+	scale := l.Number(strconv.FormatFloat(float64(sensitivity)/t.Epsilon.Float(), 'g', 3, 64))
+	return l.Say(counts, "n", n, "scale", scale) + " " + l.Say(one, "factor", factor(t.Epsilon, l))
 }

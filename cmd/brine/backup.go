@@ -21,6 +21,7 @@ import (
 	"brine/event"
 	"brine/lake"
 	"brine/lake/store"
+	"brine/publish"
 )
 
 // backupCmd writes a backup.
@@ -175,7 +176,10 @@ func (c *backupCmd) snapshot(ctx context.Context, cfg *config.Config, streams ma
 		}
 		erasures, err := openErasures(cfg, own.log, s, func(audit.Record) error { return nil }, nil, s.logger)
 		if err == nil {
-			shot, err = takeSnapshot(ctx, cfg, own.lake, erasures, work)
+			err = withLedger(ctx, cfg, func(ledger *publish.Ledger) error {
+				shot, err = takeSnapshot(ctx, cfg, own.lake, erasures, ledger, work)
+				return err
+			})
 		}
 		return errors.Join(err, own.close())
 	})
@@ -184,7 +188,7 @@ func (c *backupCmd) snapshot(ctx context.Context, cfg *config.Config, streams ma
 
 func (h *house) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	serveWork(w, r, func(ctx context.Context, work snapshotWork, _ func(done, of int)) (snapshotTaken, error) {
-		return takeSnapshot(ctx, h.cfg, h.lake, h.erasures, work)
+		return takeSnapshot(ctx, h.cfg, h.lake, h.erasures, h.totals.Ledger, work)
 	})
 }
 
@@ -209,7 +213,7 @@ func removeOldSnapshot(dataDir string) error {
 var inBackup = []string{filepath.Join(auditFolder, "head"), auditFolder, receiptsFolder, policyFolder, publishFolder, "changes.json", saltRecords, "sampling.json"}
 
 // takeSnapshot files what the log holds and takes out what is to be erased, and then holds on to what there is.
-func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasures *erasure.Erasures, work snapshotWork) (shot snapshotTaken, err error) {
+func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasures *erasure.Erasures, ledger *publish.Ledger, work snapshotWork) (shot snapshotTaken, err error) {
 	oneSnapshot.Lock()
 	defer oneSnapshot.Unlock()
 	folder := filepath.Join(cfg.Data, snapshotFolder)
@@ -233,6 +237,9 @@ func takeSnapshot(ctx context.Context, cfg *config.Config, l *lake.Lake, erasure
 	}
 	datasets := map[string]bool{lake.Sanitized: true, lake.Rejected: true, lake.Raw: work.Raw, lake.Quarantine: work.Raw}
 	shot.Objects, err = l.Link(filepath.Join(folder, lakeFolder), func(n lake.Name) bool { return datasets[n.Dataset] })
+	if ledger.Shared() {
+		err = errors.Join(err, ledger.Export(ctx, filepath.Join(folder, publishFolder)))
+	}
 	for _, name := range inBackup {
 		err = errors.Join(err, copyTree(filepath.Join(cfg.Data, name), filepath.Join(folder, name)))
 	}

@@ -114,7 +114,7 @@ func TestCanaryIsNoEvent(t *testing.T) {
 	if strings.Contains(strings.ToLower(string(text)), "canar") || strings.Contains(string(text), canary.Stream) {
 		t.Errorf("the policy tells of canaries: %s", text)
 	}
-	_, err = takeSnapshot(t.Context(), h.cfg, h.lake, h.erasures, snapshotWork{Raw: true})
+	_, err = takeSnapshot(t.Context(), h.cfg, h.lake, h.erasures, h.totals.Ledger, snapshotWork{Raw: true})
 	check(t, err)
 	defer os.RemoveAll(filepath.Join(h.cfg.Data, snapshotFolder))
 	files := 0

@@ -64,6 +64,7 @@ func (h *house) openCollector(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(h.forward.Close)
+	h.openPublished(ctx)
 	if err := h.openIntake(); err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (h *house) doorStats() *intake.Snapshot {
 }
 
 func (h *house) collectorStatus() status {
-	st := status{Serving: true, Ready: true, Door: h.doorStats(), Stores: h.forward.Stores()}
+	st := status{Serving: true, Ready: true, Door: h.doorStats(), Stores: h.forward.Stores(), Published: newTotalsStatus(h.edition(), nil)}
 	if err := h.canaryErr(); err != nil {
 		st.Canary = err.Error()
 	}
@@ -147,5 +148,9 @@ func (s status) printStores(to io.Writer) error {
 	if s.Canary != "" {
 		fmt.Fprintf(w, "\nCANARY: %s\n", s.Canary)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	s.Published.print(to)
+	return nil
 }

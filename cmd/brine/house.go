@@ -65,7 +65,8 @@ type house struct {
 	kpis      *kpis
 	board     *kpi.Board
 	facts     *facts.Job
-	totals    *publish.Publisher // where there is a public door to show them at
+	totals    *publish.Publisher
+	published *publish.Copy // of a collector: what the stores publish
 	purger    *purger
 	periods   salt.Periods
 	salts     *salt.Folder
@@ -174,7 +175,7 @@ func (h *house) openStore(ctx context.Context, o houseOptions) (err error) {
 	h.facts = &facts.Job{Lake: h.lake, Definitions: h.kpis.Definitions, Logger: h.logger}
 	h.board = newBoard(h.cfg, h.lake, h.kpis.Definitions, h.sanitizer.inForce, h.logger)
 	h.facts.Damaged = h.board.Source.(*facts.Source).Damaged
-	if err := h.openTotals(); err != nil {
+	if err := h.openTotals(ctx, o.acceptClock); err != nil {
 		return err
 	}
 	h.purger = &purger{cfg: h.cfg, lake: h.lake, log: h.log, tmp: h.data.tmp(), unsanitized: h.sanitizer.unsanitized, logger: h.logger, audit: h.audit}
@@ -213,10 +214,7 @@ func (h *house) openIntake() error {
 	if h.forward != nil {
 		h.intake.Append, h.intake.AtOnce, h.intake.Forget = h.forward.Append, groupsOnTheWay, h.forward.Forget
 	}
-	if h.totals != nil {
-		pages := &publish.Pages{Ledger: h.totals.Ledger, Definitions: h.kpis.Definitions, Stopped: h.totals.Stopped}
-		h.intake.Totals = pages.ServeHTTP
-	}
+	h.intake.Totals = (&publish.Pages{Edition: h.edition}).ServeHTTP
 	h.intake.Ready = h.storable
 	if h.demo {
 		h.intake.Demo = http.StripPrefix("/demo", demoPage())
@@ -242,9 +240,7 @@ func (h *house) checks() map[string]func() error {
 	if h.role.stores {
 		all["log"], all["lake"], all["kpi"], all["salts"], all["audit"] = h.clusterErr, h.lake.Trouble, h.kpis.Err, h.rotator.Err, h.audit.Err
 		maps.Copy(all, h.outlets.checks())
-		if h.totals != nil {
-			all["publish"] = h.totalsErr
-		}
+		all["publish"] = h.totalsErr
 		if h.peers != nil {
 			all["nodes"] = h.peers.Err
 		}
@@ -334,6 +330,7 @@ func (h *house) work(ctx context.Context, failed chan<- error) (stopped func() e
 	}
 	if h.forward != nil {
 		jobs.Go(func() { h.forward.Run(ctx) })
+		jobs.Go(func() { h.published.Run(ctx, totalsEvery) })
 	}
 	if !h.role.stores {
 		return func() error { jobs.Wait(); return nil }
@@ -349,6 +346,7 @@ func (h *house) work(ctx context.Context, failed chan<- error) (stopped func() e
 	go h.ready.run(ctx)
 	jobs.Go(func() { h.rotator.Run(ctx) })
 	jobs.Go(func() { h.canaries.Run(ctx) })
+	jobs.Go(func() { h.totals.Follow(ctx, totalsEvery) })
 	if h.cluster != nil {
 		jobs.Go(func() { h.purger.runHere(ctx, h.cluster.Leading) })
 	}
@@ -363,9 +361,7 @@ func (h *house) backgroundWork(ctx context.Context) error {
 	jobs.Go(func() { runFacts(ctx, h.facts, h.logger) })
 	jobs.Go(func() { h.purger.run(ctx, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(ctx) })
-	if h.totals != nil {
-		jobs.Go(func() { h.totals.Run(ctx, publishEvery) })
-	}
+	jobs.Go(func() { h.totals.Run(ctx, publishEvery) })
 	h.outlets.run(ctx, &jobs)
 	return h.lake.Run(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"brine/policy"
+	"brine/publish"
 )
 
 // policyCmd prints the policy that the config makes, or what it changes for people.
@@ -91,7 +92,7 @@ func configuredPolicy(path string) (p *policy.Policy, turn time.Time, err error)
 	}
 	now := time.Now()
 	p = inForce(policyOf(cfg, streams), cfg, cfg.Rate, plans, now)
-	p.Published = policyPublished(defs)
+	p.Published = policyPublished(publish.FirstEdition(defs))
 	return p, periods.At(now).End, nil
 }
 

@@ -170,9 +170,7 @@ func (h *house) openPolicy() (func(http.ResponseWriter, *http.Request, intake.Vi
 	h.policy = &publishedPolicy{history: history, logger: h.logger, change: make(chan struct{}, 1), current: func() *policy.Policy {
 		plans, _ := h.sanitizer.inForce() // nil where the allowlist was never right
 		live := inForce(made, h.cfg, h.intake.Sampling.Rate, plans, time.Now())
-		if h.totals != nil {
-			live.Published = policyPublished(h.kpis.Definitions())
-		}
+		live.Published = policyPublished(h.edition())
 		return live
 	}}
 	pages := &policy.Pages{Current: h.policy.current, NextTurn: func() time.Time { return h.periods.At(time.Now()).End }, History: history, Logger: h.logger}

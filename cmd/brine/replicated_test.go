@@ -131,9 +131,12 @@ func TestReplicatedHouses(t *testing.T) {
 	s := s3test.Start(t)
 	source := simulate.NewSource(1)
 	cert, key := writeNodeCertificate(t)
+	kpis := filepath.Join(t.TempDir(), "kpi.yaml")
+	check(t, os.WriteFile(kpis, []byte("kpis: {visits: {count: all, better: more, smallest: 1}}\npublish: {from: "+time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)+
+		", epsilon: {day: 1, all: 365}, totals: {visits: {kpi: visits, epsilon: 1}}}\n"), 0o600))
 	configOf := func(name string) *config.Config {
 		cfg := config.Default()
-		cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI, cfg.Lake = filepath.Join(t.TempDir(), name), "", "", "", s.Address("brine", "lake")
+		cfg.Data, cfg.Schemas, cfg.Allowlist, cfg.KPI, cfg.Lake = filepath.Join(t.TempDir(), name), "", "", kpis, s.Address("brine", "lake")
 		cfg.Flush.Every = 200 * time.Millisecond
 		cfg.Public.Addr, cfg.Private.Addr = "127.0.0.1:0", "127.0.0.1:0"
 		return cfg
@@ -198,6 +201,20 @@ func TestReplicatedHouses(t *testing.T) {
 		want += each
 	}
 	within(t, 60*time.Second, "what each node took is in the lake", everywhere)
+
+	within(t, 60*time.Second, "each node shows what one published", func() bool {
+		shown := map[string]bool{}
+		for _, h := range houses {
+			w := httptest.NewRecorder()
+			check(t, h.totals.Ledger.Look(t.Context())) // which it does each minute
+			h.intake.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/kpi.json", nil))
+			shown[w.Body.String()] = true
+			if e := h.edition(); len(e.Releases) < 2 {
+				return false
+			}
+		}
+		return len(shown) == 1
+	})
 
 	within(t, 30*time.Second, "all have the salt of the single node", func() bool {
 		first, err := single.salts.For(time.Now())

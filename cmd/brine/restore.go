@@ -141,13 +141,15 @@ func bucketToFill(ctx context.Context, cfg *config.Config) (bucket *store.Bucket
 	return bucket, folder, nil
 }
 
-// skipPublished keeps days from being published that may have been before this restore. Where the ledger was never begun, it is begun with that.
+// skipPublished keeps days from being published that may have been before this restore. Where the ledger was never begun, it is begun with that. Where the lake is in an
+// object store, the ledger is brought there at the start.
 func skipPublished(data string, now time.Time) error {
-	ledger, err := publish.OpenLedger(filepath.Join(data, publishFolder))
+	ctx := context.Background() // in a folder
+	ledger, err := publish.OpenLedger(ctx, filepath.Join(data, publishFolder))
 	if err != nil {
 		return err
 	}
-	return ledger.Skip(kpi.DateOf(now.AddDate(0, 0, 1), time.UTC)) // somewhere it is tomorrow, and what is today here is over
+	return ledger.Skip(ctx, kpi.DateOf(now.AddDate(0, 0, 1), time.UTC)) // somewhere it is tomorrow, and what is today here is over
 }
 
 // expiredBy says which files of the lake are too old: by the retention in force or, of raw events, by that of the backup.

@@ -23,24 +23,49 @@ import (
 // publishFolder is the ledger of published totals, in a data folder.
 const publishFolder = "publish"
 
-// publishEvery is how often is looked whether a day is due: one is, an hour after it is over.
-const publishEvery = 10 * time.Second
+// lastPublished is what a collector last knew of them, in its data folder.
+const lastPublished = "published.json"
 
-// openTotals opens the ledger, and what publishes and shows it. Where the process has no public door, nothing is published.
-func (h *house) openTotals() error {
-	if !h.role.collects {
-		if h.kpis.Definitions().Publish != nil {
-			h.logger.Warn("kpi.yaml publishes totals, and this process has no public door to show them at: they are not published")
-		}
-		return nil
+// How often is looked whether a day is due, as one is an hour after it is over; and whether others have published.
+const (
+	publishEvery = 10 * time.Second
+	totalsEvery  = time.Minute
+)
+
+// openLedger opens the ledger of published totals: beside the lake where that lies in an object store, as several processes may share that; else in the data folder.
+func openLedger(ctx context.Context, cfg *config.Config) (l *publish.Ledger, closeIt func() error, err error) {
+	dir := filepath.Join(cfg.Data, publishFolder)
+	bucket, closeIt, err := lakeBucket(ctx, cfg)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case bucket != nil:
+		return publish.OpenSharedLedger(bucket, dir), closeIt, nil
 	}
-	ledger, err := publish.OpenLedger(filepath.Join(h.cfg.Data, publishFolder))
+	l, err = publish.OpenLedger(ctx, dir)
+	return l, closeIt, err
+}
+
+// withLedger does something with the ledger, while no other process has the data folder.
+func withLedger(ctx context.Context, cfg *config.Config, do func(*publish.Ledger) error) error {
+	l, closeIt, err := openLedger(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	return errors.Join(do(l), closeIt())
+}
+
+// openTotals opens the ledger, and what publishes and shows it.
+func (h *house) openTotals(ctx context.Context, acceptClock bool) error {
+	ledger, closeIt, err := openLedger(ctx, h.cfg)
+	if err != nil {
+		return err
+	}
+	h.onClose(closeIt)
 	source, record := h.board.Source.(*facts.Source), recorderTo(h.audit)
 	h.totals = &publish.Publisher{
 		Ledger: ledger, Definitions: h.kpis.Definitions, Days: source.Days, Whole: source.Whole, Logger: h.logger,
+		Hour: h.lake.ClosedTo, AcceptClock: acceptClock,
 		Installs: func(ctx context.Context, stream string, date kpi.Date) (int64, int64, error) {
 			n, sensitivity, err := source.Installs(ctx, stream, h.cfg.Streams[stream].Unit, date)
 			return n, max(sensitivity, saltsWithin(h.periods, source, date)), err
@@ -50,6 +75,27 @@ func (h *house) openTotals() error {
 		},
 	}
 	return nil
+}
+
+// openPublished makes what shows at a collector what the stores publish.
+func (h *house) openPublished(ctx context.Context) {
+	h.published = &publish.Copy{Path: filepath.Join(h.cfg.Data, lastPublished), Logger: h.logger, Fetch: func(ctx context.Context, known string) ([]byte, string, error) {
+		text, tag, found, err := h.forward.Public(ctx, "/v1/published", known)
+		if err == nil && !found {
+			err = publish.ErrNothing
+		}
+		return text, tag, err
+	}}
+	h.published.Open()
+	h.published.Refresh(ctx) // before the policy says what is published
+}
+
+// edition is what everybody is shown, nil for nothing.
+func (h *house) edition() *publish.Edition {
+	if h.published != nil {
+		return h.published.Edition()
+	}
+	return h.totals.Edition()
 }
 
 // saltsWithin is how many salt periods the hours of a day have, whether there were events or not: the width of noise must not tell.
@@ -64,19 +110,19 @@ func saltsWithin(periods salt.Periods, hours interface {
 
 // totalsErr is what keeps totals from being published that should be; that a budget is spent is no trouble.
 func (h *house) totalsErr() error {
+	if h.kpis.Definitions().Publish == nil {
+		return nil
+	}
 	if err := h.totals.Stopped(); err != nil && !errors.As(err, new(publish.Overspent)) {
 		return err
 	}
-	return nil
+	return h.totals.Ledger.Err()
 }
 
 // checkPublish finds what of publish the config does not allow.
 func checkPublish(cfg *config.Config, d *kpi.Definitions, plans map[string]*sanitize.Plan) (mistakes config.Mistakes) {
 	if d.Publish == nil {
 		return nil
-	}
-	if cfg.Log.Replicated() {
-		mistakes = append(mistakes, d.MistakeAt("publish", "take it off, or publish from a brine of its own", "the log lies on several nodes, each of which would have its own ledger: a day could be published twice"))
 	}
 	for _, t := range d.Publish.Totals {
 		if t.Installs == "" {
@@ -103,13 +149,13 @@ func countable(r sanitize.FieldRule, unit string) bool {
 }
 
 // policyPublished is what everybody is shown, nil for nothing.
-func policyPublished(d *kpi.Definitions) *policy.Published {
-	if d.Publish == nil {
+func policyPublished(e *publish.Edition) *policy.Published {
+	if e == nil {
 		return nil
 	}
-	p := &policy.Published{Day: d.Publish.Day.Float(), All: d.Publish.All.Float(), Totals: []string{}}
-	for _, t := range d.Publish.Totals {
-		p.Totals = append(p.Totals, d.TitleOf(t))
+	p := &policy.Published{Day: e.Epsilon.Day.Float(), All: e.Epsilon.All.Float(), Totals: []string{}}
+	for _, t := range e.Totals {
+		p.Totals = append(p.Totals, t.Title)
 	}
 	return p
 }
@@ -124,26 +170,26 @@ type totalsStatus struct {
 }
 
 // newTotalsStatus is nil where nothing is published.
-func newTotalsStatus(d *kpi.Definitions, l *publish.Ledger, stopped error) *totalsStatus {
-	if d.Publish == nil {
+func newTotalsStatus(e *publish.Edition, stopped error) *totalsStatus {
+	if e == nil {
 		return nil
 	}
-	releases := l.Releases()
-	s := &totalsStatus{Days: len(releases), Spent: l.Spent(d.Publish), All: d.Publish.All}
+	s := &totalsStatus{Days: len(e.Releases), Spent: e.Epsilon.Spent, All: e.Epsilon.All}
 	if s.Days > 0 {
-		s.Last = releases[s.Days-1].Date
+		s.Last = e.Releases[s.Days-1].Date
 	}
-	if err := errors.Join(l.Err(), stopped); err != nil {
-		s.Stopped = strings.ReplaceAll(err.Error(), "\n", "; ")
+	if stopped != nil {
+		s.Stopped = stopped.Error()
 	}
 	return s
 }
 
 func (h *house) totalsStatus() *totalsStatus {
-	if h.totals == nil {
-		return nil
+	stopped := h.totals.Stopped()
+	if stopped == nil {
+		stopped = h.totals.Ledger.Err()
 	}
-	return newTotalsStatus(h.kpis.Definitions(), h.totals.Ledger, h.totals.Stopped())
+	return newTotalsStatus(h.edition(), stopped)
 }
 
 func (s *totalsStatus) print(out io.Writer) {

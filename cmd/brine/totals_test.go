@@ -1,11 +1,22 @@
 package main
 
 import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"brine/config"
+	"brine/forward"
+	"brine/intake"
 	"brine/kpi"
+	"brine/publish"
 	"brine/salt"
 )
 
@@ -34,11 +45,9 @@ func TestCheckOfPublish(t *testing.T) {
 		{"Dropped", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "app: {dt: keep}",
 			"the allowlist does not keep app_install, nor a pseudonym of it: what one install adds has no bound (hash_per_stream it there)", exitFailed},
 		{"NotListed", "streams: {app: {schema: /app/session, unit: app_install, purpose: to see}}", "{}", "the allowlist does not keep app_install", exitFailed},
-		{"SeveralNodes", "lake: s3://bucket?endpoint=http://127.0.0.1:1&credentials_file=s3\nlog: {nodes: [\"a=a:1\", \"b=b:1\", \"c=c:1\"], cluster: c, name: a, listen: \"127.0.0.1:1\", tls: {cert: brine.yaml, key: brine.yaml, ca: brine.yaml}}", "{}", "publish: the log lies on several nodes, each of which would have its own ledger", exitFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inFolder(t, map[string]string{"brine.yaml": who + c.config, "kpi.yaml": publishedKPIs, "schemas/session.yaml": appSchema, "allowlist.yaml": c.allowlist,
-				"s3": "[default]\naws_access_key_id = a\naws_secret_access_key = b\n"})
+			inFolder(t, map[string]string{"brine.yaml": who + c.config, "kpi.yaml": publishedKPIs, "schemas/session.yaml": appSchema, "allowlist.yaml": c.allowlist})
 			stdout, stderr, code := brine(t, "check")
 			if code != c.code || !strings.Contains(stdout, c.says) {
 				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
@@ -77,6 +86,76 @@ func TestSaltsWithin(t *testing.T) {
 		}
 		if got := saltsWithin(periods, hoursOfDay{}, c.date); got != c.want {
 			t.Errorf("%s: %d, want %d", c.date, got, c.want)
+		}
+	}
+}
+
+// A collector shows what a store publishes, asked without a credential; where no store answers it shows the last that it knew, also after a restart.
+func TestCollectorShowsTotals(t *testing.T) {
+	defs, mistakes := kpi.Parse("kpi.yaml", []byte("kpis: {visits: {count: all, better: more, smallest: 1}}\npublish: {from: 2026-12-01, epsilon: {day: 1, all: 365}, totals: {visits: {kpi: visits, epsilon: 1}}}"))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	ledger, err := publish.OpenLedger(t.Context(), filepath.Join(t.TempDir(), "publish"))
+	check(t, err)
+	publishDay := func(date kpi.Date) {
+		v := 12.0
+		check(t, ledger.Publish(t.Context(), defs.Publish, date, func() []publish.TotalsOfDay {
+			return []publish.TotalsOfDay{{Name: "visits", Unit: kpi.UnitCount, Epsilon: 10_000, Sensitivity: 1, Cells: []publish.Figure{{Figure: &v, Low: &v, High: &v}}}}
+		}))
+	}
+	publishDay("2026-12-01")
+	store := &intake.Receipt{Append: func(context.Context, uuid.UUID, []byte) error { return nil }, Forget: func(string) error { return nil }, Ready: func() error { return nil },
+		Known:  func(string, string) bool { return true },
+		Totals: (&publish.Publisher{Ledger: ledger, Definitions: func() *kpi.Definitions { return defs }}).ServeEdition}
+	check(t, store.Open())
+	away := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		store.Handler().ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	cfg := config.Default()
+	cfg.Data = t.TempDir()
+	open := func() *house {
+		h := &house{cfg: cfg, logger: newLogger(io.Discard)}
+		h.forward, err = forward.Open(t.Context(), forward.Options{To: []string{server.URL}, Logger: h.logger})
+		check(t, err)
+		h.openPublished(t.Context())
+		return h
+	}
+	shown := func(h *house) string {
+		w := httptest.NewRecorder()
+		(&publish.Pages{Edition: h.edition}).ServeHTTP(w, httptest.NewRequest("GET", "/kpi.csv", nil))
+		return w.Body.String()
+	}
+	h := open()
+	if text, p := shown(h), policyPublished(h.edition()); !strings.Contains(text, "2026-12-01,visits,count,,,12,12,12") || p == nil || p.All != 365 || len(p.Totals) != 1 {
+		t.Error(text, p)
+	}
+	publishDay("2026-12-02")
+	away = true
+	h.published.Refresh(t.Context())
+	for name, h := range map[string]*house{"running": h, "restarted": open()} {
+		if text := shown(h); !strings.Contains(text, "2026-12-01,") || strings.Contains(text, "2026-12-02,") {
+			t.Errorf("%s, no store answers: %s", name, text)
+		}
+	}
+	away = false
+	for range 2 { // the second time it is told that nothing changed
+		h.published.Refresh(t.Context())
+		if text := shown(h); !strings.Contains(text, "2026-12-02,") {
+			t.Error(text)
+		}
+	}
+	defs = kpi.None()
+	h.published.Refresh(t.Context())
+	for name, h := range map[string]*house{"running": h, "restarted": open()} {
+		if h.edition() != nil {
+			t.Errorf("%s: what is published no more is shown", name)
 		}
 	}
 }

@@ -1,0 +1,116 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"brine/access/private"
+	"brine/kpi"
+)
+
+// folder is a ledger of one process, or of several that lock it.
+//
+//	2026-12-01.json   a [Release]
+//	skip.json         what was or may have been published elsewhere
+//	.…                being written, or left by a crash
+type folder struct{ dir string }
+
+const skipFile = "skip.json"
+
+// make makes the folder, and removes what a crash left in it.
+func (f folder) make() error {
+	if err := os.Mkdir(f.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := private.Sync(filepath.Dir(f.dir)); err != nil {
+		return err
+	}
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	left, err := filepath.Glob(filepath.Join(f.dir, ".*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+func (f folder) lock() (unlock func(), err error) { return private.LockFolder(f.dir) }
+
+// read syncs the folder first: what is shown stays.
+func (f folder) read(context.Context, *ledgerState) (*ledgerState, error) {
+	s := &ledgerState{}
+	if err := private.Sync(f.dir); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		path := filepath.Join(f.dir, e.Name())
+		switch day, ok := strings.CutSuffix(e.Name(), ".json"); {
+		case e.Name() == skipFile:
+			err = readJSON(path, &s.elsewhere)
+		case !ok, isHidden(e.Name()):
+		default:
+			r := &Release{}
+			if err = readJSON(path, r); err == nil && string(r.Date) != day {
+				err = fmt.Errorf("%s is the release of %s", path, r.Date)
+			}
+			s.releases = append(s.releases, r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w (restore the file)", err)
+		}
+	}
+	slices.SortFunc(s.releases, byDate)
+	for i, r := range s.byNumber() { // where one is missing, its epsilon would be spent twice
+		if r.Number != i+1 {
+			return nil, fmt.Errorf("in %s release number %d is missing (restore the file)", f.dir, i+1)
+		}
+	}
+	s.last = len(s.releases)
+	return s, nil
+}
+
+func byDate(a, b *Release) int { return strings.Compare(string(a.Date), string(b.Date)) }
+
+// add has a new file there, whole and durable when it returns nil. One that is there is an error.
+func (f folder) add(_ context.Context, _ *ledgerState, r *Release) error {
+	aside, err := os.CreateTemp(f.dir, ".")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(aside.Name())
+	hour := time.Now().Truncate(time.Hour)
+	_, err = aside.Write(append(mustJSON(r), '\n'))
+	if err := errors.Join(err, os.Chtimes(aside.Name(), hour, hour), aside.Sync(), aside.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(aside.Name(), filepath.Join(f.dir, string(r.Date)+".json")); err != nil { // unlike a rename it replaces nothing
+		return err
+	}
+	return private.Sync(f.dir)
+}
+
+func (f folder) note(_ context.Context, _ *ledgerState, e elsewhere) error {
+	path := filepath.Join(f.dir, skipFile)
+	var known elsewhere
+	if err := readJSON(path, &known); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if all := known.with(e); all.Before != kpi.Date("") || len(all.Twins) > 0 {
+		return private.Replace(path, append(mustJSON(all), '\n'))
+	}
+	return nil
+}

@@ -68,7 +68,7 @@ define need
 endef
 
 test-needs:
-	$(call need,cc gcc clang,gcc libc6-dev)
+	$(call need,c++ g++ clang++,g++ libc6-dev)
 	$(call need,unshare,util-linux)
 	$(call need,mount,mount)
 	$(call need,ip /usr/sbin/ip /sbin/ip,iproute2)

@@ -105,18 +105,19 @@ func (q *query) sql(p *Plan, in Input) string {
 }
 
 // early is a top-level value as it goes into the sort, and late makes of it what it shall be: times are
-// written as text behind it.
+// written as text behind it, and only there those out of range are dropped.
 func (q *query) early(f *field) string {
 	in := duck.Ident(f.in.Name)
 	if lateText(f) {
-		return floorMillis(millis(in), f.rule.Floor)
+		return roundDown(millis(in), f.rule.Floor)
 	}
 	return q.value(in, f)
 }
 
 func late(f *field) string {
 	if lateText(f) {
-		return timeText(duck.Ident(f.out.Name))
+		ms := duck.Ident(f.out.Name)
+		return timeText(ifInRange(ms, ms, "NULL"))
 	}
 	return duck.Ident(f.out.Name)
 }
@@ -176,7 +177,7 @@ func (p *Plan) when(hour time.Time) string {
 	if f.out.Kind == event.String && !(lateText(f) && len(path) == 1) {
 		value = millis(value)
 	}
-	return fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %[1]s ELSE %[4]s END", value, minMillis, maxMillis, at)
+	return ifInRange(value, value, at)
 }
 
 // pseudonym is the first one of a row that stands in no array, "" if there is none.
@@ -321,7 +322,17 @@ func floorSQL(in string, c event.Column, every time.Duration) string {
 }
 
 func floorMillis(ms string, every time.Duration) string {
-	return fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %[1]s - ((%[1]s %% %[4]d) + %[4]d) %% %[4]d END", ms, minMillis, maxMillis, every.Milliseconds())
+	return ifInRange(ms, roundDown(ms, every), "NULL")
+}
+
+func ifInRange(ms, then, otherwise string) string {
+	return fmt.Sprintf("CASE WHEN %s BETWEEN %d AND %d THEN %s ELSE %s END", ms, minMillis, maxMillis, then, otherwise)
+}
+
+// roundDown floors any time that DuckDB has, to a part of a day. It says the time once: a text that is said twice is read twice.
+func roundDown(ms string, every time.Duration) string {
+	const above = 1e9 * 86_400_000 // whole days, which make it positive: // rounds towards zero
+	return fmt.Sprintf("((%s + %d) // %d * %[3]d - %[2]d)", ms, int64(above), every.Milliseconds())
 }
 
 func timeText(ms string) string {

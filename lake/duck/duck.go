@@ -241,19 +241,27 @@ func (e *Error) Error() string {
 // Machine says whether the disk or the memory is at fault rather than what was read or asked.
 func (e *Error) Machine() bool {
 	damaged := strings.Contains(e.Message, "TProtocolException") || strings.Contains(e.Message, "magic bytes")
-	return !damaged && (e.Kind() == "IO Error" || e.Kind() == "Out of Memory Error")
+	return !damaged && (e.Kind() == "IO Error" || e.Kind() == outOfMemory)
 }
 
 // OutOfMemory says whether an error is that DuckDB needs more memory than it may have.
 func OutOfMemory(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Kind() == "Out of Memory Error"
+	return errors.As(err, &e) && e.Kind() == outOfMemory
 }
+
+const (
+	outOfMemory = "Out of Memory Error"
+	noMemory    = "no memory for the results of a function" // what one in Go says, which DuckDB takes for bad input
+)
 
 // Kind is the class of the error, like "IO Error" or "Out of Memory Error".
 func (e *Error) Kind() string {
 	kind, _, ok := strings.Cut(e.Message, ":")
-	if !ok || !strings.HasSuffix(kind, "Error") {
+	switch {
+	case strings.HasSuffix(e.Message, noMemory):
+		return outOfMemory
+	case !ok || !strings.HasSuffix(kind, "Error"):
 		return "DuckDB Error"
 	}
 	return kind

@@ -1,7 +1,9 @@
 package duck
 
 /*
+#include <stdint.h>
 void brineTextCall(void *, void *, void *);
+int brineAssign(void *, const char *, const int64_t *, int64_t);
 */
 import "C"
 
@@ -135,7 +137,9 @@ func brineTextCall(p, chunk, out unsafe.Pointer) {
 		return
 	}
 	defer f.put(m)
-	m.call(c.DataChunk{Ptr: chunk}, c.Vector{Ptr: out})
+	if !m.call(c.DataChunk{Ptr: chunk}, c.Vector{Ptr: out}) {
+		c.ScalarFunctionSetError(info, noMemory)
+	}
 }
 
 // memo is a text function with what it gave lately: a table in which a value has one place, so that it is bounded and
@@ -145,6 +149,8 @@ type memo struct {
 	seed  maphash.Seed
 	known []memoEntry
 	dst   []byte
+	bytes []byte  // of the present chunk's results, one after the other
+	ends  []int64 // of each row's, in them
 }
 
 // memoEntry has room for ids and for their pseudonyms; what is longer is not remembered.
@@ -162,15 +168,19 @@ func newMemo(text Text) *memo {
 	return &memo{text: text, seed: maphash.MakeSeed(), known: make([]memoEntry, memoEntries)}
 }
 
-func (m *memo) call(chunk c.DataChunk, out c.Vector) {
+// call says whether DuckDB had memory for the results. They are handed over all at once, as a call for each costs as much as to find it.
+func (m *memo) call(chunk c.DataChunk, out c.Vector) bool {
 	in := newVector(c.DataChunkGetVector(chunk, 0))
+	m.bytes, m.ends = m.bytes[:0], m.ends[:0]
 	for row := range int(c.DataChunkGetSize(chunk)) {
 		if in.Null(row) {
 			setNull(out, row)
-			continue
+		} else {
+			m.bytes = append(m.bytes, m.of(in.String(row))...)
 		}
-		c.UnsafeVectorAssignStringElementLen(out, c.IdxT(row), m.of(in.String(row)))
+		m.ends = append(m.ends, int64(len(m.bytes)))
 	}
+	return C.brineAssign(out.Ptr, (*C.char)(unsafe.Pointer(unsafe.SliceData(m.bytes))), (*C.int64_t)(unsafe.SliceData(m.ends)), C.int64_t(len(m.ends))) != 0
 }
 
 // of gives the result for a value; it is good until the next one.

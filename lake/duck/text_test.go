@@ -36,6 +36,30 @@ func (b *bench) texts(sql string) (got []string) {
 	return got
 }
 
+// What DuckDB throws where it has no memory for a function's results must not end the process.
+func TestTextsWithoutMemory(t *testing.T) {
+	db, err := duck.Open(duck.Options{Memory: 8 << 20, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	long := bytes.Repeat([]byte("long"), 4<<10) // of which a chunk takes 32 MB
+	name, done, err := conn.TextFunction(func() duck.Text { return func(dst, _ []byte) []byte { return append(dst, long...) } })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	err = conn.Exec(t.Context(), "SELECT max("+name+"(i::VARCHAR)) FROM range(10000) t(i)")
+	if !duck.OutOfMemory(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTextFunction(t *testing.T) {
 	b := mustOpen(t)
 	var calls atomic.Int64

@@ -45,7 +45,7 @@ func (c *storeCmd) Run(g *globals) error {
 func (h *house) openReceipt() error {
 	h.receipt = &intake.Receipt{
 		Append: h.appendAs,
-		Forget: h.forget, Ready: h.ready.Err, Totals: h.totals.ServeEdition, Logger: h.logger,
+		Forget: h.forget, Ready: h.ready.Err, Totals: h.serveEdition, Logger: h.logger,
 		Known: func(dataset, stream string) bool {
 			_, ok := h.streams[stream]
 			return dataset == lake.Canary && stream == canary.Stream || ok && (dataset == event.DatasetRaw || dataset == event.DatasetRejected)

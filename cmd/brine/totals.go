@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,6 +89,15 @@ func (h *house) openPublished(ctx context.Context) {
 	}}
 	h.published.Open()
 	h.published.Refresh(ctx) // before the policy says what is published
+}
+
+// serveEdition gives collectors what everybody is shown. Where the KPIs were never right since the start, it is not known what that is.
+func (h *house) serveEdition(w http.ResponseWriter, r *http.Request) {
+	if h.kpis.Err() != nil && h.edition() == nil {
+		http.Error(w, "the KPIs of this store are broken: see its log", http.StatusServiceUnavailable)
+		return
+	}
+	h.totals.ServeEdition(w, r)
 }
 
 // edition is what everybody is shown, nil for nothing.

@@ -355,8 +355,11 @@ func (r *saltRound) hand(name string) error {
 			break
 		}
 	}
-	if !r.mine[name].Here || r.mine[name].Broken {
-		return missed // it is lost, or not in order, which the folder tells
+	switch {
+	case missed != nil || r.mine[name].Broken: // which the folder tells
+		return missed
+	case !r.mine[name].Here: // as after a restore
+		return fmt.Errorf("salt %s was there, and no node has it any more: put it back on one, or give it up: brine salt destroy %[1]s", name)
 	}
 	var errs []error
 	for _, node := range slices.Sorted(maps.Keys(r.theirs)) { // in order, so that what is told stays the same text

@@ -53,6 +53,42 @@ func TestOneMakesAllHave(t *testing.T) {
 	}
 }
 
+// Where a node's records name a salt that nobody has, as after a restore, none is made in its place until it is put back on any node, or given up.
+func TestNoneIsMadeInPlaceOfALostOne(t *testing.T) {
+	s := newSite(t, "2026-11-25T11")
+	s.leads("a")
+	first := s.same("2026-11-25T11", "a", "b", "c")
+	key, err := os.ReadFile(filepath.Join(s.nodes["a"].data, "salts", q4))
+	check(t, err)
+	records, err := os.ReadFile(filepath.Join(s.nodes["b"].data, "salts.ndjson"))
+	check(t, err)
+	for name, n := range s.nodes {
+		n.stop()
+		data := filepath.Join(t.TempDir(), name)
+		check(t, os.MkdirAll(filepath.Join(data, "salts"), 0o700))
+		if name == "b" {
+			check(t, os.WriteFile(filepath.Join(data, "salts.ndjson"), records, 0o600))
+		}
+		s.start(name, data)
+	}
+	for _, leader := range []string{"a", "b"} {
+		s.leads(leader)
+		for name, n := range s.nodes {
+			if got := n.folderNames(); len(got) > 0 {
+				t.Fatalf("%s leads, and %s has %v", leader, name, got)
+			}
+		}
+	}
+	if err := s.nodes["b"].peers.Err(); err == nil || !strings.Contains(err.Error(), "put it back on one, or give it up: brine salt destroy "+q4) {
+		t.Errorf("it is not told: %v", err)
+	}
+	check(t, os.WriteFile(filepath.Join(s.nodes["c"].data, "salts", q4), key, 0o600))
+	s.leads("a")
+	if s.same("2026-11-25T11", "a", "b", "c") != first {
+		t.Error("they have another salt")
+	}
+}
+
 // No salt is made while a node has not told what it has: it might be the one that has made it.
 func TestNoneIsMadeUnlessAllAnswer(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")

@@ -47,7 +47,7 @@ func fault(path, fix, what string, args ...any) error {
 func (f *Folder) checkFolder() error {
 	i, err := f.o.disk.stat(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		fix := "run brine salt rotate, which makes it"
+		fix := "run brine salt rotate, which makes it; where salts were in it before: mount it, or put them back into a new one of mode 0700"
 		if f.o.External {
 			fix = "the tool that keeps the salts must make it"
 		}

@@ -60,6 +60,7 @@ type Options struct {
 	Nodes         []Node                  // all, this one included; the same on every node
 	Listen        string                  // host:port to listen on; default this node's address
 	Replicas      int                     // nodes that hold each group; default 3
+	Same          map[string]string       // what else has to be the same on every node, by the config's key
 	Certificate   func() *tls.Certificate // that this node shows the others; asked for each connection
 	CA            func() *x509.CertPool   // the roots of all nodes' certificates; asked for each second
 	AppendTimeout time.Duration           // how long a group may take to be acknowledged; default 10 s

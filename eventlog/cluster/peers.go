@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,8 +25,9 @@ type peers struct {
 
 // told is what a node tells the others of its config.
 type told struct {
-	Nodes    []Node `json:"nodes"`
-	Replicas int    `json:"replicas"`
+	Nodes    []Node            `json:"nodes"`
+	Replicas int               `json:"replicas"`
+	Same     map[string]string `json:"same,omitempty"` // see Options
 }
 
 const compareEvery = 5 * time.Second
@@ -54,7 +56,7 @@ func (l *Log) comparePeers(ctx context.Context) {
 }
 
 func (l *Log) differences(ctx context.Context, n *node) (all []string, err error) {
-	mine := told{l.opts.Nodes, l.opts.Replicas}
+	mine := told{l.opts.Nodes, l.opts.Replicas, l.opts.Same}
 	for _, node := range l.opts.Nodes {
 		data, _, err := lastOf(ctx, n, stateStream, nodeSubject+node.Name)
 		if err != nil {
@@ -95,6 +97,11 @@ func (t told) differences(me, other string, its told) (all []string) {
 	}
 	if mine, theirs := list(t.Nodes), list(its.Nodes); mine != theirs {
 		all = append(all, fmt.Sprintf("log.nodes is %s on %s and %s on %s", mine, me, theirs, other))
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.Same)) {
+		if theirs, ok := its.Same[key]; ok && theirs != t.Same[key] {
+			all = append(all, fmt.Sprintf("%s is %s on %s and %s on %s", key, t.Same[key], me, theirs, other))
+		}
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package risk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,17 +38,20 @@ type stream struct {
 // ten million apart but for a chance of three in a million.
 type column struct {
 	stream *stream
-	leaf   sanitize.Leaf
+	leaf   sanitize.Leaf // of a row
 	name   string
-	levels []sanitize.Rule   // see [measuring.levels]
-	coarse map[string]string // tables of what rules would make of it, by rule and by what they are joined on
+	pairs  string          // table of what installs have: u, and x, each different pair once
+	values string          // table of what rows have: v, which value is made of; x; and n, how many rows. "": not made yet
+	value  sanitize.Leaf   // the leaf, of v
+	levels []sanitize.Rule // see [measuring.levels]
 }
 
 // group is a table of what is told apart. Its columns: u, a number of each; n, how many it stands for (of rows all that are alike, else 1);
-// r, their rows; and the hash of each column.
+// r, their rows; the hash of each column; and the hashes of what rules that were tried would make of it.
 type group struct {
 	table    string
 	columns  []*column
+	coarse   []string // names of the last
 	installs bool
 }
 
@@ -85,26 +89,57 @@ func (m *measuring) rowsOf(s *stream) (*group, error) {
 	return g, m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s FROM %s GROUP BY ALL", g.table, strings.Join(selected, ", "), s.rows))
 }
 
-// installsOf groups the rows of a stream by install. Rows without a pseudonym are nobody's.
-func (m *measuring) installsOf(s *stream) (*group, error) {
-	g := &group{table: m.newTable(), columns: s.columns, installs: true}
+// installsOf groups the rows of a stream by install, and counts the rows by themselves. Rows without a pseudonym are nobody's. The files are
+// read once: into a table of hashes, which is dropped.
+func (m *measuring) installsOf(s *stream) (g *group, rows Count, err error) {
+	hashed := m.newTable()
+	g = &group{table: m.newTable(), columns: s.columns, installs: true}
 	s.group = g
-	err := m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT hash(%s) AS u, 1::BIGINT AS n, count(*)::BIGINT AS r FROM %s WHERE %[2]s IS NOT NULL GROUP BY ALL", g.table, s.unit, s.rows))
+	selected := []string{fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN hash(%[1]s) END AS u", s.unit)}
+	for _, c := range s.columns {
+		selected = append(selected, c.hash(c.leaf.SQL())+" AS "+g.at(c))
+	}
+	if err = m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s FROM %s", hashed, strings.Join(selected, ", "), s.rows)); err != nil {
+		return nil, rows, err
+	}
+	if rows, _, err = m.count(&group{table: "(SELECT *, 1 AS n, 1 AS r FROM " + hashed + ")", columns: s.columns}, g.keys()); err != nil {
+		return nil, rows, err
+	}
+	err = m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT u, 1::BIGINT AS n, count(*)::BIGINT AS r FROM %s WHERE u IS NOT NULL GROUP BY u", g.table, hashed))
 	for _, c := range s.columns {
 		if err != nil {
-			return nil, err
+			return nil, rows, err
 		}
-		next := m.newTable()
-		err = m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s.*, f.x AS %s FROM %[2]s JOIN %[4]s f USING (u); DROP TABLE %[2]s", next, g.table, g.at(c), c.sets(c.leaf.SQL())))
-		g.table = next
+		c.pairs = m.newTable()
+		if err = m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT DISTINCT u, %s AS x FROM %s WHERE u IS NOT NULL", c.pairs, g.at(c), hashed)); err != nil {
+			return nil, rows, err
+		}
+		err = m.add(g, g.at(c), "u", sets(c.pairs))
 	}
-	return g, err
+	return g, rows, errors.Join(err, m.conn.Exec(m.ctx, "DROP TABLE "+hashed))
 }
 
-// sets is what each install has of a column: u, and x, of the different values.
-func (c *column) sets(value string) string {
-	return fmt.Sprintf("(SELECT u, bit_xor(h) AS x FROM (SELECT DISTINCT hash(%s) AS u, %s AS h FROM %s WHERE %[1]s IS NOT NULL) GROUP BY u)",
-		c.stream.unit, c.hash(value), c.stream.rows)
+// add puts hashes into a group: the x of a table, by its u. What that has nothing of has 0.
+func (m *measuring) add(g *group, name, by, table string) error {
+	was := g.table
+	g.table = m.newTable()
+	return m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT g.*, coalesce(f.x, 0) AS %s FROM %s g LEFT JOIN %s f ON g.%s = f.u; DROP TABLE %[3]s", g.table, name, was, table, by))
+}
+
+// sets is what each install has of a column: u, and x, of the different values. pairs are those of both.
+func sets(pairs string) string {
+	return fmt.Sprintf("(SELECT u, bit_xor(x) AS x FROM %s GROUP BY u)", pairs)
+}
+
+// valuesOf makes the table of a column's values. There are few beside rows, so that trying a rule looks at no row.
+func (m *measuring) valuesOf(c *column) error {
+	if c.values != "" {
+		return nil
+	}
+	c.values, c.value = m.newTable(), c.leaf
+	c.value.In = "v"
+	return m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT v, %s AS x, n FROM (SELECT %s AS v, count(*)::BIGINT AS n FROM %s GROUP BY v)",
+		c.values, c.hash(c.value.SQL()), c.leaf.In, c.stream.rows))
 }
 
 // join puts the installs of several streams together. Of a stream that has none of an install's rows it has nothing.
@@ -128,45 +163,22 @@ func (m *measuring) join(all []*stream) (*group, error) {
 	return g, m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS SELECT %s FROM (%s) GROUP BY u", g.table, strings.Join(sums, ", "), strings.Join(parts, " UNION ALL BY NAME ")))
 }
 
-// keys are all columns as they are.
+// keys are the names of all columns' hashes, as they are.
 func (g *group) keys() map[*column]string {
 	keys := map[*column]string{}
 	for _, c := range g.columns {
-		keys[c] = ""
+		keys[c] = g.at(c)
 	}
 	return keys
 }
 
-// count tells apart by columns, each as it is or, where a table is named, by what that has of it. rows are counted by what they belong to.
+// count tells apart by hashes. rows are counted by what they belong to.
 func (m *measuring) count(g *group, keys map[*column]string) (of, rows Count, err error) {
-	key, from := "0::UBIGINT", g.table+" g"
-	for _, c := range g.columns {
-		table, ok := keys[c]
-		if !ok {
-			continue
-		}
-		x := "g." + g.at(c)
-		if table != "" {
-			on := "u"
-			if !g.installs {
-				on = g.at(c)
-			}
-			from += fmt.Sprintf(" LEFT JOIN %s ON g.%s = %[1]s.u", table, on)
-			x = fmt.Sprintf("coalesce(%s.x, 0)", table)
-		}
-		key = fmt.Sprintf("xor(%s, %s)", key, x)
-	}
-	return m.counted(fmt.Sprintf("SELECT sum(n) AS n, sum(r) AS r FROM %s GROUP BY %s", from, key))
-}
-
-// countRows counts the rows of a stream by themselves.
-func (m *measuring) countRows(s *stream) (Count, error) {
 	key := "0::UBIGINT"
-	for _, c := range s.columns {
-		key = fmt.Sprintf("xor(%s, %s)", key, c.hash(c.leaf.SQL()))
+	for _, name := range keys {
+		key = fmt.Sprintf("xor(%s, %s)", key, name)
 	}
-	of, _, err := m.counted(fmt.Sprintf("SELECT count(*) AS n, count(*) AS r FROM %s GROUP BY %s", s.rows, key))
-	return of, err
+	return m.counted(fmt.Sprintf("SELECT sum(n) AS n, sum(r) AS r FROM %s GROUP BY %s", g.table, key))
 }
 
 // counted adds up groups that are alike: n of them, with r rows.

@@ -34,7 +34,7 @@ type found struct {
 func (m *measuring) fields(g *group) (all []*found, err error) {
 	for _, c := range g.columns {
 		f := &found{Field: Field{Name: c.name, Rule: ruleText(c.leaf.Rule)}, column: c}
-		alone, _, err := m.count(g, map[*column]string{c: ""})
+		alone, _, err := m.count(g, map[*column]string{c: g.at(c)})
 		if err != nil {
 			return nil, err
 		}
@@ -120,40 +120,47 @@ func (m *measuring) after(g *group, fields []*found) (Count, error) {
 		if f.level == 0 {
 			continue
 		}
-		rule := f.levels[f.level-1]
-		if rule.Kind == sanitize.Drop {
+		if f.levels[f.level-1].Kind == sanitize.Drop {
 			delete(keys, f.column)
 			continue
 		}
-		table, err := m.coarse(g, f.column, rule)
+		name, err := m.coarse(g, f.column, f.level)
 		if err != nil {
 			return Count{}, err
 		}
-		keys[f.column] = table
+		keys[f.column] = name
 	}
 	of, _, err := m.count(g, keys)
 	return of, err
 }
 
-// coarse is the table of what a rule would make of a column: x by u, which is the install, or else the hash of the value that it has now.
-func (m *measuring) coarse(g *group, c *column, rule sanitize.Rule) (string, error) {
-	if table := c.coarse[rule.String()]; table != "" {
-		return table, nil
+// coarse is the name of the hashes of what a rule would make of a column, which are made where the group has none yet. Of streams joined they
+// come from the stream alone.
+func (m *measuring) coarse(g *group, c *column, level int) (name string, err error) {
+	if name = fmt.Sprintf("%s_%d", g.at(c), level); slices.Contains(g.coarse, name) {
+		return name, nil
 	}
-	value, ok := c.leaf.Coarser(rule)
+	g.coarse = append(g.coarse, name)
+	if alone := c.stream.group; g.installs && g != alone {
+		x, err := m.coarse(alone, c, level)
+		if err != nil {
+			return "", err
+		}
+		return name, m.add(g, name, "u", fmt.Sprintf("(SELECT u, %s AS x FROM %s)", x, alone.table))
+	}
+	if err := m.valuesOf(c); err != nil {
+		return "", err
+	}
+	rule := c.levels[level-1]
+	value, ok := c.value.Coarser(rule)
 	if !ok {
 		return "", fmt.Errorf("%s cannot be made of what is there", ruleText(rule))
 	}
-	table := m.newTable()
-	sql := c.sets(value)
+	made := fmt.Sprintf("(SELECT DISTINCT x AS u, %s AS x FROM %s)", c.hash(value), c.values)
 	if !g.installs {
-		sql = fmt.Sprintf("(SELECT DISTINCT %s AS u, %s AS x FROM %s)", c.hash(c.leaf.SQL()), c.hash(value), c.stream.rows)
+		return name, m.add(g, name, g.at(c), made)
 	}
-	if c.coarse == nil {
-		c.coarse = map[string]string{}
-	}
-	c.coarse[rule.String()] = table
-	return table, m.step(fmt.Sprintf("CREATE TEMP TABLE %s AS FROM %s", table, sql))
+	return name, m.add(g, name, "u", sets(fmt.Sprintf("(SELECT DISTINCT p.u, f.x FROM %s p JOIN %s f ON p.x = f.u)", c.pairs, made)))
 }
 
 // levels are the rules that keep less of a field. All but the last can be made of what is sanitized already.
@@ -219,12 +226,13 @@ func (m *measuring) quartiles(c *column) (edges []float64, err error) {
 	if c.leaf.List {
 		return nil, nil
 	}
-	value, each := "("+c.leaf.SQL()+")::DOUBLE", "1"
-	if c.stream.unit != "" {
-		each = "DISTINCT hash(" + c.stream.unit + ")"
+	value := "(" + c.leaf.SQL() + ")::DOUBLE"
+	each := fmt.Sprintf("1 FROM %s WHERE", c.stream.rows)
+	if unit := c.stream.unit; unit != "" {
+		each = fmt.Sprintf("DISTINCT hash(%s) FROM %s WHERE %[1]s IS NOT NULL AND", unit, c.stream.rows)
 	}
 	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT unnest(quantile_disc(v, [0.25, 0.5, 0.75])) FROM (SELECT %s AS v FROM %s) WHERE isfinite(v)"+
-		" AND (SELECT count(*) FROM (SELECT %s FROM %[2]s WHERE isfinite(%[1]s) LIMIT %[4]d)) >= %[4]d", value, c.stream.rows, each, common))
+		" AND (SELECT count(*) FROM (SELECT %s isfinite(%[1]s) LIMIT %[4]d)) >= %[4]d", value, c.stream.rows, each, common))
 	if err != nil {
 		return nil, err
 	}
@@ -274,17 +282,19 @@ func onlyOf(values []string) sanitize.Rule {
 
 // shared are the values of a column that enough installs, or else rows, have, the most common first. all says whether there are no others.
 func (m *measuring) shared(c *column) (values []string, all bool, err error) {
-	value := c.leaf.SQL()
+	if err := m.valuesOf(c); err != nil {
+		return nil, false, err
+	}
+	value := c.value.SQL()
 	if c.leaf.List {
 		value = "unnest(" + value + ")"
 	}
-	each := value + " AS v"
+	each := fmt.Sprintf("(SELECT %s AS v, n FROM %s)", value, c.values)
 	if c.stream.unit != "" { // an install counts once
-		each = "DISTINCT " + each + ", hash(" + c.stream.unit + ")"
+		each = fmt.Sprintf("(SELECT DISTINCT u, v, 1 AS n FROM %s JOIN (SELECT DISTINCT x, %s AS v FROM %s) USING (x))", c.pairs, value, c.values)
 	}
-	rows, err := m.conn.Query(m.ctx, fmt.Sprintf(
-		"SELECT CASE WHEN n >= %d THEN v END FROM (SELECT v, count(*) AS n FROM (SELECT %s FROM %s) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT %d)",
-		common, each, c.stream.rows, mostListed+1))
+	rows, err := m.conn.Query(m.ctx, fmt.Sprintf("SELECT CASE WHEN n >= %d THEN v END FROM (SELECT v, sum(n) AS n FROM %s WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT %d)",
+		common, each, mostListed+1))
 	if err != nil {
 		return nil, false, err
 	}

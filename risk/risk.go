@@ -185,7 +185,7 @@ func (m *measuring) measure() (report Report, err error) {
 	report = Report{From: m.From.UTC(), To: m.To.UTC(), Parts: []Part{}}
 	var joined []*stream
 	for _, s := range m.streams {
-		m.of += 3*len(s.columns) + mostSteps
+		m.of += 4*len(s.columns) + mostSteps
 		if s.joins {
 			joined = append(joined, s)
 		}
@@ -216,24 +216,23 @@ func (m *measuring) measure() (report Report, err error) {
 // alone measures one stream.
 func (m *measuring) alone(s *stream) (p Part, err error) {
 	var g *group
+	p = Part{Streams: []string{s.name}, OtherRules: s.others}
 	if s.unit == "" {
 		g, err = m.rowsOf(s)
 	} else {
-		g, err = m.installsOf(s)
+		g, p.Rows, err = m.installsOf(s)
 	}
 	if err != nil {
 		return p, err
 	}
-	p = Part{Streams: []string{s.name}, OtherRules: s.others}
 	of, rows, err := m.count(g, g.keys())
 	if err != nil {
 		return p, err
 	}
-	if p.Rows = rows; s.unit != "" {
+	if s.unit == "" {
+		p.Rows = rows
+	} else {
 		p.Installs = &of
-		if p.Rows, err = m.countRows(s); err != nil {
-			return p, err
-		}
 	}
 	return p, m.explain(g, &p)
 }

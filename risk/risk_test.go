@@ -291,6 +291,7 @@ func TestFewGiveNoEdges(t *testing.T) {
 				fmt.Fprintf(&lines, `{"$schema": "/any/1.0.0", "dt": %q, "app_install_id": "install %d", "length_ms": %[2]d, "meta": {"stream": "four", "dt": %[1]q}}`+"\n", houseNow.Add(-2*time.Hour).Format(time.RFC3339), i)
 			}
 		}
+		fmt.Fprintf(&lines, `{"$schema": "/any/1.0.0", "dt": %q, "length_ms": 1, "meta": {"stream": "four", "dt": %[1]q}}`+"\n", houseNow.Add(-2*time.Hour).Format(time.RFC3339)) // nobody's
 		h.bring("four", lines.Bytes())
 		part := h.measure(houseNow.Add(-5*time.Hour), houseNow).Parts[0]
 		if len(part.Rules) != 1 || part.Installs.Unique != int64(installs) || strings.Contains(part.Rules[0].Rule, "bucket") != edges {

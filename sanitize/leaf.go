@@ -13,10 +13,11 @@ type Leaf struct {
 	Path []string // names from the stream down; what is in an array has the array's path
 	Rule Rule     // that it is kept by
 	Kind event.Kind
-	Time bool // it says when: its schema calls it date-time, or it is the time field, or called like one
-	List bool // a row has several values of it: of an array, its elements; of an array of tuples, their first elements
+	Time bool   // it says when: its schema calls it date-time, or it is the time field, or called like one
+	List bool   // a row has several values of it: of an array, its elements; of an array of tuples, their first elements
+	In   string // SQL of what a sanitized row has it in: the array that is around it, or else itself
 
-	way []*field // from the stream down to the field
+	way []*field // from there down to the field
 }
 
 // Leaves are the plan's, of this stream, in the order of its columns. What is kept with all that is in it is one leaf.
@@ -31,8 +32,11 @@ func (p *Plan) Leaves(s *event.Stream) (all []Leaf) {
 				walk(way, f.fields)
 			case Hash, HashPerStream:
 			default:
-				l := Leaf{Path: f.path, Rule: f.rule, Kind: f.in.Kind, Time: c.tellsTime(f), way: way}
+				l := Leaf{Path: f.path, Rule: f.rule, Kind: f.in.Kind, Time: c.tellsTime(f), In: duck.Ident(way[0].out.Name), way: way}
 				l.List = isTexts(f.out) || len(arrays(way)) == 1 && !isNested(f.out)
+				for len(l.way) > 1 && l.way[0].out.Kind != event.List {
+					l.In, l.way = extract(l.In, l.way[1]), l.way[1:]
+				}
 				all = append(all, l)
 			}
 		}
@@ -94,7 +98,7 @@ func (l Leaf) value(rule Rule) (string, bool) {
 		}
 		return at(extract(in, way[1]), way[1:])
 	}
-	sql := at(duck.Ident(l.way[0].out.Name), l.way)
+	sql := at(l.In, l.way)
 	switch {
 	case l.List:
 		return "list_sort(list_distinct(" + sql + "))", true

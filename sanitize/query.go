@@ -40,6 +40,9 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 	if q.uuid, err = conn.UUIDFunction(); err != nil {
 		return "", nil, err
 	}
+	if q.time, err = conn.TimeFunction(); err != nil {
+		return "", nil, err
+	}
 	done, err = q.register(conn, p, in.Hasher)
 	if err != nil {
 		return "", nil, err
@@ -52,6 +55,7 @@ type query struct {
 	stream              string
 	hash, hashPerStream string // names of functions that hold the key
 	uuid                string // name of the function that makes one of halves
+	time                string // name of the function that writes one
 	depth               int    // of lambdas
 }
 
@@ -94,7 +98,7 @@ func (q *query) sql(p *Plan, in Input) string {
 	outer := []string{at, fmt.Sprintf("%s(%d::UBIGINT, %s) AS %[3]s", q.uuid, in.Source, placeAlias)}
 	for _, f := range p.fields {
 		name := duck.Ident(f.out.Name)
-		values, outer = append(values, q.early(f)+" AS "+name), append(outer, late(f)+" AS "+name)
+		values, outer = append(values, q.early(f)+" AS "+name), append(outer, q.late(f)+" AS "+name)
 	}
 	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, p.place(), placeAlias,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
@@ -114,10 +118,10 @@ func (q *query) early(f *field) string {
 	return q.value(in, f)
 }
 
-func late(f *field) string {
+func (q *query) late(f *field) string {
 	if lateText(f) {
 		ms := duck.Ident(f.out.Name)
-		return timeText(ifInRange(ms, ms, "NULL"))
+		return q.time + "(" + ifInRange(ms, ms, "NULL") + ")"
 	}
 	return duck.Ident(f.out.Name)
 }

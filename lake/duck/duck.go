@@ -122,6 +122,7 @@ type Conn struct {
 	texts  []*textFunction
 	each   *eachFunction // nil until the first Each
 	uuids  string        // name of the function, once there is one
+	times  string        //
 }
 
 // Conn opens a connection.

@@ -149,8 +149,7 @@ type memo struct {
 	seed  maphash.Seed
 	known []memoEntry
 	dst   []byte
-	bytes []byte  // of the present chunk's results, one after the other
-	ends  []int64 // of each row's, in them
+	out   texts // of the present chunk
 }
 
 // memoEntry has room for ids and for their pseudonyms; what is longer is not remembered.
@@ -168,19 +167,19 @@ func newMemo(text Text) *memo {
 	return &memo{text: text, seed: maphash.MakeSeed(), known: make([]memoEntry, memoEntries)}
 }
 
-// call says whether DuckDB had memory for the results. They are handed over all at once, as a call for each costs as much as to find it.
+// call says whether DuckDB had memory for the results.
 func (m *memo) call(chunk c.DataChunk, out c.Vector) bool {
 	in := newVector(c.DataChunkGetVector(chunk, 0))
-	m.bytes, m.ends = m.bytes[:0], m.ends[:0]
+	m.out.bytes, m.out.ends = m.out.bytes[:0], m.out.ends[:0]
 	for row := range int(c.DataChunkGetSize(chunk)) {
 		if in.Null(row) {
 			setNull(out, row)
+			m.out.add(nil)
 		} else {
-			m.bytes = append(m.bytes, m.of(in.String(row))...)
+			m.out.add(m.of(in.String(row)))
 		}
-		m.ends = append(m.ends, int64(len(m.bytes)))
 	}
-	return C.brineAssign(out.Ptr, (*C.char)(unsafe.Pointer(unsafe.SliceData(m.bytes))), (*C.int64_t)(unsafe.SliceData(m.ends)), C.int64_t(len(m.ends))) != 0
+	return m.out.assign(out)
 }
 
 // of gives the result for a value; it is good until the next one.
@@ -194,6 +193,22 @@ func (m *memo) of(value []byte) []byte {
 		e.values, e.results, e.full = uint8(copy(e.value[:], value)), uint8(copy(e.result[:], m.dst)), true
 	}
 	return m.dst
+}
+
+// texts are a chunk's results. They are handed over all at once, as a call for each costs as much as to find it.
+type texts struct {
+	bytes []byte  // one after the other
+	ends  []int64 // of each row's, in them
+}
+
+func (t *texts) add(text []byte) {
+	t.bytes = append(t.bytes, text...)
+	t.ends = append(t.ends, int64(len(t.bytes)))
+}
+
+// assign makes them the rows of a vector, and says whether DuckDB had memory for them.
+func (t *texts) assign(out c.Vector) bool {
+	return C.brineAssign(out.Ptr, (*C.char)(unsafe.Pointer(unsafe.SliceData(t.bytes))), (*C.int64_t)(unsafe.SliceData(t.ends)), C.int64_t(len(t.ends))) != 0
 }
 
 func setNull(v c.Vector, row int) {

@@ -36,6 +36,19 @@ func (b *bench) texts(sql string) (got []string) {
 	return got
 }
 
+func TestTimeFunction(t *testing.T) {
+	b := mustOpen(t)
+	name, err := b.conn.TimeFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.texts("SELECT " + name + "(v) FROM (VALUES (-62135596800000), (NULL), (0), (0), (-1000), (1795266000000), (253402300799000)) t(v)")
+	if want := []string{"0001-01-01T00:00:00Z", "null", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
+		"2026-11-21T13:00:00Z", "9999-12-31T23:59:59Z"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+}
+
 // What DuckDB throws where it has no memory for a function's results must not end the process.
 func TestTextsWithoutMemory(t *testing.T) {
 	db, err := duck.Open(duck.Options{Memory: 8 << 20, Threads: 1})

@@ -120,7 +120,7 @@ func TestAttemptsFromManyClients(t *testing.T) {
 	d := newDoor()
 	guesses := 0
 	for range 60 { // an hour
-		for i := range 100 {
+		for i := range 30 { // more than make a name hot
 			for range 10 {
 				if d.try("anna", fmt.Sprintf("10.0.0.%d", i), ErrDenied) == 0 {
 					guesses++
@@ -129,7 +129,7 @@ func TestAttemptsFromManyClients(t *testing.T) {
 		}
 		d.now = d.now.Add(time.Minute)
 	}
-	if most := 100 * 16; guesses > most { // at once; after 1, 2 and 4 minutes; then every 5
+	if most := 30 * 16; guesses > most { // at once; after 1, 2 and 4 minutes; then every 5
 		t.Errorf("%d guesses in an hour, expected at most %d", guesses, most)
 	}
 }
@@ -207,7 +207,7 @@ func TestTooManySaysNoName(t *testing.T) {
 	}
 }
 
-// A hundred thousand names from as many clients: what is held stays bounded, and is no address.
+// More names from as many clients than may be held: what is held stays bounded, and is no address.
 func TestAttemptsMemory(t *testing.T) {
 	heap := func() int64 {
 		var m runtime.MemStats
@@ -217,12 +217,12 @@ func TestAttemptsMemory(t *testing.T) {
 	}
 	before := heap()
 	d := newDoor()
-	for i := range uint32(50_000) {
+	for i := range uint32(maxPairs * 8 / 5) { // two in three fail
 		var a [4]byte
 		binary.BigEndian.PutUint32(a[:], i)
 		done, err := d.Begin(strings.Repeat("x", 100)+fmt.Sprint(i), netip.AddrFrom4(a))
 		if err == nil {
-			done([]error{nil, ErrDenied}[i%2])
+			done([]error{nil, ErrDenied, ErrDenied}[i%3])
 		}
 	}
 	if held := heap() - before; held > 20<<20 {

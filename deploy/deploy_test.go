@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"brine/cmd/brine/brinetest"
 )
 
 // binary is the brine that the tests run. TestMain builds it.
@@ -40,9 +42,8 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "brine")
-	if out, err := exec.Command("go", "build", "-ldflags=-w", "-o", binary, "brine/cmd/brine").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if binary, err = brinetest.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()

@@ -168,7 +168,7 @@ func TestReadIsRecorded(t *testing.T) {
 	b.addUser("rosa", "raw")
 	token := b.makeToken("rosa", "raw")
 	b.start()
-	history := simulated(t, 20, 50_000)
+	history := simulated(t, 20, 5_000)
 	b.importHistory(history, len(history), 0)
 	res, err := b.read(token, "count them", allRaw)
 	if err != nil {

@@ -79,7 +79,7 @@ func TestAppStreamKilledUnderLoad(t *testing.T) {
 	b := newAppBrine(t)
 	b.start()
 	said := newLedger("app_session")
-	for range rounds(t) {
+	for range jobRounds(t) {
 		stop := b.sendApps(4, said)
 		<-time.After(50*time.Millisecond + rand.N(500*time.Millisecond))
 		b.kill()
@@ -87,7 +87,7 @@ func TestAppStreamKilledUnderLoad(t *testing.T) {
 		checkWholeFiles(t, b)
 		b.start()
 	}
-	if len(said.acked) < rounds(t) {
+	if len(said.acked) < jobRounds(t) {
 		t.Fatalf("only %d events were acknowledged: this was no load", len(said.acked))
 	}
 	said.check(t, b)

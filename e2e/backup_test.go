@@ -75,7 +75,7 @@ func TestBackupAndRestore(t *testing.T) {
 	b.sendOf(ada, 5)
 	b.sendOf(bob, 5)
 	b.stop()
-	b.importClosed()
+	b.importClosed(3) // the oldest is purged, and the second expires
 	b.mustRun("sanitize")
 	first, second := filepath.Join(b.dir, "first"), filepath.Join(b.dir, "second")
 	b.start()
@@ -168,7 +168,7 @@ func (b *brine) checkExpired(first, second string) {
 func TestBackupKilled(t *testing.T) {
 	t.Parallel()
 	b := newBrine(t)
-	b.importClosed()
+	b.importClosed(4)
 	to := filepath.Join(b.dir, "backup")
 	for round := range 6 {
 		if round == 3 {
@@ -210,7 +210,7 @@ func TestBackupOfAnObjectStore(t *testing.T) {
 	b, s3 := newAppBrine(t), s3test.Start(t)
 	lakeIn := func(prefix string) { b.configure(fmt.Sprintf("lake: %q", s3.Address("brine", prefix))) }
 	lakeIn("lake")
-	b.importClosed()
+	b.importClosed(1)
 	b.mustRun("sanitize")
 	b.start()
 	ada, bob := newID(), newID()

@@ -19,7 +19,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +29,7 @@ import (
 	"github.com/google/uuid"
 
 	"brine/canary"
+	"brine/cmd/brine/brinetest"
 	"brine/door/doortest"
 )
 
@@ -51,33 +51,11 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "brine")
-	args := []string{"build", "-ldflags=-w", "-o", binary}
-	if withRace() {
-		args = append(args, "-race")
-	}
-	if out, err := exec.Command("go", append(args, "brine/cmd/brine")...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if binary, err = brinetest.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
-}
-
-// withRace says whether the binary gets the race detector: where the tests have it, or BRINE_RACE=1.
-func withRace() bool {
-	if os.Getenv("BRINE_RACE") == "1" {
-		return true
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	for _, s := range info.Settings {
-		if s.Key == "-race" {
-			return s.Value == "true"
-		}
-	}
-	return false
 }
 
 // brine is a `brine serve`, or another role, with a config and a data folder of its own.

@@ -10,7 +10,7 @@ import (
 func TestRebuildKilled(t *testing.T) {
 	t.Parallel() // with the other jobs that are killed: it waits more than it works
 	b := newBrine(t)
-	b.importClosed()
+	b.importClosed(4)
 	b.mustRun("sanitize")
 	day := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 	from, to := day(-6), day(1)

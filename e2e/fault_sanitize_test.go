@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,7 +17,7 @@ import (
 func TestSanitizeKilled(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	b := newBrine(t)
-	b.importClosed()
+	b.importClosed(4)
 	raw := b.rowsByHour("raw")
 	b.killRounds(func(round int) []string {
 		if round == jobRounds(t)/2 { // all is to be made anew
@@ -41,7 +42,7 @@ func TestSanitizeKilled(t *testing.T) {
 func TestTightenKilled(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	b := newBrine(t)
-	b.importClosed()
+	b.importClosed(4)
 	b.mustRun("sanitize")
 	raw := b.rowsByHour("raw")
 	fields := []string{"timestamp: keep", "event_stream: keep", "language: keep", "release: keep", "dialog: keep", "new_account: keep", "email_type: keep"}
@@ -68,10 +69,10 @@ func TestTightenKilled(t *testing.T) {
 }
 
 // importClosed imports some days, of which every hour is closed.
-func (b *brine) importClosed() {
+func (b *brine) importClosed(days int) {
 	b.tb.Helper()
 	end := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
-	out, stderr, code := runBrine(b.tb, nil, "simulate", "--days=4", "--per-day=100", "--seed=7", "--end", end)
+	out, stderr, code := runBrine(b.tb, nil, "simulate", fmt.Sprintf("--days=%d", days), "--per-day=100", "--seed=7", "--end", end)
 	if code != 0 {
 		b.tb.Fatalf("exit code %d\n%s", code, stderr)
 	}

@@ -57,7 +57,7 @@ func TestOutletKilled(t *testing.T) {
 	t.Parallel()
 	addr := doortest.FreeAddr(t)
 	b := newBrine(t, fmt.Sprintf(`outlets: {couchdb: {url: "http://%s/brine", dataset: raw}}`, addr))
-	b.importClosed()
+	b.importClosed(4)
 	want := strings.Count(b.everything("interaction", "raw"), "\n")
 	pouch := startPouch(t, addr)
 	for round := range 5 {

@@ -49,13 +49,13 @@ func flushAcrossAnHour() script {
 // An hour whose first file is too large to be replaced is compacted when it is closed.
 func compactAnHour() script {
 	var many []event.Record
-	for n := range 21_000 {
+	for n := range lake.SmallRows + 1 {
 		many = append(many, click(testStart, n))
 	}
 	return script{calm: 3, steps: []step{
 		{append: many, do: (*lake.Lake).Flush},
-		{append: []event.Record{click(testStart, 21_000)}, do: (*lake.Lake).Flush},
-		{wait: time.Hour, append: []event.Record{click(testStart, 21_001)}, do: (*lake.Lake).Flush},
+		{append: []event.Record{click(testStart, lake.SmallRows+1)}, do: (*lake.Lake).Flush},
+		{wait: time.Hour, append: []event.Record{click(testStart, lake.SmallRows+2)}, do: (*lake.Lake).Flush},
 		{do: (*lake.Lake).Compact},
 	}}
 }

@@ -2,6 +2,11 @@ package lake
 
 import "context"
 
+// SmallRows is how many rows the last file of an hour may hold to be replaced, in these tests.
+const SmallRows = 2_000
+
+func init() { smallRows = SmallRows }
+
 // BoundSeen sets how many bits all filters of stored keys may take together.
 func (l *Lake) BoundSeen(bits uint) { l.seen.max = bits }
 

@@ -406,7 +406,7 @@ func TestAPausedOwnerWritesLate(t *testing.T) {
 func (h *house) twoFiles(t *testing.T) {
 	t.Helper()
 	var many []event.Record
-	for n := range 21_000 {
+	for n := range lake.SmallRows + 1 {
 		many = append(many, click(h.clock.Wall(), 10+n))
 	}
 	h.append(many...)

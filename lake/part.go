@@ -34,8 +34,8 @@ type part struct {
 }
 
 // smallRows is how many rows a stream's last file of an hour may hold, and the next flush may bring, for the two to become one file:
-// to merge a small one with many rows would have DuckDB sort them all again.
-const smallRows = 20_000
+// to merge a small one with many rows would have DuckDB sort them all again. A variable, as the tests make hours of several files of less.
+var smallRows = 20_000
 
 // parts sorts the records of a range by hour and table.
 func (l *Lake) parts(b *batch, entries []eventlog.Entry) []*part {
@@ -178,7 +178,7 @@ func (l *Lake) lastSmall(n Name, rows int) *File {
 			last = f
 		}
 	}
-	if last == nil || !last.known || last.Rows >= smallRows {
+	if last == nil || !last.known || last.Rows >= int64(smallRows) {
 		return nil
 	}
 	return last

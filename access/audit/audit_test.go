@@ -276,7 +276,7 @@ func TestPageFarBack(t *testing.T) {
 	l := d.log(t, now)
 	late, lost := must(l.BeginRead(read("ada", "interaction"))), must(l.BeginRead(read("ben", "interaction")))
 	lost.abandon()
-	for day := range 60 {
+	for day := range 30 {
 		now.add(24 * time.Hour)
 		for range 200 {
 			must(l.Append(Record{Action: Login, Who: "ada"}))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"brine/eventlog"
+	"brine/lake/duck"
 )
 
 // Flush moves what is in the log into the lake: it writes the files of a range, commits them
@@ -107,7 +108,7 @@ func (l *Lake) flushLog(ctx context.Context, log Log, info eventlog.Info, at cha
 			}
 			b.last = entries[len(entries)-1].Seq
 		}
-		if err := l.flushEntries(ctx, log, b, entries); err != nil {
+		if err := l.flushDivided(ctx, log, b, entries); err != nil {
 			return false, err
 		}
 		delete(l.waiting, info.Name)
@@ -171,9 +172,37 @@ type batch struct {
 	before      []mark              // of its log, that its own replaced
 	at          change              // what it commits beside its files
 	marked      bool                // it is of a log, and has a mark
+	divided     bool                // it is a part of what there was too little memory for: it is merged with nothing
+	strict      bool                // and cannot be divided further: what is too large in it goes to quarantine
 }
 
 func (b *batch) mark() mark { return mark{b.log, b.last} }
+
+// flushDivided flushes entries by halves where there is too little memory for all at once. The last has what the whole is to commit.
+func (l *Lake) flushDivided(ctx context.Context, log Log, b *batch, entries []eventlog.Entry) error {
+	err := l.flushEntries(ctx, log, b, entries)
+	if !errors.Is(err, errLarge) && !duck.OutOfMemory(err) || b.strict {
+		return err
+	}
+	if err := l.takeBack(ctx); err != nil {
+		return err
+	}
+	strict := len(entries) == 1
+	for _, entries := range [][]eventlog.Entry{entries[:len(entries)/2], entries[len(entries)/2:]} {
+		if len(entries) == 0 {
+			continue
+		}
+		half := &batch{marked: true, divided: true, strict: strict, log: b.log, packing: b.packing, first: l.committed(b.log).Last + 1, last: entries[len(entries)-1].Seq,
+			unreadable: map[time.Time][]row{}}
+		if half.last == b.last {
+			half.at = b.at
+		}
+		if err := l.flushDivided(ctx, log, half, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (l *Lake) flushEntries(ctx context.Context, log Log, b *batch, entries []eventlog.Entry) error {
 	if err := l.commitEntries(ctx, b, entries); err != nil {

@@ -58,7 +58,7 @@ type Options struct {
 	Log        Log                      // where events come from, for a lake that is owned from the start; nil for one that is read, or see [Lake.Own]
 	FlushEvery time.Duration            // default 5 s
 	FlushBytes int                      // bytes of the log that are flushed at once; default 32 MB
-	Memory     int64                    // bytes DuckDB may use; default 256 MB
+	Memory     int64                    // bytes DuckDB may use; default 192 MB
 	Now        func() time.Time         // default time.Now
 	Logger     *slog.Logger             // default: nothing is logged
 	Point      func(string)             // called at each named step of a write, so that tests can end the process there; default: nothing

@@ -56,6 +56,7 @@ func tables() []lake.Table {
 	return []lake.Table{
 		lake.NewTable(lake.Raw, "interaction", event.InteractionColumns(), "timestamp", "id"),
 		lake.NewTable(lake.Raw, "click", []event.Column{{Name: "text", Kind: event.String}}, "", ""),
+		wide(),
 		lake.QuarantineTable(),
 	}
 }

@@ -84,12 +84,18 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 		return err
 	}
 	p.rows = b.once(p)
-	feed := l.feed(b, p)
+	feed, err := l.feed(b, p)
+	if err != nil {
+		return err
+	}
 	if len(p.rows) == 0 { // all were stored before, or cannot be read
 		return nil
 	}
 	n := Name{Dataset: p.table.Dataset, Stream: p.table.Stream, Hour: p.hour, Log: b.log, First: b.first, Last: b.last, Generation: 1, Epoch: l.inEpoch()}
-	last := l.lastSmall(n, len(p.rows))
+	var last *File
+	if !b.divided {
+		last = l.lastSmall(n, len(p.rows))
+	}
 	if last != nil {
 		n.First, n.Generation = last.First, last.Generation+1
 	}
@@ -112,8 +118,19 @@ func (l *Lake) writePart(ctx context.Context, b *batch, p *part) (err error) {
 	return l.place.stage(ctx, f)
 }
 
+// mostElements is how many bytes the elements of arrays may take of a part, as columns: a few bytes of JSON, like "{},", may have hundreds of columns. Of
+// one entry, which cannot be divided, rows go to quarantine of which that is a multiple of their JSON, which is at most [eventlog.MaxGroup].
+const (
+	mostElements = 64 << 20
+	mostMultiple = 8
+	leastLarge   = 4 << 10 // a row's elements may take so much
+)
+
+// errLarge is a batch that has to be divided.
+var errLarge = errors.New("the arrays of the events take too much memory as columns")
+
 // feed reads a part's rows into columns. Afterwards the part has those that could be read; the others go to quarantine.
-func (l *Lake) feed(b *batch, p *part) *duck.Feed {
+func (l *Lake) feed(b *batch, p *part) (*duck.Feed, error) {
 	k := tableKey{p.table.Dataset, p.table.Stream}
 	feed := l.feeds[k]
 	if feed == nil {
@@ -123,14 +140,19 @@ func (l *Lake) feed(b *batch, p *part) *duck.Feed {
 	feed.Reset()
 	readable := p.rows[:0]
 	for _, r := range p.rows {
+		if feed.Most = 0; b.strict {
+			feed.Most = max(leastLarge, mostMultiple*len(r.json))
+		}
 		if err := feed.Add(r.key, r.json); err != nil {
 			l.quarantine(b, p.hour, event.Record{Dataset: p.table.Dataset, Stream: p.table.Stream, Key: r.key, Row: r.json}, err)
 			continue
 		}
-		readable = append(readable, r)
+		if readable = append(readable, r); feed.Elements() > mostElements && b.marked && !b.strict {
+			return nil, errLarge
+		}
 	}
 	p.rows = readable
-	return feed
+	return feed, nil
 }
 
 // copyRows writes rows, with those of the small file that they replace, into a file aside.

@@ -253,7 +253,7 @@ func OutOfMemory(err error) bool {
 
 const (
 	outOfMemory = "Out of Memory Error"
-	noMemory    = "no memory for the results of a function" // what one in Go says, which DuckDB takes for bad input
+	noMemory    = "no memory for the values of a chunk" // what Go says, which DuckDB takes for bad input
 )
 
 // Kind is the class of the error, like "IO Error" or "Out of Memory Error".

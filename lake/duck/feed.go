@@ -32,6 +32,10 @@ type Feed struct {
 	keyed   bool
 	rows    int
 	refused bool // a row, whose strings the dictionaries may hold
+
+	// Most is how many bytes the elements of the next row's lists and maps may take, 0 for any: a few bytes of JSON, like "{},", may have hundreds of columns.
+	Most     int
+	elements int // bytes that all take so far
 }
 
 // NewFeed makes a feed without rows; keyed, it has [KeyColumns] in front.
@@ -47,19 +51,29 @@ func NewFeed(cols []event.Column, keyed bool) *Feed {
 	return f
 }
 
-// keptRows is how many rows a feed has memory for after Reset, at most; they take some 30 MB.
-const keptRows = 128 << 10
+// What a feed has memory for after Reset, at most: so many rows, which take some 30 MB, and so many bytes of elements.
+const (
+	keptRows     = 128 << 10
+	keptElements = 64 << 20
+)
+
+// ErrLarge is a row that takes more than [Feed.Most].
+var ErrLarge = errors.New("its arrays take too much memory as columns")
+
+// Elements is how many bytes the elements of lists and maps take.
+func (f *Feed) Elements() int { return f.elements }
 
 // Reset takes the rows away. The memory that they had is used again.
 func (f *Feed) Reset() {
 	f.rows, f.refused = 0, false
-	release := f.nodes[0].room > keptRows // of all columns or of none: they grow together
+	release := f.nodes[0].room > keptRows || f.elements > keptElements // of all columns or of none: they grow together
+	f.elements = 0
 	for _, n := range f.nodes {
 		n.reset(release)
 	}
 }
 
-// Add reads a row. One that is not in Brine's encoding for the columns is left out: [ErrRow].
+// Add reads a row. One that is not in Brine's encoding for the columns is left out: [ErrRow]. So is one that takes too much: [ErrLarge].
 func (f *Feed) Add(key event.Key, row []byte) error {
 	f.makeRoom()
 	for _, list := range f.lists {
@@ -77,6 +91,15 @@ func (f *Feed) Add(key event.Key, row []byte) error {
 		f.takeBack()
 		return err
 	}
+	elements := 0
+	for _, list := range f.lists {
+		elements += (list.size - list.mark) * list.kids[0].weight
+	}
+	if f.Most > 0 && elements > f.Most {
+		f.takeBack()
+		return ErrLarge
+	}
+	f.elements += elements
 	f.rows++
 	return nil
 }

@@ -75,8 +75,8 @@ func (n *node) fillList(v c.Vector, from, to int) {
 		}
 	}
 	n.sent = end
-	if c.ListVectorReserve(v, c.IdxT(end-first)) != c.StateSuccess || c.ListVectorSetSize(v, c.IdxT(end-first)) != c.StateSuccess {
-		panic("DuckDB has no memory for a list")
+	if !reserve(v, end-first) {
+		panic(noMemory)
 	}
 	n.kids[0].fill(c.ListVectorGetChild(v), first, end)
 }
@@ -108,19 +108,30 @@ func fillNumbers[T uint8 | uint16 | uint32](n *node, v c.Vector, from, to int) {
 
 // fillTexts copies each string once for a chunk.
 func (n *node) fillTexts(v c.Vector, from, to int) {
-	out := vectorOf[duckString](v, to-from)
-	copied := map[uint32]duckString{}
-	for i := range out {
+	firsts := make([]int32, to-from) // the row that has the same string first
+	seen := map[uint32]int32{}
+	n.texts.reset()
+	for i := range firsts {
 		if !n.isValid(from + i) {
 			continue
 		}
 		number := n.string(from + i)
-		s, ok := copied[number]
+		first, ok := seen[number]
 		if !ok {
-			c.VectorAssignStringElement(v, c.IdxT(i), n.strings[number])
-			copied[number] = out[i]
-			continue
+			first = int32(i)
+			seen[number] = first
+			n.texts.rows = append(n.texts.rows, int64(i))
+			addText(&n.texts, n.strings[number])
 		}
-		out[i] = s
+		firsts[i] = first
+	}
+	if !n.texts.assign(v) {
+		panic(noMemory)
+	}
+	out := vectorOf[duckString](v, to-from)
+	for i, first := range firsts {
+		if n.isValid(from + i) {
+			out[i] = out[first]
+		}
 	}
 }

@@ -12,21 +12,23 @@ import (
 // node holds the values of one column of the tree, or of one below it, as DuckDB holds them, but
 // for strings: those are numbers of a dictionary.
 type node struct {
-	kind  event.Kind
-	name  string
-	key   []byte // `"name":`, as it stands in a row
-	kids  []*node
-	width int      // bytes of a value in data
-	data  []byte   // values, in the byte order of the machine
-	valid []uint64 // a bit for each value that is there, the others are null
-	room  int      // values there is room for
-	size  int      // of a list or map: elements so far
-	mark  int      // what size was before the row that is being read
-	sent  int      // elements that DuckDB has
+	kind   event.Kind
+	name   string
+	key    []byte // `"name":`, as it stands in a row
+	kids   []*node
+	width  int      // bytes of a value in data
+	weight int      // and of what is in it, but for the elements of lists: what a value takes, whatever it holds
+	data   []byte   // values, in the byte order of the machine
+	valid  []uint64 // a bit for each value that is there, the others are null
+	room   int      // values there is room for
+	size   int      // of a list or map: elements so far
+	mark   int      // what size was before the row that is being read
+	sent   int      // elements that DuckDB has
 
 	numbers map[string]uint32   // of the strings met
 	strings []string            // by number; of bytes, too, each of which has a number
 	likely  [likelyTexts]uint32 // numbers, by what a look at a few bytes says of their strings
+	texts   texts               // of the chunk that is being filled
 }
 
 const likelyTexts = 256
@@ -46,7 +48,17 @@ func newNode(col event.Column) *node {
 	case event.String:
 		n.numbers = map[string]uint32{}
 	}
+	n.weigh()
 	return n
+}
+
+func (n *node) weigh() {
+	n.weight = n.width
+	for _, kid := range n.kids {
+		if kid.weigh(); !n.isList() {
+			n.weight += kid.weight
+		}
+	}
 }
 
 // lists are the lists and maps among nodes and below them, the outer ones first.

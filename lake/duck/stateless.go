@@ -75,13 +75,13 @@ func brineTimeCall(info, chunk, out unsafe.Pointer) {
 	for row := range int(c.DataChunkGetSize(in)) {
 		if times.Null(row) {
 			setNull(c.Vector{Ptr: out}, row)
-			all.add(nil)
+			addText(&all, "")
 			continue
 		}
 		if ms := times.Int64(row); text == nil || ms != last {
 			text, last = time.UnixMilli(ms).UTC().AppendFormat(text[:0], "2006-01-02T15:04:05Z"), ms
 		}
-		all.add(text)
+		addText(&all, text)
 	}
 	if !all.assign(c.Vector{Ptr: out}) {
 		c.ScalarFunctionSetError(c.FunctionInfo{Ptr: info}, noMemory)

@@ -3,7 +3,8 @@ package duck
 /*
 #include <stdint.h>
 void brineTextCall(void *, void *, void *);
-int brineAssign(void *, const char *, const int64_t *, int64_t);
+int brineAssign(void *, const int64_t *, const char *, const int64_t *, int64_t);
+int brineReserve(void *, int64_t);
 */
 import "C"
 
@@ -170,13 +171,13 @@ func newMemo(text Text) *memo {
 // call says whether DuckDB had memory for the results.
 func (m *memo) call(chunk c.DataChunk, out c.Vector) bool {
 	in := newVector(c.DataChunkGetVector(chunk, 0))
-	m.out.bytes, m.out.ends = m.out.bytes[:0], m.out.ends[:0]
+	m.out.reset()
 	for row := range int(c.DataChunkGetSize(chunk)) {
 		if in.Null(row) {
 			setNull(out, row)
-			m.out.add(nil)
+			addText(&m.out, "")
 		} else {
-			m.out.add(m.of(in.String(row)))
+			addText(&m.out, m.of(in.String(row)))
 		}
 	}
 	return m.out.assign(out)
@@ -195,21 +196,39 @@ func (m *memo) of(value []byte) []byte {
 	return m.dst
 }
 
-// texts are a chunk's results. They are handed over all at once, as a call for each costs as much as to find it.
+// texts are those of a chunk. They are handed over all at once, as a call for each costs as much as to find it.
 type texts struct {
+	rows  []int64 // which they are of; none: the first, one after the other
 	bytes []byte  // one after the other
-	ends  []int64 // of each row's, in them
+	ends  []int64 // of each, in them
 }
 
-func (t *texts) add(text []byte) {
+// keptTexts is how many bytes of texts there is memory for after a reset.
+const keptTexts = 4 << 20
+
+func (t *texts) reset() {
+	t.rows, t.bytes, t.ends = t.rows[:0], t.bytes[:0], t.ends[:0]
+	if cap(t.bytes) > keptTexts {
+		t.bytes = nil
+	}
+}
+
+func addText[T string | []byte](t *texts, text T) {
 	t.bytes = append(t.bytes, text...)
 	t.ends = append(t.ends, int64(len(t.bytes)))
 }
 
-// assign makes them the rows of a vector, and says whether DuckDB had memory for them.
+// assign puts them into a vector, and says whether DuckDB had memory for them.
 func (t *texts) assign(out c.Vector) bool {
-	return C.brineAssign(out.Ptr, (*C.char)(unsafe.Pointer(unsafe.SliceData(t.bytes))), (*C.int64_t)(unsafe.SliceData(t.ends)), C.int64_t(len(t.ends))) != 0
+	var rows *C.int64_t
+	if len(t.rows) > 0 {
+		rows = (*C.int64_t)(unsafe.SliceData(t.rows))
+	}
+	return C.brineAssign(out.Ptr, rows, (*C.char)(unsafe.Pointer(unsafe.SliceData(t.bytes))), (*C.int64_t)(unsafe.SliceData(t.ends)), C.int64_t(len(t.ends))) != 0
 }
+
+// reserve gives a vector of lists so many elements, and says whether DuckDB had memory for them.
+func reserve(v c.Vector, size int) bool { return C.brineReserve(v.Ptr, C.int64_t(size)) != 0 }
 
 func setNull(v c.Vector, row int) {
 	c.VectorEnsureValidityWritable(v)

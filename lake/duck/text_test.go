@@ -3,6 +3,7 @@ package duck_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -70,6 +71,37 @@ func TestTextsWithoutMemory(t *testing.T) {
 	err = conn.Exec(t.Context(), "SELECT max("+name+"(i::VARCHAR)) FROM range(10000) t(i)")
 	if !duck.OutOfMemory(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Nor where it has none for rows that are fed to it.
+func TestFeedWithoutMemory(t *testing.T) {
+	db, err := duck.Open(duck.Options{Memory: 8 << 20, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	cols := []event.Column{{Name: "text", Kind: event.String}, {Name: "list", Kind: event.List, Fields: []event.Column{{Kind: event.Int64}}}}
+	for what, row := range map[string]string{"texts": `{"text":"%d` + strings.Repeat("long", 4<<10) + `"}`, "lists": `{"text":"%d","list":[` + strings.Repeat("1,", 4<<10) + `1]}`} {
+		feed := duck.NewFeed(cols, false)
+		for i := range duck.ChunkRows { // 32 MB and more
+			if err := feed.Add(event.Key{}, fmt.Appendf(nil, row, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		table, done, err := conn.Feed(feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Exec(t.Context(), "SELECT max(text), max(len(list)) FROM "+table+"()"); !duck.OutOfMemory(err) {
+			t.Errorf("%s: got %v", what, err)
+		}
+		done()
 	}
 }
 

@@ -15,6 +15,7 @@ func (t *tree) appendValue(b []byte, c *Column, at int) ([]byte, *Problem) {
 	n := &t.nodes[at]
 	switch n.typ {
 	case scan.Null:
+		t.leaveOut(c)
 		return append(b, "null"...), nil
 	case scan.Object:
 		if c.Kind == Map {
@@ -54,6 +55,7 @@ func (t *tree) appendStruct(b []byte, fields []Column, object int) ([]byte, *Pro
 	for i := range fields {
 		at, ok := t.named(object, fields[i].Name)
 		if !ok {
+			t.leaveOut(&fields[i])
 			continue
 		}
 		if n++; n > 1 {
@@ -77,6 +79,8 @@ func (t *tree) appendMap(b []byte, c *Column, object int) ([]byte, *Problem) {
 		}
 	}
 	slices.SortFunc(members, func(i, j int) int { return bytes.Compare(t.nodes[i].name, t.nodes[j].name) })
+	t.depth++
+	defer func() { t.depth-- }()
 	b = append(b, '{')
 	for n, at := range members {
 		if n > 0 {
@@ -92,6 +96,8 @@ func (t *tree) appendMap(b []byte, c *Column, object int) ([]byte, *Problem) {
 }
 
 func (t *tree) appendList(b []byte, c *Column, list int) ([]byte, *Problem) {
+	t.depth++
+	defer func() { t.depth-- }()
 	b = append(b, '[')
 	n := 0
 	for at := t.nodes[list].first; at != 0; at = t.nodes[at].next {
@@ -123,7 +129,40 @@ func (t *tree) appendTuple(b []byte, fields []Column, list int) ([]byte, *Proble
 			end = len(b)
 		}
 	}
+	for ; n < len(fields); n++ {
+		t.leaveOut(&fields[n])
+	}
 	return append(b[:end], ']'), nil
+}
+
+// leaveOut counts the columns that an element has no value of.
+func (t *tree) leaveOut(c *Column) {
+	if t.depth > 0 {
+		t.gaps += width(c)
+	}
+}
+
+// width is how many columns a value of the column takes, whatever its arrays and maps hold.
+func width(c *Column) (n int) {
+	if c.Kind != Struct && c.Kind != Tuple {
+		return 1
+	}
+	for i := range c.Fields {
+		n += width(&c.Fields[i])
+	}
+	return n
+}
+
+// freeGaps is how many columns the elements of an event's arrays and maps may have no value of, or as many as the event has bytes: "{}," may have
+// hundreds, which take memory in whatever reads it.
+const freeGaps = 1024
+
+func (t *tree) checkGaps(bytes int) *Problem {
+	if most := max(freeGaps, bytes); t.gaps > most {
+		return refuse(CodeLength, "", "arrays and maps whose elements leave out fewer fields were expected: "+strconv.Itoa(t.gaps)+
+			" values are left out, at most "+strconv.Itoa(most)+" may be (one a byte of the event, or "+strconv.Itoa(freeGaps)+")")
+	}
+	return nil
 }
 
 func appendNumber(b []byte, kind Kind, number []byte) ([]byte, *Problem) {

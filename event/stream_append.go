@@ -51,8 +51,15 @@ func (s *Stream) AppendEvent(dst []byte, e *AppEvent, a *Arrival) ([]byte, Key, 
 		return dst, Key{}, p
 	}
 	e.set(root, "received", scan.Number, strconv.AppendInt(nil, FloorMillis(a.Now.UnixMilli()), 10))
+	e.depth, e.gaps = 0, 0
 	row, p := e.appendStruct(dst, s.Columns, root)
-	return row, key, p
+	if p == nil {
+		p = e.checkGaps(len(row) - len(dst))
+	}
+	if p != nil {
+		return dst, Key{}, p
+	}
+	return row, key, nil
 }
 
 var schemaPath = []string{"$schema"}

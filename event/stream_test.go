@@ -2,6 +2,9 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -243,5 +246,50 @@ func BenchmarkAppSession(b *testing.B) {
 		if _, _, _, p := s.Append(dst, src, a); p != nil {
 			b.Fatal(p)
 		}
+	}
+}
+
+func TestArraysOfLittle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop", "list")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	schema := "$schema: https://json-schema.org/draft/2020-12/schema\n$id: /shop/list/1.0.0\ntitle: shop/list\ntype: object\nproperties:\n  dt: {type: string, format: date-time}\n  $schema: {type: string}\n" +
+		"  items: {type: array, items: {type: [object, 'null'], properties: {"
+	for i := range 30 {
+		schema += fmt.Sprintf("f%d: {type: integer}, ", i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "1.0.0.yaml"), []byte(schema+"}}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := loadRegistry(t, filepath.Dir(filepath.Dir(dir))).Stream(StreamConfig{Name: "shop_list", Schema: "/shop/list", Time: "dt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := `{"f0":1`
+	for i := range 29 {
+		full += fmt.Sprintf(`,"f%d":1`, i+1)
+	}
+	tests := []struct {
+		name, item string
+		n          int
+		refused    bool
+	}{
+		{"as many as are free", "{}", freeGaps / 30, false},
+		{"one more", "{}", freeGaps/30 + 1, true},
+		{"nulls", "null", 100, true},
+		{"with little in each", `{"f7":1}`, 1000, true},
+		{"with a text that is as long", `{"f12345":"a text that no column has, and that does not count as one"}`, 100, true},
+		{"full ones", full + "}", 200, false},
+		{"with a third of all", full[:strings.Index(full, `,"f10"`)] + "}", 1000, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			src := `{"$schema":"/shop/list/1.0.0","dt":"2026-11-21T13:45:01.5Z","items":[` + strings.Repeat(test.item+",", test.n-1) + test.item + `]}`
+			_, _, n, p := s.Append(nil, []byte(src), arrival())
+			if n != len(src) || (p != nil) != test.refused || p != nil && p.Code != CodeLength {
+				t.Errorf("%d of %d bytes: %v", n, len(src), p)
+			}
+		})
 	}
 }

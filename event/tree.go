@@ -14,6 +14,8 @@ import (
 type tree struct {
 	nodes []node
 	plain []byte // texts that do not stand in the source: those without their escapes, and what the server adds
+	depth int    // of arrays and maps around what is being appended
+	gaps  int    // columns without a value that the elements appended so far have
 }
 
 // node is one value. Its texts share memory with the source or with plain.

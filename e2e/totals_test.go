@@ -178,8 +178,10 @@ func TestTotalsAfterARestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(last); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{last, filepath.Join(data, "publish.seen")} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b.start()
 	b.eventually(2*time.Minute, "the ledger is there", func() bool {

@@ -51,14 +51,15 @@ func openStore(dir string, logger *slog.Logger) (*store, error) {
 
 func serverOptions(dir string) *server.Options {
 	return &server.Options{
-		ServerName: "eventlog",
-		DontListen: true,
-		NoSigs:     true,
-		NoLog:      true,
-		JetStream:  true,
-		StoreDir:   dir,
-		SyncAlways: true,
-		MaxPayload: MaxGroup,
+		ServerName:  "eventlog",
+		DontListen:  true,
+		AuthTimeout: basis.ConnectTimeout.Seconds(),
+		NoSigs:      true,
+		NoLog:       true,
+		JetStream:   true,
+		StoreDir:    dir,
+		SyncAlways:  true,
+		MaxPayload:  MaxGroup,
 		// Left alone, the limits follow the disk and the memory that are free at the start. How
 		// much of the disk may be used is not the log's to decide.
 		JetStreamMaxStore:      math.MaxInt64 / 2,
@@ -72,6 +73,7 @@ func (s *store) connect(logger *slog.Logger) (err error) {
 	options := []nats.Option{
 		nats.InProcessServer(s.srv),
 		nats.NoReconnect(),
+		nats.Timeout(basis.ConnectTimeout),
 		nats.SyncQueueLen(2 * basis.FetchEntries), // an answer must fit, or its end is dropped
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			logger.Warn("log connection", "error", err)

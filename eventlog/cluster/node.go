@@ -99,6 +99,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 	return &server.Options{
 		ServerName:    opts.Name,
 		DontListen:    true,
+		AuthTimeout:   basis.ConnectTimeout.Seconds(),
 		NoSigs:        true,
 		NoLog:         true,
 		Accounts:      []*server.Account{system},
@@ -122,7 +123,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 
 func (n *node) connect(opts Options, secret string) (err error) {
 	connect := func(user string) (*nats.Conn, error) {
-		return nats.Connect("", nats.InProcessServer(n.srv), nats.NoReconnect(), nats.UserInfo(user, secret),
+		return nats.Connect("", nats.InProcessServer(n.srv), nats.NoReconnect(), nats.Timeout(basis.ConnectTimeout), nats.UserInfo(user, secret),
 			nats.SyncQueueLen(2*basis.FetchEntries), // an answer must fit, or its end is dropped
 			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 				opts.Logger.Warn("log connection", "error", err)

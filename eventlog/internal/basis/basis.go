@@ -3,3 +3,8 @@
 //
 // It imports nothing of the house.
 package basis
+
+import "time"
+
+// ConnectTimeout is how long a connection within the process may take to be made: it waits for nothing but a processor.
+const ConnectTimeout = 15 * time.Second

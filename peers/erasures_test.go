@@ -23,6 +23,23 @@ func (n *testNode) take(unit string) string {
 	return number
 }
 
+// takenByAll is take, after which every node has the request: one of the three may lack it when a majority has it.
+func (n *testNode) takenByAll(unit string) string {
+	n.s.t.Helper()
+	number := n.take(unit)
+	for name, other := range n.s.nodes {
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if _, has := other.erase.Here.Waiting()[number]; has {
+				break
+			}
+			if time.Now().After(end) {
+				n.s.t.Fatalf("%s has no request", name)
+			}
+		}
+	}
+	return number
+}
+
 // waiting wants that these nodes have a request, and no others.
 func (s *site) waiting(number string, names string) {
 	s.t.Helper()
@@ -72,7 +89,7 @@ func TestErasureAlone(t *testing.T) {
 // What is complete on the node that leads is complete on all, whoever leads then, and a node that slept through it does not bring it back.
 func TestErasureComplete(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")
-	number := s.nodes["c"].take("an install")
+	number := s.nodes["c"].takenByAll("an install")
 	s.nodes["c"].stop()
 	receipt, err := s.nodes["a"].erase.Here.Receipt(number)
 	check(t, err)
@@ -98,7 +115,7 @@ func TestErasureComplete(t *testing.T) {
 // A node that slept while a request was completed takes a second one for the same install as one of its own: the first would be told complete.
 func TestErasureAskedAgainAfterAway(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")
-	number := s.nodes["c"].take("an install")
+	number := s.nodes["c"].takenByAll("an install")
 	s.leads("a")
 	s.nodes["c"].stop()
 	receipt, err := s.nodes["a"].erase.Here.Receipt(number)
@@ -134,7 +151,7 @@ func TestErasureBesideAHungNode(t *testing.T) {
 // What is no request is not kept, and the refusal does not repeat it.
 func TestErasureRefused(t *testing.T) {
 	s := newSite(t, "2026-11-25T11")
-	number := s.nodes["a"].take("an install")
+	number := s.nodes["a"].takenByAll("an install")
 	node := map[string]string{headerNode: "b", headerCluster: "test"}
 	good := s.ca.node(t, loopback)
 	other := strings.Repeat("0", 32)

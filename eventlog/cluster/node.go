@@ -118,6 +118,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 		JetStreamMaxStore:      math.MaxInt64 / 2, // as in eventlog
 		JetStreamMaxMemory:     1 << 20,
 		DisableJetStreamBanner: true,
+		DisableShortFirstPing:  true, // a connection that waits would take it for an error
 	}, secret, nil
 }
 

@@ -6,5 +6,5 @@ package basis
 
 import "time"
 
-// ConnectTimeout is how long a connection within the process may take to be made: it waits for nothing but a processor.
+// ConnectTimeout is how long a connection within the process may take to be made: it waits for nothing but a processor and a disk.
 const ConnectTimeout = 15 * time.Second

@@ -15,8 +15,8 @@ import (
 )
 
 // attemptTimeout is how long an acknowledgement may take before the group is sent again: it, or the way to the
-// stream's leader, may be lost. After an election writes may be refused for as long again.
-const attemptTimeout = 2 * time.Second
+// stream's leader, may be lost.
+const attemptTimeout = 3 * time.Second
 
 // Append writes a group of 0 to [eventlog.MaxGroup] bytes, as [Log.AppendID] does, with an id of its own.
 func (l *Log) Append(ctx context.Context, group []byte) error {
@@ -68,6 +68,7 @@ func (l *Log) appendUntil(ctx context.Context, id string, group []byte) error {
 		if !lease.Pause(ctx, 100*time.Millisecond) {
 			return err
 		}
+		l.hear(ctx) // the log may have been turned
 	}
 }
 

@@ -77,7 +77,6 @@ const (
 	settleTime    = time.Minute
 	appendTimeout = 10 * time.Second
 	pollEvery     = 500 * time.Millisecond
-	hearTimeout   = time.Second     // of a question for the state: one that is asked while the stream has no leader is lost, and the next waits for it
 	askTimeout    = 2 * time.Second // of a question to the cluster that is asked again anyway
 )
 

@@ -203,13 +203,13 @@ func (l *Log) poll() {
 	}
 }
 
-// hear asks for the state, and gives it up after [hearTimeout].
+// hear asks for the state, and gives it up after [askTimeout].
 func (l *Log) hear(ctx context.Context) {
 	n, err := l.up()
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, hearTimeout)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	asked := l.opts.Clock.Mono()
 	if s, _, err := l.load(ctx, n); err == nil {

@@ -30,7 +30,7 @@ test-cluster: test-needs ## run three stores and six collectors in two places, u
 	BRINE_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 2h -run '^TestCluster$$' ./e2e
 
 lint: ## check format, code and go.mod
-	$(call need,cc gcc clang,gcc libc6-dev)
+	$(call need,c++ g++ clang++,g++ libc6-dev)
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
 	@if grep -rnE '\b(t|tb|b)\.Skip' --include='*_test.go' . | grep -vF 'skipped: ../shared'; then echo "a test fails, it does not skip; only ../shared may be missing"; exit 1; fi
 	@# With -race as the tests, so that what they are made of is compiled once, not once more without.

@@ -51,7 +51,7 @@ func (s *Stream) AppendEvent(dst []byte, e *AppEvent, a *Arrival) ([]byte, Key, 
 		return dst, Key{}, p
 	}
 	e.set(root, "received", scan.Number, strconv.AppendInt(nil, FloorMillis(a.Now.UnixMilli()), 10))
-	e.depth, e.gaps = 0, 0
+	e.gaps = 0
 	row, p := e.appendStruct(dst, s.Columns, root)
 	if p == nil {
 		p = e.checkGaps(len(row) - len(dst))

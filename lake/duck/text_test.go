@@ -50,18 +50,24 @@ func TestTimeFunction(t *testing.T) {
 	}
 }
 
-// What DuckDB throws where it has no memory for a function's results must not end the process.
-func TestTextsWithoutMemory(t *testing.T) {
+// mustOpenSmall connects to a DuckDB that may use 8 MB.
+func mustOpenSmall(t *testing.T) *duck.Conn {
+	t.Helper()
 	db, err := duck.Open(duck.Options{Memory: 8 << 20, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	conn, err := db.Conn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close(); db.Close() })
+	return conn
+}
+
+// What DuckDB throws where it has no memory for a function's results must not end the process.
+func TestTextsWithoutMemory(t *testing.T) {
+	conn := mustOpenSmall(t)
 	long := bytes.Repeat([]byte("long"), 4<<10) // of which a chunk takes 32 MB
 	name, done, err := conn.TextFunction(func() duck.Text { return func(dst, _ []byte) []byte { return append(dst, long...) } })
 	if err != nil {
@@ -76,16 +82,7 @@ func TestTextsWithoutMemory(t *testing.T) {
 
 // Nor where it has none for rows that are fed to it.
 func TestFeedWithoutMemory(t *testing.T) {
-	db, err := duck.Open(duck.Options{Memory: 8 << 20, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	conn, err := db.Conn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := mustOpenSmall(t)
 	cols := []event.Column{{Name: "text", Kind: event.String}, {Name: "list", Kind: event.List, Fields: []event.Column{{Kind: event.Int64}}}}
 	for what, row := range map[string]string{"texts": `{"text":"%d` + strings.Repeat("long", 4<<10) + `"}`, "lists": `{"text":"%d","list":[` + strings.Repeat("1,", 4<<10) + `1]}`} {
 		feed := duck.NewFeed(cols, false)

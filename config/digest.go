@@ -35,6 +35,15 @@ func (c *Config) Digests() map[string]string {
 	return all
 }
 
+// FileDigest is a hash of what a file that the config names holds now, in hex; "none" where it names none.
+func FileDigest(path string) string {
+	if path == "" {
+		return "none"
+	}
+	sum := sha256.Sum256(read(path))
+	return hex.EncodeToString(sum[:digestBytes])
+}
+
 // Differing are the keys of which two digests differ, sorted; a key that one of them lacks differs.
 func Differing(a, b map[string]string) []string {
 	keys := map[string]bool{}

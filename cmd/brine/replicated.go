@@ -35,17 +35,25 @@ type groupLog interface {
 func clusterOptions(cfg *config.Config, all certificates, ca *door.Authority) cluster.Options {
 	o := cluster.Options{Dir: filepath.Join(cfg.Data, clusterFolder), Cluster: cfg.Log.Cluster, Name: cfg.Log.Self(), Listen: cfg.Log.Listen,
 		Replicas: cfg.Log.Replicas, Certificate: all[logCertificate].InForce, CA: ca.Pool}
-	o.Same = map[string]string{"salts.period": cfg.Salts.Period, "salts.start": cfg.Salts.Start, "salts.grace": cfg.Salts.Grace.String(), "salts.manage": cfg.Salts.Manage}
-	o.Same["lake"], _, _ = strings.Cut(cfg.Lake, "?") // how it is spoken to may differ
-	var doors []string
-	for _, n := range cfg.Log.NodeDoors() {
-		doors = append(doors, n.Name+"="+n.Addr)
-	}
-	o.Same["log.doors"] = strings.Join(doors, ", ")
+	o.Same = func() map[string]string { return sameOnNodes(cfg) }
 	for _, n := range cfg.Log.Members() {
 		o.Nodes = append(o.Nodes, cluster.Node{Name: n.Name, Addr: n.Addr})
 	}
 	return o
+}
+
+// sameOnNodes is what has to be the same on every node, by the config's key: whichever leads makes the salts, sanitizes, measures and
+// publishes.
+func sameOnNodes(cfg *config.Config) map[string]string {
+	same := map[string]string{"salts.period": cfg.Salts.Period, "salts.start": cfg.Salts.Start, "salts.grace": cfg.Salts.Grace.String(), "salts.manage": cfg.Salts.Manage,
+		"allowlist": config.FileDigest(cfg.Allowlist), "kpi": config.FileDigest(cfg.KPI)}
+	same["lake"], _, _ = strings.Cut(cfg.Lake, "?") // how it is spoken to may differ
+	var doors []string
+	for _, n := range cfg.Log.NodeDoors() {
+		doors = append(doors, n.Name+"="+n.Addr)
+	}
+	same["log.doors"] = strings.Join(doors, ", ")
+	return same
 }
 
 // openLog opens the log where the config has it.

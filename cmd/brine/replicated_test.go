@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http/httptest"
@@ -349,5 +350,24 @@ func TestClusterCommandsWithoutOne(t *testing.T) {
 	_, stderr, code := brine(t, "cluster", "status")
 	if code != exitUsage || !strings.Contains(stderr, "log.nodes has none") {
 		t.Error(code, stderr)
+	}
+}
+
+// Nodes whose files of KPIs or allowlists say the same are told to have the same, wherever the files lie, and as they are now.
+func TestFilesAreSameOnNodes(t *testing.T) {
+	node := func() *config.Config {
+		cfg := config.Default()
+		cfg.Allowlist, cfg.KPI = "", filepath.Join(t.TempDir(), "kpi.yaml")
+		check(t, os.WriteFile(cfg.KPI, []byte("kpis: {}\n"), 0o600))
+		return cfg
+	}
+	one, two := node(), node()
+	if a, b := sameOnNodes(one), sameOnNodes(two); !maps.Equal(a, b) {
+		t.Errorf("%v is not %v", a, b)
+	}
+	check(t, os.WriteFile(two.KPI, []byte("kpis: {} # otherwise\n"), 0o600))
+	two.Allowlist = two.KPI
+	if got, want := config.Differing(sameOnNodes(one), sameOnNodes(two)), []string{"allowlist", "kpi"}; !slices.Equal(got, want) {
+		t.Errorf("%v differ, want %v", got, want)
 	}
 }

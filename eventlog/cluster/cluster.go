@@ -54,19 +54,19 @@ type Node struct {
 
 // Options say who the nodes are and how this one behaves. All but those with a default are needed.
 type Options struct {
-	Dir           string                  // the folder of this node; nothing else may use it
-	Cluster       string                  // name of the cluster, which no other has
-	Name          string                  // of this node, one of Nodes
-	Nodes         []Node                  // all, this one included; the same on every node
-	Listen        string                  // host:port to listen on; default this node's address
-	Replicas      int                     // nodes that hold each group; default 3
-	Same          map[string]string       // what else has to be the same on every node, by the config's key
-	Certificate   func() *tls.Certificate // that this node shows the others; asked for each connection
-	CA            func() *x509.CertPool   // the roots of all nodes' certificates; asked for each second
-	AppendTimeout time.Duration           // how long a group may take to be acknowledged; default 10 s
-	Clock         eventlog.Clock          // default: the system's
-	AcceptClock   bool                    // an operator has confirmed that the clock is right; default false
-	Logger        *slog.Logger            // default: slog.Default()
+	Dir           string                   // the folder of this node; nothing else may use it
+	Cluster       string                   // name of the cluster, which no other has
+	Name          string                   // of this node, one of Nodes
+	Nodes         []Node                   // all, this one included; the same on every node
+	Listen        string                   // host:port to listen on; default this node's address
+	Replicas      int                      // nodes that hold each group; default 3
+	Same          func() map[string]string // what else has to be the same on every node, by the config's key; asked for every 5 s; default nothing
+	Certificate   func() *tls.Certificate  // that this node shows the others; asked for each connection
+	CA            func() *x509.CertPool    // the roots of all nodes' certificates; asked for each second
+	AppendTimeout time.Duration            // how long a group may take to be acknowledged; default 10 s
+	Clock         eventlog.Clock           // default: the system's
+	AcceptClock   bool                     // an operator has confirmed that the clock is right; default false
+	Logger        *slog.Logger             // default: slog.Default()
 }
 
 // The times of the cluster. A group that is acknowledged went out within AppendTimeout of a look at the state that

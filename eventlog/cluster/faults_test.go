@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -408,14 +409,17 @@ func TestRenewedCertificate(t *testing.T) {
 	s.append(s.logs["b"], "z")
 }
 
-// Nodes whose configs differ tell of it.
+// Nodes whose configs differ tell of it, as they are now.
 func TestDisagreement(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "a", "b", "c")
+	one, two := "s3://one", "s3://two"
+	var lake atomic.Pointer[string] // of c
+	lake.Store(&two)
 	s.tune = func(o *Options) {
-		o.Same = map[string]string{"lake": "s3://one"}
+		o.Same = func() map[string]string { return map[string]string{"lake": "s3://one"} }
 		if o.Name == "c" {
-			o.Replicas, o.Same = 2, map[string]string{"lake": "s3://two"}
+			o.Replicas, o.Same = 2, func() map[string]string { return map[string]string{"lake": *lake.Load()} }
 		}
 	}
 	s.startAll()
@@ -424,6 +428,8 @@ func TestDisagreement(t *testing.T) {
 	if got, want := s.logs["a"].Disagreements(), []string{"log.replicas is 3 on a and 2 on c", "lake is s3://one on a and s3://two on c"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	lake.Store(&one)
+	eventually(t, 30*time.Second, "c's lake is that of a", func() bool { return len(s.logs["a"].Disagreements()) == 1 })
 }
 
 // One that leads no more can trim, delete and turn nothing, and a leader whose clock is behind begins no hour.

@@ -119,6 +119,7 @@ func serverOptions(opts Options) (*server.Options, string, error) {
 		JetStreamMaxMemory:     1 << 20,
 		DisableJetStreamBanner: true,
 		DisableShortFirstPing:  true, // a connection that waits would take it for an error
+		ReconnectErrorReports:  60,   // attempts, a second apart: of a node that is away each connection tells once a minute
 	}, secret, nil
 }
 

@@ -27,7 +27,7 @@ type peers struct {
 type told struct {
 	Nodes    []Node            `json:"nodes"`
 	Replicas int               `json:"replicas"`
-	Same     map[string]string `json:"same,omitempty"` // see Options
+	Same     map[string]string `json:"same,omitempty"` // as Options.Same has it now
 }
 
 const compareEvery = 5 * time.Second
@@ -56,7 +56,10 @@ func (l *Log) comparePeers(ctx context.Context) {
 }
 
 func (l *Log) differences(ctx context.Context, n *node) (all []string, err error) {
-	mine := told{l.opts.Nodes, l.opts.Replicas, l.opts.Same}
+	mine := told{Nodes: l.opts.Nodes, Replicas: l.opts.Replicas}
+	if l.opts.Same != nil {
+		mine.Same = l.opts.Same()
+	}
 	for _, node := range l.opts.Nodes {
 		data, _, err := lastOf(ctx, n, stateStream, nodeSubject+node.Name)
 		if err != nil {

@@ -132,17 +132,16 @@ func (p *page) drawn() {
 // forbids, and no fault of accessibility. With -artifacts the pictures stay.
 func TestDashboardLooks(t *testing.T) {
 	d := openDashboard(t)
+	p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
+	p.mustNotComplain()
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{390, 1440} {
-			t.Run(fmt.Sprint(scheme, width), func(t *testing.T) {
-				p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
-				p.mustNotComplain()
-				p.look(scheme, "screen", width)
-				for name, path := range boardPages {
-					p.wholePage(d.url+path, fmt.Sprintf("board-%s-%d-%s", name, width, scheme), scheme, width)
-					p.accessible(name)
-				}
-			})
+			p.look(scheme, "screen", width)
+			for name, path := range boardPages {
+				picture := fmt.Sprintf("board-%s-%d-%s", name, width, scheme)
+				p.wholePage(d.url+path, picture, scheme, width)
+				p.accessible(picture)
+			}
 		}
 	}
 }
@@ -198,6 +197,7 @@ func TestDashboardStatesLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothing := &kpitest.Memory{Defs: simulated.Defs, Now: simulated.Now}
+	p := openPage(t, "about:blank")
 	for name, state := range map[string]struct {
 		source kpi.Source
 		path   string
@@ -212,7 +212,7 @@ func TestDashboardStatesLook(t *testing.T) {
 		"nobody":   {simulated, "/segments?by=browser&only=browser:" + strings.Repeat("W", 150), "No figures of these days"},
 	} {
 		d := dashboardOf(t, state.source)
-		p := openPage(t, d.enter("mira", access.Analyst, access.Privacy))
+		p.do(chromedp.Navigate(d.enter("mira", access.Analyst, access.Privacy)))
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{390, 1440} {
 				p.look(scheme, "screen", width)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -177,8 +178,15 @@ func (p *page) look(scheme, medium string, width int64) {
 	}))
 }
 
+// picture keeps what the page looks like.
 func (p *page) picture(name string) {
 	p.t.Helper()
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		return // nobody keeps it: go test -artifacts does
+	}
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		return // nobody looks at it
+	}
 	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 	p.check(err)
 	if err := os.WriteFile(filepath.Join(p.t.ArtifactDir(), name+".png"), png, 0o600); err != nil {

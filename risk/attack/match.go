@@ -71,6 +71,7 @@ type model struct {
 	of     []int       // the trait of each value
 	shape  float64     // of the gamma distribution of rates
 	mean   float64     // rows of a pseudonym
+	rates  []float64   // of each count n: lnΓ(n+shape)-lnΓ(shape)
 }
 
 // entry is how often a profile has a value.
@@ -132,6 +133,7 @@ func newModel(first, second []*profile) *model {
 		}
 		return sum
 	})
+	m.rates = gammaTable(m.shape, 2*most)
 	return m
 }
 
@@ -187,9 +189,9 @@ func (m *model) weigh(p, q *profile, own []int, others sparse) (sum float64) {
 	for _, table := range m.totals {
 		sum -= table[p.rows+q.rows] - table[p.rows] - table[q.rows]
 	}
-	a, b, k := float64(p.rows), float64(q.rows), m.shape
-	return sum + lnGamma(k+a+b) + lnGamma(k) - lnGamma(k+a) - lnGamma(k+b) +
-		(2*k+a+b)*math.Log(k+m.mean) - (k+a+b)*math.Log(k+2*m.mean) - k*math.Log(k)
+	n, k := p.rows+q.rows, m.shape
+	return sum + m.rates[n] - m.rates[p.rows] - m.rates[q.rows] +
+		(2*k+float64(n))*math.Log(k+m.mean) - (k+float64(n))*math.Log(k+2*m.mean) - k*math.Log(k)
 }
 
 func join(list []string) string { return strings.Join(list, ", ") }

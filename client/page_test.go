@@ -3,54 +3,21 @@ package client_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"brine/client/browsertest"
 )
-
-// browser is the one that all tests share, each in a browser context of its own: with cookies and a storage
-// that no other test sees.
-var browser = sync.OnceValues(func() (context.Context, error) {
-	path, err := chromium()
-	if err != nil {
-		return nil, err
-	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.WSURLReadTimeout(time.Minute), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), flags...)
-	closeBrowser = cancel
-	ctx, _ = chromedp.NewContext(ctx)
-	return ctx, chromedp.Do(ctx)
-})
-
-var closeBrowser = func() {}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	closeBrowser()
+	browsertest.Close()
 	os.Exit(code)
-}
-
-// chromium finds the browser under the names that it has on one system or another.
-func chromium() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("this test needs a browser, one of %s: apt-get install chromium", strings.Join(names, ", "))
 }
 
 // page is a page in a real browser, clicked and typed into as a person would.
@@ -70,29 +37,22 @@ func openPage(t *testing.T, url string) *page {
 // newPage is a page that has not been anywhere yet.
 func newPage(t *testing.T) *page {
 	t.Helper()
-	ctx, err := browser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return newTab(t, ctx, chromedp.WithNewBrowserContext())
+	return listen(t, browsertest.Open(t))
 }
 
 // anotherTab opens an address in another tab of the page's browser context.
 func (p *page) anotherTab(url string) *page {
 	p.t.Helper()
-	tab := newTab(p.t, p.ctx)
+	tab := listen(p.t, browsertest.Tab(p.t, p.ctx))
 	tab.open(url)
 	return tab
 }
 
-// newTab listens for what must not be in a page's console. What the browser itself says there of a request that was
+// listen is a page that listens for what must not be in a page's console. What the browser itself says there of a request that was
 // answered with an error is no error of the page.
-func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *page {
+func listen(t *testing.T, ctx context.Context) *page {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent, options...)
-	t.Cleanup(cancel)
 	p := &page{t, ctx}
-	p.check(chromedp.Do(ctx))
 	p.check(chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:

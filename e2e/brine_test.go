@@ -29,6 +29,7 @@ import (
 	"github.com/google/uuid"
 
 	"brine/canary"
+	"brine/client/browsertest"
 	"brine/cmd/brine/brinetest"
 	"brine/door/doortest"
 )
@@ -36,7 +37,11 @@ import (
 // binary is the brine that is tested. TestMain builds it.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) {
+	code := buildAndRun(m)
+	browsertest.Close()
+	os.Exit(code)
+}
 
 // builtBefore names the binary to a test that runs once more in a name space of its own.
 const builtBefore = "BRINE_TEST_BINARY"

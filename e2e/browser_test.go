@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"brine/client/browsertest"
 	"brine/door/doortest"
 )
 
@@ -217,38 +218,11 @@ type page struct {
 	ctx context.Context
 }
 
-// chromiums are the names that Chromium has on one system or another.
-var chromiums = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range chromiums {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatalf("this test needs a browser, one of %s: apt-get install chromium", strings.Join(chromiums, ", "))
-	return ""
-}
-
-// openPage opens an address in a browser of its own. An error in the page fails the test.
+// openPage opens an address in a browser context of its own. An error in the page fails the test.
 func openPage(t *testing.T, url string) *page {
 	t.Helper()
-	flags := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium(t)), chromedp.WSURLReadTimeout(time.Minute), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, flags...)
-	ctx, cancelPage := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // closes the browser before its profile is removed
-		cancelPage()
-		cancelAllocator()
-		cancel()
-	})
+	ctx, cancel := context.WithTimeout(browsertest.Open(t), 5*time.Minute)
+	t.Cleanup(cancel)
 	p := &page{t, ctx}
 	p.check(chromedp.Listen(ctx, func(event any) {
 		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {

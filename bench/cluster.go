@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func cpuOf(all []*process) (sum time.Duration) {
 // stopAll stops all at once: nodes of a log wait for each other.
 func stopAll(all []*process) {
 	for _, p := range all {
-		p.cmd.Process.Signal(os.Interrupt)
+		p.cmd.Process.Signal(syscall.SIGTERM)
 	}
 	for _, p := range all {
 		p.cmd.Wait()

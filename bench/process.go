@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"brine/simulate"
@@ -63,7 +64,7 @@ func start(cmd *exec.Cmd, public, reads string) (*process, error) {
 }
 
 func (p *process) stop() error {
-	p.cmd.Process.Signal(os.Interrupt)
+	p.cmd.Process.Signal(syscall.SIGTERM) // what a shell started in the background ignores interrupts
 	return p.cmd.Wait()
 }
 

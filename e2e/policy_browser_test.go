@@ -184,9 +184,6 @@ func (p *page) picture(name string) {
 	if flag.Lookup("test.artifacts").Value.String() != "true" {
 		return // nobody keeps it: go test -artifacts does
 	}
-	if flag.Lookup("test.artifacts").Value.String() != "true" {
-		return // nobody looks at it
-	}
 	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 	p.check(err)
 	if err := os.WriteFile(filepath.Join(p.t.ArtifactDir(), name+".png"), png, 0o600); err != nil {

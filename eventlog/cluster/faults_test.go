@@ -357,6 +357,10 @@ func TestForeign(t *testing.T) {
 		return errors.Is(l.Err(), ErrForeign)
 	})
 	s.append(s.logs["a"], "the others go on")
+	lease.Pause(t.Context(), 1500*time.Millisecond) // what looks at the server each second finds that there is none
+	if err := l.Err(); !errors.Is(err, ErrForeign) {
+		t.Errorf("later: %v", err)
+	}
 }
 
 // A node shows the certificate that is in force when a connection begins, and judges others by the roots that are: nothing of it needs a restart.

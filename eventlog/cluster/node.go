@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -34,6 +35,7 @@ type node struct {
 	writer, reader, system *nats.Conn
 	js                     jetstream.JetStream
 	lines                  *basis.ServerLog
+	foreign                atomic.Pointer[error] // set once the folder was found to be another cluster's
 }
 
 func startNode(opts Options) (*node, error) {
@@ -156,10 +158,15 @@ func (n *node) close() {
 }
 
 // watch looks each second whether the server still works, and starts it anew when it does not: JetStream
-// keeps its first write error for good, also when space is back.
+// keeps its first write error for good, also when space is back. No other goroutine starts or ends a server while
+// this one runs, so there always is one here.
 func (l *Log) watch() {
 	for lease.Pause(l.ctx, time.Second) {
 		n := l.node.Load()
+		if foreign := n.foreign.Load(); foreign != nil {
+			l.give(*foreign)
+			return
+		}
 		switch reason := n.broken(); {
 		case reason == "":
 			if err := n.trust(l.opts); err != nil {

@@ -215,7 +215,7 @@ func (l *Log) hear(ctx context.Context) {
 	if s, _, err := l.load(ctx, n); err == nil {
 		l.heard(s, asked)
 	} else if errors.Is(err, ErrForeign) {
-		l.give(err)
+		n.foreign.Store(&err) // [Log.watch] ends it
 	}
 }
 

@@ -180,8 +180,8 @@ const pause = 200 * time.Millisecond
 func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
+	why := map[*store]error{}
 	for {
-		var errs []error
 		refused := 0
 		for _, s := range p.inOrder() {
 			err := p.ask(ctx, s, http.MethodPut, path, kind, body)
@@ -197,17 +197,28 @@ func (p *Pool) put(ctx context.Context, path, kind string, body []byte) error {
 			case ctx.Err() == nil: // else the time is to blame, not the store
 				p.note(s, err)
 			}
-			errs = append(errs, fmt.Errorf("store %s: %w", s.host, err))
+			if ctx.Err() == nil || why[s] == nil { // what it said before tells more than that the time was over
+				why[s] = err
+			}
 		}
 		if refused == len(p.stores) {
-			return fmt.Errorf("every store refuses it: %w", oneLine(errs))
+			return fmt.Errorf("every store refuses it: %w", p.told(why))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("no store has taken it: %w", oneLine(errs))
+			return fmt.Errorf("no store has taken it: %w", p.told(why))
 		case <-time.After(pause):
 		}
 	}
+}
+
+// told is what each store said, in one line.
+func (p *Pool) told(why map[*store]error) error {
+	errs := make([]error, len(p.stores))
+	for i, s := range p.stores {
+		errs[i] = fmt.Errorf("store %s: %w", s.host, why[s])
+	}
+	return oneLine(errs)
 }
 
 // count counts a try.

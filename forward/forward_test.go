@@ -28,6 +28,7 @@ type aStore struct {
 	mu     sync.Mutex
 	status int
 	lost   bool          // its answers to groups are lost, once
+	cut    func()        // what ends the time of a group, while the store is asked the second time
 	behind time.Duration // its clock
 	paths  []string
 	protos []string
@@ -62,6 +63,10 @@ func (s *aStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.lost = false
 			panic(http.ErrAbortHandler)
 		}
+	}
+	if s.cut != nil && len(s.paths) > 1 {
+		s.cut()
+		<-r.Context().Done()
 	}
 	w.Header().Set("Date", time.Now().Add(-s.behind).UTC().Format(http.TimeFormat))
 	w.WriteHeader(status)
@@ -214,6 +219,22 @@ func TestRefusedByAll(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A try that the end of the time cuts off does not hide what the store said before.
+func TestToldAtTheEnd(t *testing.T) {
+	pair := doortest.NewPair(t, time.Hour)
+	a := newStore(t, pair)
+	p := open(t, "secret", pair, a.URL)
+	a.fail(http.StatusTooManyRequests)
+	ctx, cancel := context.WithCancel(t.Context())
+	a.cut = cancel
+	if err := p.Append(ctx, []byte("x")); err == nil || !strings.Contains(err.Error(), "answered 429") {
+		t.Errorf("the error is %v", err)
+	}
+	if tries := len(a.groups()); tries != 2 {
+		t.Errorf("the store was asked %d times, want 2", tries)
 	}
 }
 

@@ -95,6 +95,32 @@ func (s *state) endedAt(t time.Time, used bool) (last Period) {
 	return last
 }
 
+// Within are the names of the salts that hours from one up to another have or had, in order; of one that was destroyed early, the hours until then. Which
+// of these hours hold events makes no difference.
+func (f *Folder) Within(from, to time.Time) (names []string, err error) {
+	hours := Period{Start: from, End: to}
+	err = f.locked(func(s *state) error {
+		if err := f.note(s); err != nil {
+			return err
+		}
+		if s.history, err = f.records.read(); err != nil {
+			return err
+		}
+		for name, past := range s.history {
+			p := past.period
+			if past.What.ended() {
+				p.End = past.used()
+			}
+			if hours.overlaps(p) {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
 // lost are the salts that should be in the folder and are not, by START.
 func (s *state) lost() (all []Period) {
 	for name, past := range s.history {

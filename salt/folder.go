@@ -75,6 +75,16 @@ func (f *Folder) Check() error {
 	return f.locked((*state).broken)
 }
 
+// watch is [Folder.Check], and keeps a record of each salt: whether one was there must not hang on whether it was used.
+func (f *Folder) watch() error {
+	return f.locked(func(s *state) error {
+		if err := s.broken(); err != nil {
+			return err
+		}
+		return f.note(s)
+	})
+}
+
 // locked looks at the folder and does something about it while nobody else can.
 func (f *Folder) locked(do func(*state) error) error { return f.lockedAt(f.o.Now(), do) }
 

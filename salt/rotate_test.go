@@ -383,6 +383,12 @@ func TestRotatorExternal(t *testing.T) {
 	if r.Err() != nil || h.names() != "" {
 		t.Error(r.Err(), h.names())
 	}
+	h.put(q3, testKey("q3"))
+	r.Turn()
+	h.remove(q3) // it was used for nothing, and still there was one
+	if names, err := h.folder.Within(at("2026-09-30T22"), at("2026-09-30T23")); err != nil || len(names) != 1 || names[0] != q3 {
+		t.Error(names, err)
+	}
 	h.put(q4, "short")
 	r.Turn()
 	if !errors.Is(r.Err(), ErrBroken) {

@@ -73,7 +73,7 @@ func (r *Rotator) turn() ([]Step, error) {
 		}
 	}
 	if r.Folder.o.External {
-		return nil, r.Folder.Check()
+		return nil, r.Folder.watch()
 	}
 	return r.Folder.Rotate(r.Folder.o.Now(), false)
 }

@@ -37,6 +37,9 @@ type FieldRule struct {
 	Words string    `json:"-"` // the rule in plain words; see [Rule.Words]
 }
 
+// Hashes says whether the field becomes a pseudonym.
+func (r FieldRule) Hashes() bool { return r.Rule == Hash.String() || r.Rule == HashPerStream.String() }
+
 // Rules are those of all fields that stay, in the order of the columns.
 func (p *Plan) Rules() []FieldRule { return flatten(p.fields) }
 

@@ -187,7 +187,7 @@ func (p *Plan) when(hour time.Time) string {
 // pseudonym is the first one of a row that stands in no array, "" if there is none.
 func (p *Plan) pseudonym() string {
 	for _, r := range p.Rules() {
-		isHash := r.Rule == Hash.String() || r.Rule == HashPerStream.String()
+		isHash := r.Hashes()
 		if f := find(p.fields, r.Path); isHash && f != nil && f.out.Kind == event.String {
 			return member(r.Path)
 		}

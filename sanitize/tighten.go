@@ -169,7 +169,7 @@ func (t *tightening) rewrite(ctx context.Context, h *lake.Hour, files []lake.Fil
 
 // keepsPseudonym says whether some field holds what a salt made.
 func (p *Plan) keepsPseudonym() bool {
-	return slices.ContainsFunc(p.Rules(), func(r FieldRule) bool { return r.Rule == Hash.String() || r.Rule == HashPerStream.String() })
+	return slices.ContainsFunc(p.Rules(), func(r FieldRule) bool { return r.Hashes() })
 }
 
 func (r *Tightened) add(stream string, meta Meta, taken []Taken) {

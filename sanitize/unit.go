@@ -39,7 +39,7 @@ func (m Meta) Hashed() (paths []string) {
 		return nil
 	}
 	for _, r := range was.Rules {
-		if r.Rule == Hash.String() || r.Rule == HashPerStream.String() {
+		if r.Hashes() {
 			paths = append(paths, strings.Join(r.Path, "."))
 		}
 	}

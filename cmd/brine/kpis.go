@@ -102,7 +102,7 @@ func keptOf(plan *sanitize.Plan) (kept kpi.Kept) {
 			continue
 		}
 		kept.Fields = append(kept.Fields, kpi.KeptField{Path: path, Edges: rule.Edges, All: rule.Rule == sanitize.KeepAll.String(),
-			Hashed: rule.Rule == sanitize.Hash.String() || rule.Rule == sanitize.HashPerStream.String()})
+			Hashed: rule.Hashes()})
 	}
 	return kept
 }

@@ -67,9 +67,18 @@ func (h *house) openTotals(ctx context.Context, acceptClock bool) error {
 	h.totals = &publish.Publisher{
 		Ledger: ledger, Definitions: h.kpis.Definitions, Days: source.Days, Whole: source.Whole, Logger: h.logger,
 		Hour: h.lake.ClosedTo, AcceptClock: acceptClock,
-		Installs: func(ctx context.Context, stream string, date kpi.Date) (int64, int64, error) {
-			n, sensitivity, err := source.Installs(ctx, stream, h.cfg.Streams[stream].Unit, date)
-			return n, max(sensitivity, saltsWithin(h.periods, source, date)), err
+		Installs: func(ctx context.Context, stream string, date kpi.Date) (n, sensitivity int64, err error) {
+			unit, err := h.unitRule(stream)
+			if err != nil {
+				return 0, 0, err
+			}
+			from, to := source.HoursOf(date)
+			salts, sensitivity, err := saltsOf(unit, h.salts, from, to)
+			if err != nil {
+				return 0, 0, err
+			}
+			n, err = source.Installs(ctx, stream, unit, salts, date)
+			return n, sensitivity, err
 		},
 		Record: func(date kpi.Date) error {
 			return record.say(audit.Publish, "", "the totals of "+string(date)+" are about to be published")
@@ -108,14 +117,30 @@ func (h *house) edition() *publish.Edition {
 	return h.totals.Edition()
 }
 
-// saltsWithin is how many salt periods the hours of a day have, whether there were events or not: the width of noise must not tell.
-func saltsWithin(periods salt.Periods, hours interface {
-	HoursOf(kpi.Date) (from, to time.Time)
-}, date kpi.Date) (n int64) {
-	for t, to := hours.HoursOf(date); t.Before(to); t = periods.At(t).End {
-		n++
+// unitRule is the rule in force of the field by which installs of a stream are counted.
+func (h *house) unitRule(stream string) (r sanitize.FieldRule, err error) {
+	plans, err := h.sanitizer.inForce()
+	if err != nil {
+		return r, err
 	}
-	return n
+	unit := h.cfg.Streams[stream].Unit
+	if plan := plans[stream]; plan != nil {
+		rules := plan.Rules()
+		if i := slices.IndexFunc(rules, func(r sanitize.FieldRule) bool { return countable(r, unit) }); i >= 0 {
+			return rules[i], nil
+		}
+	}
+	return r, fmt.Errorf("the allowlist does not keep %s of %s any more: installs cannot be counted", unit, stream)
+}
+
+// saltsOf are the salts of hours from one up to another, and by how much one install can change the number of installs in them: it has a pseudonym under each. Neither
+// tells which of the hours have events, as what is published says how wide noise is.
+func saltsOf(unit sanitize.FieldRule, salts *salt.Folder, from, to time.Time) (names []string, sensitivity int64, err error) {
+	if !unit.Hashes() {
+		return nil, 1, nil
+	}
+	names, err = salts.Within(from, to)
+	return names, max(1, int64(len(names))), err
 }
 
 // totalsErr is what keeps totals from being published that should be; that a budget is spent is no trouble.

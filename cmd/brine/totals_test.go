@@ -17,7 +17,7 @@ import (
 	"brine/intake"
 	"brine/kpi"
 	"brine/publish"
-	"brine/salt"
+	"brine/sanitize"
 )
 
 const publishedKPIs = `
@@ -64,28 +64,32 @@ func TestCheckOfPublish(t *testing.T) {
 	}
 }
 
-// hoursOfDay are those of a UTC day, and the day before.
-type hoursOfDay struct{}
-
-func (hoursOfDay) HoursOf(date kpi.Date) (from, to time.Time) {
-	from = date.Start(time.UTC)
-	return from.Add(-25 * time.Hour), from.Add(25 * time.Hour)
-}
-
-// How many pseudonyms an install may have on a day is counted by the salts' periods, not by what came.
-func TestSaltsWithin(t *testing.T) {
+// How many pseudonyms an install may have on a day is counted by the salts that there were, not by what came: also where one was destroyed within its period.
+func TestSaltsOf(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data = t.TempDir()
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	folder, err := openSalts(cfg, func() time.Time { return now })
+	check(t, err)
+	_, err = folder.Rotate(now, false)
+	check(t, err)
+	now = time.Date(2026, 11, 9, 0, 30, 0, 0, time.UTC)
+	_, err = folder.Destroy(folder.Status().Salts[0].Salt)
+	check(t, err)
+	_, err = folder.Rotate(now, false)
+	check(t, err)
+	now = now.AddDate(0, 2, 0)
+	_, err = folder.Rotate(now, false)
+	check(t, err)
 	for _, c := range []struct {
-		period, start string
-		date          kpi.Date
-		want          int64
-	}{{"quarter", "", "2026-11-20", 1}, {"quarter", "", "2026-10-01", 2}, {"quarter", "", "2026-10-02", 2}, {"quarter", "", "2026-10-03", 1}, {"quarter", "", "2026-09-30", 2},
-		{"12h", "2026-01-01", "2026-11-20", 6}} {
-		periods, err := salt.ParsePeriods(c.period, c.start, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := saltsWithin(periods, hoursOfDay{}, c.date); got != c.want {
-			t.Errorf("%s: %d, want %d", c.date, got, c.want)
+		rule string
+		date kpi.Date
+		want int64
+	}{{"hash", "2026-11-07", 1}, {"hash", "2026-11-08", 1}, {"hash_per_stream", "2026-11-09", 2}, {"hash", "2026-11-10", 2}, {"hash", "2026-11-11", 1}, {"hash", "2027-01-01", 2}, {"keep", "2026-11-09", 1}, {"hash", "2020-01-01", 1}} {
+		day := c.date.Start(time.UTC)
+		names, got, err := saltsOf(sanitize.FieldRule{Rule: c.rule}, folder, day.Add(-25*time.Hour), day.Add(25*time.Hour))
+		if err != nil || got != c.want || c.rule != "keep" && len(names) > int(c.want) {
+			t.Errorf("%s by %s: %d by %v, %v, want %d", c.date, c.rule, got, names, err, c.want)
 		}
 	}
 }

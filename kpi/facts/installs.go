@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,43 +22,30 @@ func (s *Source) Whole(ctx context.Context) (kpi.Date, error) {
 	return look.whole, nil
 }
 
-// Installs counts the installs that a stream has sanitized events of on a day, of those that came before [kpi.Date.LateFrom]; unit is the path of
-// the field that holds the install id. An install counts once under each pseudonym, and has another one under each salt: sensitivity is how many salts the
-// files of the hours around the day have, which is 1 but at a turn and after a backfill: where there were events alone, so that who publishes it takes
-// no less than the periods' number. The error is [kpi.Building] while some of these hours are not sanitized.
-func (s *Source) Installs(ctx context.Context, stream, unit string, date kpi.Date) (n, sensitivity int64, err error) {
+// Installs counts the installs that a stream has sanitized events of on a day, of those that came before [kpi.Date.LateFrom]. unit is the rule in force of
+// the field that holds the install id, salts are the names of those of [Source.HoursOf]. Hours that were made by a rule of another kind, or under another salt,
+// as by a backfill, are not counted: so an install counts once under each salt, and once where its id is kept as it is. The error is [kpi.Building] while
+// some of the hours are not sanitized.
+func (s *Source) Installs(ctx context.Context, stream string, unit sanitize.FieldRule, salts []string, date kpi.Date) (n int64, err error) {
 	zone := s.o.Definitions().Zone
-	from, to := date.Start(zone), date.Plus(1).Start(zone)
 	first, after := s.HoursOf(date)
 	held, err := s.sanitizedHours(ctx, stream, first, after)
 	if err != nil || len(held) == 0 {
-		return 0, 1, err
+		return 0, err
 	}
 	metas, err := s.o.Lake.Meta(ctx, held)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	path := strings.Split(unit, ".")
-	var files []lake.File
-	salts := map[string]bool{}
-	for i, f := range held {
+	files := slices.DeleteFunc(held, func(f lake.File) bool {
 		meta := sanitize.ReadMeta(metas[f.Name])
-		rule, kept := meta.Rule(path)
-		if !kept {
-			continue
-		}
-		salt := fmt.Sprint(rule.Kind, " ", meta.Salt)
-		if meta.IsBackfill() { // its salt is used for this one alone
-			salt = fmt.Sprint("backfill ", i)
-		}
-		salts[salt] = true
-		files = append(files, f)
-	}
+		rule, kept := meta.Rule(unit.Path)
+		return !kept || rule.Kind.String() != unit.Rule || unit.Hashes() && (meta.IsBackfill() || !slices.Contains(salts, meta.Salt))
+	})
 	if len(files) == 0 {
-		return 0, 1, nil
+		return 0, nil
 	}
-	n, err = s.countInstalls(ctx, files, unit, from, to)
-	return n, int64(len(salts)), err
+	return s.countInstalls(ctx, files, unit.Path, date.Start(zone), date.Plus(1).Start(zone))
 }
 
 // HoursOf are the hours in which events of a day may have come in time, from one up to another.
@@ -94,9 +82,9 @@ func (s *Source) sanitizedHours(ctx context.Context, stream string, from, to tim
 }
 
 // countInstalls counts the different values of the unit among the rows of a time.
-func (s *Source) countInstalls(ctx context.Context, files []lake.File, unit string, from, to time.Time) (n int64, err error) {
+func (s *Source) countInstalls(ctx context.Context, files []lake.File, unit []string, from, to time.Time) (n int64, err error) {
 	var column []string
-	for name := range strings.SplitSeq(unit, ".") {
+	for _, name := range unit {
 		column = append(column, duck.Ident(name))
 	}
 	id, at := strings.Join(column, "."), duck.Ident(duck.KeyColumns[0].Name)

@@ -21,6 +21,8 @@ func quiet(int, int) {}
 
 func never(string) bool { return false }
 
+func nothing(string) error { return nil }
+
 // tree makes a folder of files, by path.
 func tree(tb testing.TB, files map[string]string) (root string) {
 	tb.Helper()
@@ -79,7 +81,7 @@ func restore(tb testing.TB, s backup.Sources, expired func(string) bool) (map[st
 		return nil, backup.Restored{}, err
 	}
 	to := filepath.Join(tb.TempDir(), "data")
-	done, err := s.Restore(tb.Context(), to, m, first, expired, nil, quiet)
+	done, err := s.Restore(tb.Context(), to, m, first, expired, nil, nothing, quiet)
 	if err != nil {
 		return nil, done, err
 	}
@@ -205,7 +207,7 @@ func TestCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (backup.Sources{From: to}).Restore(t.Context(), from, m, first, never, nil, quiet); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := (backup.Sources{From: to}).Restore(t.Context(), from, m, first, never, nil, nothing, quiet); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("into a folder that is not empty: %v", err)
 	}
 }
@@ -274,13 +276,13 @@ func TestObjects(t *testing.T) {
 		}
 		return nil
 	}}
-	done, err := sources.Restore(t.Context(), to, newest, whole, never, elsewhere, quiet)
+	done, err := sources.Restore(t.Context(), to, newest, whole, never, elsewhere, nothing, quiet)
 	if err != nil || done != (backup.Restored{Files: 3, Removed: 1}) || !maps.Equal(put, map[string]string{"lake/a.g1": "a", "lake/d.g1": "d"}) ||
 		!maps.Equal(content(t, to), map[string]string{"audit/lines": "x"}) {
 		t.Errorf("%+v, %v: put %v, and in the folder is %v", done, err, put, content(t, to))
 	}
 	failing := &backup.Elsewhere{Is: elsewhere.Is, Put: func(context.Context, map[string]string) error { return errors.New("the store is gone") }}
-	if _, err := sources.Restore(t.Context(), to+"2", newest, whole, never, failing, quiet); err == nil {
+	if _, err := sources.Restore(t.Context(), to+"2", newest, whole, never, failing, nothing, quiet); err == nil {
 		t.Error("what could not be put elsewhere was restored")
 	}
 	if _, err := os.Stat(to + "2"); err == nil {
@@ -300,5 +302,32 @@ func TestObjectsGone(t *testing.T) {
 	_, err := backup.Write(t.Context(), take, to, backup.Manifest{}, nil, quiet)
 	if entries, _ := os.ReadDir(filepath.Dir(to)); !errors.Is(err, backup.ErrGone) || len(entries) > 0 || takes < 2 {
 		t.Errorf("%v after %d takes, and there is %v", err, takes, entries)
+	}
+}
+
+// What finishes a restore is done before the folder is there: no restore that is cut off leaves one without it.
+func TestFinish(t *testing.T) {
+	from, _ := write(t, tree(t, map[string]string{"kept": "1"}), nil)
+	sources := backup.Sources{From: from}
+	m, first, err := sources.Check(t.Context(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, broken := filepath.Join(t.TempDir(), "data"), errors.New("broken")
+	for _, want := range []error{broken, nil} {
+		_, err := sources.Restore(t.Context(), to, m, first, never, nil, func(folder string) error {
+			if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the folder is there already: %v", err)
+			}
+			put(t, filepath.Join(folder, "finished"), "2")
+			return want
+		}, quiet)
+		_, there := os.Stat(to)
+		if !errors.Is(err, want) || want != nil && !errors.Is(there, fs.ErrNotExist) {
+			t.Errorf("%v, %v, want %v", err, there, want)
+		}
+	}
+	if got := content(t, to); len(got) != 2 || got["finished"] != "2" {
+		t.Error(got)
 	}
 }

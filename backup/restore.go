@@ -120,8 +120,9 @@ type Elsewhere struct {
 }
 
 // Restore makes a folder of what the backups hold, as m says, but for what expired does not let back. The folder must not be there or
-// be empty; it appears whole or not at all, and after all is put that goes elsewhere; nil for none. Every file is verified once more as it is copied.
-func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, elsewhere *Elsewhere, progress Progress) (done Restored, err error) {
+// be empty; it appears whole or not at all, after all is put that goes elsewhere, nil for none, and with what finish does in it. Every file is verified
+// once more as it is copied.
+func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, elsewhere *Elsewhere, finish func(folder string) error, progress Progress) (done Restored, err error) {
 	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
 		return done, fmt.Errorf("%s is not empty: restore into a folder that is", to)
 	}
@@ -134,6 +135,9 @@ func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expi
 	}
 	defer release()
 	if done, err = s.copyTo(ctx, aside, m, first, expired, elsewhere, progress); err == nil {
+		err = finish(aside)
+	}
+	if err == nil {
 		err = os.Rename(aside, to)
 	}
 	if err != nil {

@@ -73,13 +73,10 @@ func (c *restoreCmd) Run(g *globals) error {
 	}
 	removeCut(g, filepath.Dir(filepath.Clean(cfg.Data)))
 	bar = showCount(g, "restoring")
-	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), c.bucket(cfg, streams), bar.show)
+	done, err := sources.Restore(g.ctx, cfg.Data, m, first, expiredBy(cfg, m, time.Now()), c.bucket(cfg, streams), skipPublished, bar.show)
 	bar.done()
 	if err != nil {
 		return err
-	}
-	if err := skipPublished(cfg.Data, time.Now()); err != nil {
-		return fmt.Errorf("%s is restored, but what was published after the backup is not known there: %w", cfg.Data, err)
 	}
 	if err := recordCommand(cfg, audit.Command, "brine restore", fmt.Sprintf("backup %s of %s; without removals: %t", m.ID, m.Day, c.WithoutRemovals)); err != nil {
 		return fmt.Errorf("%s is restored, but that is not in the audit: %w", cfg.Data, err)
@@ -141,15 +138,15 @@ func bucketToFill(ctx context.Context, cfg *config.Config) (bucket *store.Bucket
 	return bucket, folder, nil
 }
 
-// skipPublished keeps days from being published that may have been before this restore. Where the ledger was never begun, it is begun with that. Where the lake is in an
+// skipPublished keeps days from being published that may have been before this restore, in a data folder that nobody serves from yet. Where the ledger was never begun, it is begun with that. Where the lake is in an
 // object store, the ledger is brought there at the start.
-func skipPublished(data string, now time.Time) error {
+func skipPublished(data string) error {
 	ctx := context.Background() // in a folder
 	ledger, err := publish.OpenLedger(ctx, filepath.Join(data, publishFolder))
 	if err != nil {
 		return err
 	}
-	return ledger.Skip(ctx, kpi.DateOf(now.AddDate(0, 0, 1), time.UTC)) // somewhere it is tomorrow, and what is today here is over
+	return ledger.Skip(ctx, kpi.DateOf(time.Now().AddDate(0, 0, 1), time.UTC)) // somewhere it is tomorrow, and what is today here is over
 }
 
 // expiredBy says which files of the lake are too old: by the retention in force or, of raw events, by that of the backup.

@@ -12,13 +12,12 @@ import (
 	"time"
 
 	"brine/access/private"
-	"brine/kpi"
 )
 
 // folder is a ledger of one process, or of several that lock it.
 //
 //	2026-12-01.json   a [Release]
-//	skip.json         what was or may have been published elsewhere
+//	skip.json         what was or may have been published elsewhere, see [elsewhere]
 //	.…                being written, or left by a crash
 type folder struct{ dir string }
 
@@ -109,7 +108,7 @@ func (f folder) note(_ context.Context, _ *ledgerState, e elsewhere) error {
 	if err := readJSON(path, &known); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if all := known.with(e); all.Before != kpi.Date("") || len(all.Twins) > 0 {
+	if all := known.with(e); !known.knows(all) {
 		return private.Replace(path, append(mustJSON(all), '\n'))
 	}
 	return nil

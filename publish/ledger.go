@@ -57,10 +57,12 @@ type ledgerState struct {
 	last int // the number of the last entry
 }
 
-// elsewhere is what may have been published, or was, and is not in this ledger.
+// elsewhere is what may have been published, or was, and is not in this ledger; and how much that may be.
 type elsewhere struct {
-	Before kpi.Date `json:"before,omitempty"` // days before it that have no release are not published; "" for none
-	Twins  []twin   `json:"twins,omitempty"`
+	Before kpi.Date    `json:"before,omitempty"` // days before it that have no release are not published; "" for none
+	Twins  []twin      `json:"twins,omitempty"`
+	First  kpi.Date    `json:"first,omitempty"` // the earliest day that was ever begun with; "": not known
+	Day    kpi.Epsilon `json:"day,omitempty"`   // the most that a day was ever allowed
 }
 
 // twin is a release of another ledger, of hours that this one has a release of. It counts as spent.
@@ -72,13 +74,22 @@ type twin struct {
 
 // with adds what others know of elsewhere.
 func (e elsewhere) with(o elsewhere) elsewhere {
-	e.Before, e.Twins = max(e.Before, o.Before), slices.Clone(e.Twins)
+	e.Before, e.Day, e.Twins = max(e.Before, o.Before), max(e.Day, o.Day), slices.Clone(e.Twins)
+	if e.First == "" || o.First != "" && o.First < e.First {
+		e.First = o.First
+	}
 	for _, t := range o.Twins {
 		if !slices.Contains(e.Twins, t) {
 			e.Twins = append(e.Twins, t)
 		}
 	}
 	return e
+}
+
+// knows says whether others know nothing more.
+func (e elsewhere) knows(o elsewhere) bool {
+	all := e.with(o)
+	return all.Before == e.Before && all.First == e.First && all.Day == e.Day && len(all.Twins) == len(e.Twins)
 }
 
 // What keeps a day from being published.
@@ -160,10 +171,14 @@ func (l *Ledger) now() *ledgerState {
 	return l.state
 }
 
-// spent is what all days spent, those that may have been published elsewhere among them, at what a day spends now. The first day may be put off,
-// and what was published before stays spent.
+// spent is what all days spent, those that may have been published elsewhere among them, at the most that a day was ever allowed. The first day may be
+// put off, and what was or may have been published before stays spent.
 func (s *ledgerState) spent(from kpi.Date, day kpi.Epsilon) (sum kpi.Epsilon) {
 	published := map[kpi.Date]bool{}
+	day = max(day, s.Day)
+	if s.First != "" {
+		from = min(from, s.First)
+	}
 	if len(s.releases) > 0 {
 		from = min(from, s.releases[0].Date)
 	}
@@ -264,6 +279,31 @@ func (l *Ledger) Publish(ctx context.Context, p *kpi.Publish, date kpi.Date, fig
 			err = fmt.Errorf("the release of %s does not read as it was written", date)
 		}
 		return err
+	}
+}
+
+// Ask notes with which day publishing begins, and what a day may spend, where that is earlier or more than ever before: what may be missing in a ledger of
+// a backup counts by it. So it is to be there before anything is published.
+func (l *Ledger) Ask(ctx context.Context, first kpi.Date, day kpi.Epsilon) error {
+	asked := elsewhere{First: first, Day: day}
+	if l.now().knows(asked) {
+		return nil
+	}
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	unlock, err := l.place.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for {
+		state, err := l.look(ctx)
+		if err != nil || state.knows(asked) {
+			return err
+		}
+		if err := l.place.note(ctx, state, asked); err != nil && !errors.Is(err, errTaken) {
+			return err
+		}
 	}
 }
 

@@ -197,6 +197,50 @@ func TestSkippedDays(t *testing.T) {
 	}
 }
 
+// What may have been published after a backup counts by the most that was ever allowed, whatever kpi.yaml says after the restore: the ledger of the
+// backup knows it, in a folder and brought over to an object store.
+func TestSkippedDaysCountInFull(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "publish")
+	before := mustOpenLedger(t, dir)
+	asked := spending(10_000, 10_000, 100_000)
+	for range 2 {
+		if err := before.Ask(t.Context(), asked.From, asked.Day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := before.Publish(t.Context(), asked, asked.From, drawn); err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Skip(t.Context(), asked.From.Plus(10)); err != nil { // the backup is restored after nine more days
+		t.Fatal(err)
+	}
+	lower, later := spending(1_000, 1_000, 100_000), spending(10_000, 10_000, 100_000)
+	later.From = asked.From.Plus(10)
+	wantOver := func(l *Ledger) {
+		t.Helper()
+		for _, p := range []*kpi.Publish{asked, lower, later} {
+			err := l.Publish(t.Context(), p, asked.From.Plus(11), drawn)
+			if !errors.As(err, new(Overspent)) || l.Spent(p) != asked.All {
+				t.Errorf("of days at %s from %s on %s is spent, want %s (%v)", p.Day, p.From, l.Spent(p), asked.All, err)
+			}
+		}
+		if err := l.Ask(t.Context(), later.From, lower.Day); err != nil || l.now().First != asked.From || l.now().Day != asked.Day {
+			t.Errorf("%+v, %v", l.now().elsewhere, err)
+		}
+	}
+	wantOver(mustOpenLedger(t, dir))
+	s := s3test.Start(t)
+	shared := mustShare(t, s.Address("brine", "lake"), dir)
+	last := shared.now().last
+	wantOver(shared)
+	if shared.now().last != last {
+		t.Error("what is known is written again")
+	}
+	if err := shared.Ask(t.Context(), asked.From.Plus(-1), asked.Day); err != nil || mustShare(t, s.Address("brine", "lake"), dir).now().First != asked.From.Plus(-1) {
+		t.Error(err)
+	}
+}
+
 // Where the timezone changes, no moment is published in two days.
 func TestNoMomentInTwoDays(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "publish")

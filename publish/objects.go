@@ -194,7 +194,7 @@ func (o *objects) bring(ctx context.Context, s *ledgerState) (*ledgerState, erro
 			}
 		}
 	}
-	for len(s.elsewhere.with(old.elsewhere).Twins) > len(s.Twins) || old.Before > s.Before {
+	for !s.knows(old.elsewhere) {
 		if s, err = o.again(ctx, s, o.note(ctx, s, old.elsewhere)); err != nil {
 			return nil, err
 		}

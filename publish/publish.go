@@ -135,8 +135,11 @@ func (p *Publisher) Step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	today := kpi.DateOf(p.now(), d.Zone)
-	for date := max(d.Publish.From, whole); date < today; date = date.Plus(1) {
+	first, today := max(d.Publish.From, whole), kpi.DateOf(p.now(), d.Zone)
+	if err := p.Ledger.Ask(ctx, first, d.Publish.Day); err != nil {
+		return err
+	}
+	for date := first; date < today; date = date.Plus(1) {
 		if !p.Ledger.Due(d.Publish, date) {
 			continue
 		}

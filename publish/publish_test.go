@@ -105,6 +105,9 @@ func TestPublishesWholeDays(t *testing.T) {
 	if err := h.Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if s := mustOpenLedger(t, h.dir).now(); s.First != "2026-11-20" || s.Day != 20_000 {
+		t.Errorf("the ledger does not know what was asked for: %+v", s.elsewhere)
+	}
 	d := h.data(t, "/kpi.json")
 	if len(d.Totals) != 3 || d.From != "2026-11-20" || d.To != "2026-11-28" || d.Epsilon.Spent != 8*20_000 {
 		t.Fatalf("%+v", d)

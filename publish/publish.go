@@ -30,7 +30,7 @@ type Publisher struct {
 	Installs func(ctx context.Context, stream string, date kpi.Date) (n, sensitivity int64, err error)
 
 	Hour        func() time.Time // that is open in the log; zero: not known yet
-	AcceptClock bool             // an operator has looked at the clock, see [Leap]
+	AcceptClock bool             // an operator has looked at the clock as it is at the start, see [Leap]
 
 	Now    func() time.Time     // default: time.Now
 	Logger *slog.Logger         // default: nothing is logged
@@ -38,6 +38,7 @@ type Publisher struct {
 
 	mu      sync.Mutex
 	stopped error
+	first   time.Time // the hour that was known first
 }
 
 // Stopped says why nothing more is published, nil while all that is due is or may yet be.
@@ -86,8 +87,8 @@ func (p *Publisher) Follow(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if p.Ledger.Look(ctx) == nil && p.on() {
-			_ = p.Ledger.Enter(p.Hour(), false) // who publishes tells
+		if hour, _ := p.hour(); p.Ledger.Look(ctx) == nil && p.on() {
+			_ = p.Ledger.Enter(hour, false) // who publishes tells
 		}
 		select {
 		case <-ctx.Done():
@@ -95,6 +96,17 @@ func (p *Publisher) Follow(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 		}
 	}
+}
+
+// hour is the one that is open, and whether an operator has looked at it: at the one that was known first, and not at a later leap.
+func (p *Publisher) hour() (hour time.Time, accepted bool) {
+	hour = p.Hour()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.first.IsZero() {
+		p.first = hour
+	}
+	return hour, p.AcceptClock && hour.Sub(p.first) <= maxLeap
 }
 
 // on says whether anything is published, or was.
@@ -128,7 +140,7 @@ func (p *Publisher) Step(ctx context.Context) error {
 	if !p.on() {
 		return nil
 	}
-	if err := p.Ledger.Enter(p.Hour(), p.AcceptClock); err != nil || d.Publish == nil {
+	if err := p.Ledger.Enter(p.hour()); err != nil || d.Publish == nil {
 		return err
 	}
 	whole, err := p.Whole(ctx)
@@ -172,7 +184,7 @@ func (p *Publisher) day(ctx context.Context, d *kpi.Definitions, date kpi.Date) 
 			return false, fmt.Errorf("the audit cannot take it: %w", err)
 		}
 	}
-	if err := p.Ledger.Enter(p.Hour(), p.AcceptClock); err != nil { // by now it may be the one that ended the day
+	if err := p.Ledger.Enter(p.hour()); err != nil { // by now it may be the one that ended the day
 		return false, err
 	}
 	err = p.Ledger.Publish(ctx, d.Publish, date, func() (all []TotalsOfDay) {

@@ -226,6 +226,18 @@ func TestLeap(t *testing.T) {
 			t.Errorf("%v: %d days are published", c, n)
 		}
 	}
+	h.open(t)
+	h.AcceptClock = true
+	for _, c := range []struct {
+		days  int
+		leapt bool
+	}{{30, false}, {31, false}, {40, true}} { // nobody has looked at a leap that comes while it runs
+		h.now = noon.AddDate(0, 0, c.days)
+		h.hour = h.now
+		if err := h.Step(t.Context()); errors.As(err, new(Leap)) != c.leapt {
+			t.Errorf("%d days on, accepted at the start: %v", c.days, err)
+		}
+	}
 }
 
 // One interaction on a day, and one install, is published as none would be: too few.

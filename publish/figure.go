@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"io/fs"
 	"time"
 
 	"brine/kpi"
@@ -14,6 +15,8 @@ type Release struct {
 	End    time.Time     `json:"end"`   // exclusive
 	Spent  kpi.Epsilon   `json:"spent"` // of all totals
 	Totals []TotalsOfDay `json:"totals"`
+
+	file fs.FileInfo // that it was read from; nil for none
 }
 
 // TotalsOfDay are the figures of one total.

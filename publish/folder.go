@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"brine/access/private"
+	"brine/kpi"
 )
 
 // folder is a ledger of one process, or of several that lock it.
@@ -45,9 +46,14 @@ func (f folder) make() error {
 
 func (f folder) lock() (unlock func(), err error) { return private.LockFolder(f.dir) }
 
-// read syncs the folder first: what is shown stays.
-func (f folder) read(context.Context, *ledgerState) (*ledgerState, error) {
-	s := &ledgerState{}
+// read syncs the folder first: what is shown stays. Files that are as they were are not read again.
+func (f folder) read(_ context.Context, before *ledgerState) (*ledgerState, error) {
+	s, known := &ledgerState{}, map[kpi.Date]*Release{}
+	if before != nil {
+		for _, r := range before.releases {
+			known[r.Date] = r
+		}
+	}
 	if err := private.Sync(f.dir); err != nil {
 		return nil, err
 	}
@@ -62,9 +68,9 @@ func (f folder) read(context.Context, *ledgerState) (*ledgerState, error) {
 			err = readJSON(path, &s.elsewhere)
 		case !ok, isHidden(e.Name()):
 		default:
-			r := &Release{}
-			if err = readJSON(path, r); err == nil && string(r.Date) != day {
-				err = fmt.Errorf("%s is the release of %s", path, r.Date)
+			r := known[kpi.Date(day)]
+			if r == nil || !r.is(e) {
+				r, err = readRelease(path, day)
 			}
 			s.releases = append(s.releases, r)
 		}
@@ -80,6 +86,23 @@ func (f folder) read(context.Context, *ledgerState) (*ledgerState, error) {
 	}
 	s.last = len(s.releases)
 	return s, nil
+}
+
+func readRelease(path, day string) (r *Release, err error) {
+	r = &Release{}
+	if r.file, err = os.Stat(path); err != nil {
+		return nil, err
+	}
+	if err = readJSON(path, r); err == nil && string(r.Date) != day {
+		err = fmt.Errorf("%s is the release of %s", path, r.Date)
+	}
+	return r, err
+}
+
+// is says whether a file is the one that the release was read from, unchanged.
+func (r *Release) is(e fs.DirEntry) bool {
+	now, err := e.Info()
+	return err == nil && r.file != nil && os.SameFile(r.file, now) && r.file.Size() == now.Size() && r.file.ModTime().Equal(now.ModTime())
 }
 
 func byDate(a, b *Release) int { return strings.Compare(string(a.Date), string(b.Date)) }

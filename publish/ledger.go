@@ -128,7 +128,7 @@ func OpenSharedLedger(bucket *store.Bucket, dir string) *Ledger {
 }
 
 func newLedger(p place, dir string) *Ledger {
-	return &Ledger{place: p, seen: seenFile(dir + ".seen"), state: &ledgerState{}}
+	return &Ledger{place: p, seen: seenIn(dir), state: &ledgerState{}}
 }
 
 // Look takes up what was published by others. All that is shown from then on is durable, and stays.
@@ -282,6 +282,48 @@ func (l *Ledger) Publish(ctx context.Context, p *kpi.Publish, date kpi.Date, fig
 	}
 }
 
+// Early is the error of days that are to be published from long ago on.
+type Early struct {
+	First kpi.Date
+	Hour  time.Time
+}
+
+func (e Early) Error() string {
+	return fmt.Sprintf("publishing would begin with %s, over %d days before the hour, which is %s: a day of which nothing is held would be published as empty for good, and spend as much as any other (put "+
+		"publish.from in kpi.yaml off; or where it and the clock are meant so, restart with --accept-clock)", e.First, maxBack, e.Hour.UTC().Format("2006-01-02 15:04"))
+}
+
+// maxBack is how many days before the hour publishing may begin while nobody looks.
+const maxBack = 31
+
+// TooEarly says whether a first day is so far before a time that it is most likely not meant.
+func TooEarly(first kpi.Date, zone *time.Location, now time.Time) bool {
+	return first.Plus(maxBack).Start(zone).Before(now)
+}
+
+// early is [Early] where publishing would begin long before an hour, and earlier than ever before.
+func (s *ledgerState) early(first kpi.Date, zone *time.Location, hour time.Time) error {
+	first = max(first, s.Before)
+	if begun := s.begun(); TooEarly(first, zone, hour) && (begun == "" || first < begun) {
+		return Early{first, hour}
+	}
+	return nil
+}
+
+// begun is the earliest day that publishing began with; "" where it did not yet.
+func (s *ledgerState) begun() kpi.Date {
+	if len(s.releases) > 0 && (s.First == "" || s.releases[0].Date < s.First) {
+		return s.releases[0].Date
+	}
+	return s.First
+}
+
+// Begun says whether the ledger that is in a folder, or was brought over from it, has a release, as far as this process has seen.
+func Begun(dir string) bool {
+	s, err := seenIn(dir).read()
+	return err != nil || s.Date != ""
+}
+
 // Ask notes with which day publishing begins, and what a day may spend, where that is earlier or more than ever before: what may be missing in a ledger of
 // a backup counts by it. So it is to be there before anything is published.
 func (l *Ledger) Ask(ctx context.Context, first kpi.Date, day kpi.Epsilon) error {
@@ -373,6 +415,9 @@ type seen struct {
 	Before kpi.Date  `json:"before,omitempty"`
 	Hour   time.Time `json:"hour,omitzero"` // that is open in the log
 }
+
+// seenIn is beside the folder of a ledger.
+func seenIn(dir string) seenFile { return seenFile(dir + ".seen") }
 
 func (f seenFile) read() (s seen, err error) {
 	if err = readJSON(string(f), &s); errors.Is(err, os.ErrNotExist) {

@@ -114,6 +114,10 @@ func TestBudget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	first := l.Releases()[0]
+	if err := l.Look(t.Context()); err != nil || l.Releases()[0] != first {
+		t.Errorf("a file that did not change is read again for each day: %v", err)
+	}
 	err := l.Publish(context.Background(), p, p.From.Plus(3), drawn)
 	if !errors.As(err, new(Overspent)) || !strings.Contains(err.Error(), "0.9999 of an epsilon of 0.9999 is spent, and a day takes 0.3333") {
 		t.Error(err)

@@ -87,7 +87,7 @@ func (p *Publisher) Follow(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if hour, _ := p.hour(); p.Ledger.Look(ctx) == nil && p.on() {
+		if hour, _ := p.hour(); p.Ledger.Look(ctx) == nil && p.Ledger.now().begun() != "" {
 			_ = p.Ledger.Enter(hour, false) // who publishes tells
 		}
 		select {
@@ -140,14 +140,21 @@ func (p *Publisher) Step(ctx context.Context) error {
 	if !p.on() {
 		return nil
 	}
-	if err := p.Ledger.Enter(p.hour()); err != nil || d.Publish == nil {
-		return err
+	hour, accepted := p.hour()
+	if d.Publish == nil {
+		return p.Ledger.Enter(hour, accepted)
 	}
 	whole, err := p.Whole(ctx)
-	if err != nil {
+	if err != nil || hour.IsZero() {
 		return err
 	}
 	first, today := max(d.Publish.From, whole), kpi.DateOf(p.now(), d.Zone)
+	if err := p.Ledger.now().early(first, d.Zone, hour); err != nil && !accepted {
+		return err
+	}
+	if err := p.Ledger.Enter(hour, accepted); err != nil {
+		return err
+	}
 	if err := p.Ledger.Ask(ctx, first, d.Publish.Day); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ type house struct {
 
 func newHouse(t testing.TB, text string, perDay int) *house {
 	t.Helper()
-	h := &house{dir: filepath.Join(t.TempDir(), "publish"), defs: mustParse(t, text), now: noon}
+	h := &house{dir: filepath.Join(t.TempDir(), "publish"), defs: mustParse(t, text), now: noon, hour: noon}
 	var err error
 	if h.memory, err = kpitest.Simulated(h.defs, noon, 10, perDay, "2026-11-24"); err != nil {
 		t.Fatal(err)
@@ -237,6 +237,41 @@ func TestLeap(t *testing.T) {
 		if err := h.Step(t.Context()); errors.As(err, new(Leap)) != c.leapt {
 			t.Errorf("%d days on, accepted at the start: %v", c.days, err)
 		}
+	}
+}
+
+// A first day far back, be it by mistake or because the clock is ahead at the very first start, does not spend the budget on empty days: until somebody
+// has looked at both, nothing is published; neither is it while the hour is not known. What was begun with, or accepted, goes on.
+func TestTooEarly(t *testing.T) {
+	from := func(day string) string {
+		return strings.NewReplacer("from: 2026-11-20", "from: "+day, "all: 12", "all: 1000").Replace(definitionsText)
+	}
+	h := newHouse(t, from("2016-11-20"), 1)
+	want := func(name string, hour time.Time, early bool, days int) {
+		t.Helper()
+		h.now, h.hour = hour, hour
+		err := h.Step(t.Context())
+		if errors.As(err, new(Early)) != early || !early && err != nil || len(h.Publisher.Ledger.Releases()) != days {
+			t.Errorf("%s: %d days are published, %v", name, len(h.Publisher.Ledger.Releases()), err)
+		}
+	}
+	want("a wrong year", noon, true, 0)
+	h.defs = mustParse(t, from("2026-11-20"))
+	want("a clock a year ahead", noon.AddDate(1, 0, 0), true, 0)
+	want("the hour is not known", time.Time{}, false, 0)
+	if s := h.Publisher.Ledger.now(); s.First != "" {
+		t.Errorf("what was refused counts: %+v", s.elsewhere)
+	}
+	want("as it is meant", noon, false, 8)
+	h.defs = mustParse(t, from("2026-10-01"))
+	want("put back later", noon, true, 8)
+	h.open(t)
+	h.AcceptClock = true
+	want("accepted", noon, false, 58)
+	h.open(t)
+	want("begun with", noon.AddDate(0, 0, 1), false, 59)
+	if err := h.Publisher.Ledger.Enter(noon.AddDate(1, 0, 0), false); !errors.As(err, new(Leap)) {
+		t.Errorf("the hour of a clock that was ahead is noted: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"brine/config"
 	"brine/event"
@@ -122,7 +123,7 @@ func (r *report) checkKPIs(cfg *config.Config, registry *event.Registry) error {
 		r.Mistakes = append(r.Mistakes, mistakes...)
 		return nil
 	case err == nil:
-		r.Warnings = append(r.Warnings, defs.Unusual()...)
+		r.Warnings = append(append(r.Warnings, defs.Unusual()...), earlyTotals(cfg, defs, time.Now())...)
 	}
 	return err
 }

@@ -178,6 +178,15 @@ func checkPublish(cfg *config.Config, d *kpi.Definitions, plans map[string]*sani
 	return mistakes
 }
 
+// earlyTotals warns of a first day far back where nothing was published yet.
+func earlyTotals(cfg *config.Config, d *kpi.Definitions, now time.Time) config.Mistakes {
+	if d.Publish == nil || !publish.TooEarly(d.Publish.From, d.Zone, now) || publish.Begun(filepath.Join(cfg.Data, publishFolder)) {
+		return nil
+	}
+	return config.Mistakes{d.MistakeAt("publish.from", "put it off; or where it is meant so, start with --accept-clock",
+		fmt.Sprintf("%s is long ago, and nothing was published yet: days of which nothing is held would be published as empty, and spend as much as any other", d.Publish.From))}
+}
+
 // countable says whether a rule leaves something of the unit that installs can be told apart by.
 func countable(r sanitize.FieldRule, unit string) bool {
 	return strings.Join(r.Path, ".") == unit && slices.Contains([]string{sanitize.Keep.String(), sanitize.Hash.String(), sanitize.HashPerStream.String()}, r.Rule)

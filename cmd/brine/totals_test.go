@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,6 +62,24 @@ func TestCheckOfPublish(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A first day far back is warned of while nothing was published.
+func TestCheckOfEarlyTotals(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": "policy: {operator: Example, contact: privacy@example.org}\nkpi: kpi.yaml\n",
+		"kpi.yaml": strings.NewReplacer("2026-12-01", "2016-12-01", "    installs: {installs: app, epsilon: 1}\n", "").Replace(publishedKPIs)})
+	const warning = "warning: kpi.yaml:5: publish.from: 2016-12-01 is long ago, and nothing was published yet"
+	if stdout, stderr, code := brine(t, "check"); code != exitOK || !strings.Contains(stdout, warning) {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	check(t, os.Mkdir("data", 0o700))
+	ledger, err := publish.OpenLedger(t.Context(), filepath.Join("data", publishFolder))
+	check(t, err)
+	p := &kpi.Publish{From: "2016-12-01", Zone: time.UTC, Day: 10_000, All: 10_000, Totals: []kpi.Total{{Name: "visits", Epsilon: 10_000}}}
+	check(t, ledger.Publish(t.Context(), p, p.From, func() []publish.TotalsOfDay { return nil }))
+	if stdout, stderr, _ := brine(t, "check"); strings.Contains(stdout, warning) {
+		t.Errorf("%s%s", stdout, stderr)
 	}
 }
 

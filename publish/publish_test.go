@@ -297,6 +297,34 @@ func TestOneInTheData(t *testing.T) {
 	}
 }
 
+// The sentences hold of every day that is shown, whatever kpi.yaml says today: by the largest epsilon and the widest noise of these; with no day, by kpi.yaml.
+func TestWordsHoldOfAllDays(t *testing.T) {
+	h := newHouse(t, definitionsText, 300)
+	h.now = noon.AddDate(0, 0, -5)
+	h.Installs = func(_ context.Context, _ string, date kpi.Date) (int64, int64, error) {
+		return 500, map[kpi.Date]int64{"2026-11-20": 2}[date] + 1, nil
+	}
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.defs = mustParse(t, strings.NewReplacer("visits, epsilon: 0.5", "visits, epsilon: 0.05", "app_session, epsilon: 0.5", "app_session, epsilon: 0.4", "by: os, epsilon: 1", "by: os, epsilon: 0.5", "day: 2", "day: 1").Replace(definitionsText))
+	h.memory.Defs, h.now = h.defs, noon.AddDate(0, 0, -4)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ days, visits, installs, all string }{
+		{"from=2026-11-20&to=2026-11-24", "at most 60, up or down, in 95 of 100 cases: discrete Laplace noise of a scale of at most 20. With one use of a dialog more or less, every figure is at most 1.65 times", "scale of at most 6.", "at most 7.39 times it (e to the power of epsilon, which is at most 2 a day)"},
+		{"from=2026-11-20&to=2026-11-23", "scale of at most 2. With one use of a dialog more or less, every figure is at most 1.65 times", "scale of at most 6.", "which is at most 2 a day"},
+		{"from=2026-11-23&to=2026-11-24", "scale of at most 20. With one use of a dialog more or less, every figure is at most 1.05 times", "scale of at most 2.5.", "which is at most 0.95 a day"},
+		{"from=2026-12-01&to=2026-12-02", "scale of at most 20. With one use of a dialog more or less, every figure is at most 1.05 times", "scale of at most 2.5.", "which is at most 1 a day"},
+	} {
+		d := h.data(t, "/kpi.json?"+c.days)
+		if visits, installs, all := d.Totals[0].Words, d.Totals[2].Words, strings.Join(d.Words, " "); !strings.Contains(visits, c.visits) || !strings.Contains(installs, c.installs) || !strings.Contains(all, c.all) {
+			t.Errorf("%s:\n%s\n%s\n%s", c.days, visits, installs, all)
+		}
+	}
+}
+
 // What a total measures may change under its name: days before stay, and the page says where it did.
 func TestChangedMeaning(t *testing.T) {
 	h := newHouse(t, definitionsText, 300)
@@ -361,7 +389,7 @@ func TestLanguages(t *testing.T) {
 	h := newHouse(t, definitionsText, 3000)
 	h.Step(t.Context())
 	german := h.get(t, "/kpi", "Accept-Language", "de-AT, en;q=0.5")
-	for _, says := range []string{`<html lang="de">`, "Veröffentlichte Zahlen", "Der Anteil ist einer von zwei Zahlen", "mehr oder weniger ist jede Zahl höchstens 1,65-mal so wahrscheinlich.", "e hoch Epsilon, und das ist 2 am Tag", "Bisher verbraucht: ein Epsilon von 12 von 12.", "Es wird nichts mehr veröffentlicht.",
+	for _, says := range []string{`<html lang="de">`, "Veröffentlichte Zahlen", "Der Anteil ist einer von zwei Zahlen", "mehr oder weniger ist jede Zahl höchstens 1,65-mal so wahrscheinlich.", "e hoch Epsilon, und das ist höchstens 2 am Tag", "Bisher verbraucht: ein Epsilon von 12 von 12.", "Es wird nichts mehr veröffentlicht.",
 		`<a href="/kpi?from=2026-11-20&amp;lang=en&amp;to=2026-11-26" lang="en" hreflang="en">English</a>`} {
 		if !strings.Contains(german.Body.String(), says) {
 			t.Errorf("the page does not say %q", says)

@@ -96,15 +96,19 @@ func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kp
 
 // data is what is published of a range of days.
 func (e *Edition) data(from, to kpi.Date, l *policy.Language) Data {
-	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(e.Epsilon, l), Totals: []TotalShown{}}
-	if e.Over {
-		out.Stopped = l.Say("kpi_over")
-	}
 	var days []*Release
+	spent := kpi.Epsilon(0) // by one of the days, at most
 	for _, r := range e.Releases {
 		if r.Date >= from && r.Date < to {
-			days = append(days, r)
+			days, spent = append(days, r), max(spent, r.Spent)
 		}
+	}
+	if len(days) == 0 {
+		spent = e.Epsilon.Day
+	}
+	out := Data{From: from, To: to, Zone: e.Zone, Epsilon: e.Epsilon, Words: general(spent, e.Epsilon.All, l), Totals: []TotalShown{}}
+	if e.Over {
+		out.Stopped = l.Say("kpi_over")
 	}
 	for _, t := range e.Totals {
 		out.Totals = append(out.Totals, shown(t, days, l))
@@ -114,7 +118,7 @@ func (e *Edition) data(from, to kpi.Date, l *policy.Language) Data {
 
 func shown(t Total, days []*Release, l *policy.Language) TotalShown {
 	s := TotalShown{Name: t.Name, Title: t.Title, Unit: t.Unit, By: t.By, Values: slices.Clone(t.Values), Privacy: t.Privacy, Days: []DayShown{}}
-	meaning, sensitivity := "", int64(1)
+	meaning, most := "", words{}
 	for _, r := range days {
 		i := slices.IndexFunc(r.Totals, func(o TotalsOfDay) bool { return o.Name == t.Name && o.Unit == s.Unit })
 		if i < 0 {
@@ -129,23 +133,34 @@ func shown(t Total, days []*Release, l *policy.Language) TotalShown {
 				s.Values = append(s.Values, c.Value)
 			}
 		}
-		meaning, sensitivity = o.Meaning, o.Sensitivity
+		meaning = o.Meaning
+		most = words{max(most.epsilon, o.Epsilon), max(most.noise, o.Noise), max(most.scale, float64(o.Sensitivity)/o.Epsilon.Float())}
 		s.Days = append(s.Days, DayShown{r.Date, o.Epsilon, o.Noise, o.Least, o.Cells})
 	}
-	s.Words = t.meaning(sensitivity, l)
+	if len(s.Days) == 0 {
+		most = words{t.Epsilon, scaleOf(t.Epsilon, 1).within(outside/2, false), 1 / t.Epsilon.Float()}
+	}
+	s.Words = t.meaning(most, l)
 	return s
 }
 
-// general is what holds of all totals.
-func general(b Budget, l *policy.Language) []string {
-	return []string{l.Say("kpi_noise"), l.Say("kpi_epsilon", "factor", factor(b.Day, l), "day", l.Number(b.Day.String()), "all", l.Number(b.All.String())), l.Say("kpi_once"), l.Say("kpi_counted")}
+// general is what holds of all totals, where a day spends at most so much.
+func general(day, all kpi.Epsilon, l *policy.Language) []string {
+	return []string{l.Say("kpi_noise"), l.Say("kpi_epsilon", "factor", factor(day, l), "day", l.Number(day.String()), "all", l.Number(all.String())), l.Say("kpi_once"), l.Say("kpi_counted")}
 }
 
 func factor(e kpi.Epsilon, l *policy.Language) string {
 	return l.Number(strconv.FormatFloat(math.Exp(e.Float()), 'g', 3, 64))
 }
 
-func (t Total) meaning(sensitivity int64, l *policy.Language) string {
+// words are what the sentence beside figures is made of: the most of each that any of its days has.
+type words struct {
+	epsilon kpi.Epsilon
+	noise   int64 // of a count, within which it is with 95 %
+	scale   float64
+}
+
+func (t Total) meaning(most words, l *policy.Language) string {
 	counts, one := "kpi_count", "kpi_one"
 	if t.Unit == kpi.UnitShare {
 		counts = "kpi_share"
@@ -153,7 +168,6 @@ func (t Total) meaning(sensitivity int64, l *policy.Language) string {
 	if t.Privacy == oneInstallDay {
 		one = "kpi_one_install"
 	}
-	n := strconv.FormatInt(scaleOf(t.Epsilon, sensitivity).within(outside/2, false), 10)
-	scale := l.Number(strconv.FormatFloat(float64(sensitivity)/t.Epsilon.Float(), 'g', 3, 64))
-	return l.Say(counts, "n", n, "scale", scale) + " " + l.Say(one, "factor", factor(t.Epsilon, l))
+	scale := l.Number(strconv.FormatFloat(most.scale, 'g', 3, 64))
+	return l.Say(counts, "n", strconv.FormatInt(most.noise, 10), "scale", scale) + " " + l.Say(one, "factor", factor(most.epsilon, l))
 }

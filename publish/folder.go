@@ -44,6 +44,20 @@ func (f folder) make() error {
 	return err
 }
 
+// remove takes the folder away as a whole, and then what is in it: a ledger of which a crash left a part would be one that lacks releases.
+func (f folder) remove() error {
+	if err := os.Rename(f.dir, f.removed()); err != nil {
+		return err
+	}
+	if err := private.Sync(filepath.Dir(f.dir)); err != nil {
+		return err
+	}
+	return os.RemoveAll(f.removed())
+}
+
+// removed is where the folder lies while it is removed.
+func (f folder) removed() string { return f.dir + ".brought" }
+
 func (f folder) lock() (unlock func(), err error) { return private.LockFolder(f.dir) }
 
 // read syncs the folder first: what is shown stays. Files that are as they were are not read again.

@@ -122,7 +122,9 @@ func OpenLedger(ctx context.Context, dir string) (*Ledger, error) {
 // OpenSharedLedger opens the ledger in an object store, which is asked later: until then nothing is published. A ledger that lies in the folder dir is
 // brought over; what this process has seen is in a file beside that.
 func OpenSharedLedger(bucket *store.Bucket, dir string) *Ledger {
-	l := newLedger(&objects{bucket: bucket, from: folder{dir}}, dir)
+	from := folder{dir}
+	_ = os.RemoveAll(from.removed()) // what a crash left; it is in nobody's way
+	l := newLedger(&objects{bucket: bucket, from: from}, dir)
 	l.err = fmt.Errorf("the ledger of published totals in %s is not read yet", bucket)
 	return l
 }

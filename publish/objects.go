@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -199,7 +198,7 @@ func (o *objects) bring(ctx context.Context, s *ledgerState) (*ledgerState, erro
 			return nil, err
 		}
 	}
-	return s, os.RemoveAll(o.from.dir)
+	return s, o.from.remove()
 }
 
 // again reads what was written, by whomever.

@@ -245,3 +245,31 @@ func TestLedgerIsBroughtOver(t *testing.T) {
 		t.Error(l.Err())
 	}
 }
+
+// A folder that was brought over goes as a whole: what a crash leaves of it is no ledger that lacks releases, and is removed at the next start.
+func TestBroughtFolderGoesWhole(t *testing.T) {
+	s, p := s3test.Start(t), spending(10_000, 10_000, 100_000)
+	dir := filepath.Join(t.TempDir(), "publish")
+	l := mustOpenLedger(t, dir)
+	for i := range 2 {
+		if err := l.Publish(t.Context(), p, p.From.Plus(i), drawn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shared := OpenSharedLedger(mustBucket(t, s.Address("brine", "lake")), dir)
+	left := filepath.Join(dir+".brought", "2026-12-02.json")
+	if err := errors.Join(os.Mkdir(filepath.Dir(left), 0o700), os.WriteFile(left, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.Look(t.Context()); err == nil || mustOpenLedger(t, dir).Err() != nil || len(contents(t, dir)) != 2 {
+		t.Errorf("the folder is not whole while it is not aside: %v", err)
+	}
+	if l := mustShare(t, s.Address("brine", "lake"), dir); len(l.Releases()) != 2 {
+		t.Error(len(l.Releases()))
+	}
+	for _, path := range []string{dir, filepath.Dir(left)} {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is there still: %v", path, err)
+		}
+	}
+}

@@ -39,6 +39,9 @@ type Publisher struct {
 	mu      sync.Mutex
 	stopped error
 	first   time.Time // the hour that was known first
+
+	awaited kpi.Date // the day that is waited for
+	since   time.Time
 }
 
 // Stopped says why nothing more is published, nil while all that is due is or may yet be.
@@ -166,10 +169,38 @@ func (p *Publisher) Step(ctx context.Context) error {
 			return err
 		}
 		if over, err := p.day(ctx, d, date); err != nil || !over {
-			return err
+			return p.tooLong(err, date, hour.Sub(date.LateFrom(d.Zone)))
 		}
 	}
 	return nil
+}
+
+// Waits is the error of a day that has been over for long, and hours of which are not done.
+type Waits struct {
+	Date  kpi.Date
+	Hours int
+}
+
+func (w Waits) Error() string {
+	return fmt.Sprintf("%s, and all days after it, wait for %d hours that are not sanitized, or whose facts are not made (brine status names those that are refused, and why: brine sanitize --backfill "+
+		"does those whose salt is gone; those that can never be done are waited for until their raw events are purged, by retention.raw)", w.Date, w.Hours)
+}
+
+// tooLong is [Waits] in place of [kpi.Building] where a day could have been published for over a day, and this process has waited for it for an hour: it may
+// have begun just now to make what the day needs.
+func (p *Publisher) tooLong(err error, date kpi.Date, late time.Duration) error {
+	building := (*kpi.Building)(nil)
+	if !errors.As(err, &building) || late <= 24*time.Hour {
+		p.awaited = ""
+		return err
+	}
+	if p.awaited != date {
+		p.awaited, p.since = date, p.now()
+	}
+	if p.now().Sub(p.since) < time.Hour {
+		return err
+	}
+	return Waits{date, building.Of - building.Done}
 }
 
 // day publishes one day; false where it is not over yet.

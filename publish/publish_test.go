@@ -207,6 +207,33 @@ func TestNothingIsPublishedByAccident(t *testing.T) {
 	}
 }
 
+// A day whose hours are not done is waited for; where that takes long, why nothing is published is told, with what to do.
+func TestWaits(t *testing.T) {
+	h := newHouse(t, definitionsText, 10)
+	days, building := h.Days, new(*kpi.Building)
+	h.Days = func(context.Context, kpi.Slice) ([]kpi.Day, error) { return nil, &kpi.Building{Done: 1, Of: 3} }
+	step := func(from string, now time.Time, told bool) {
+		t.Helper()
+		h.defs = mustParse(t, strings.Replace(definitionsText, "2026-11-20", from, 1))
+		h.now, h.hour = now, now
+		err := h.Step(t.Context())
+		if waits := errors.As(err, new(Waits)); waits != told || errors.As(err, building) == told {
+			t.Errorf("from %s at %s: %v", from, now, err)
+		}
+	}
+	step("2026-11-27", noon, false)
+	step("2026-11-27", noon.Add(12*time.Hour), false) // it is over for less than a day
+	step("2026-11-20", noon.Add(12*time.Hour), false) // it may have begun just now
+	step("2026-11-20", noon.Add(13*time.Hour), true)
+	if err := h.Step(t.Context()); err == nil || !strings.Contains(err.Error(), "2026-11-20, and all days after it, wait for 2 hours") {
+		t.Error(err)
+	}
+	h.Days = days
+	if err := h.Step(t.Context()); !errors.As(err, new(Overspent)) {
+		t.Error(err)
+	}
+}
+
 // A clock that is far ahead, or a brine that was off for long, has no days published until somebody has looked at it: the log would say of them that they are over, and empty.
 func TestLeap(t *testing.T) {
 	h := newHouse(t, strings.Replace(definitionsText, "all: 12", "all: 100", 1), 10)

@@ -131,7 +131,7 @@ func number(v *float64) string {
 	if v == nil {
 		return ""
 	}
-	return strconv.FormatFloat(*v, 'g', 6, 64)
+	return strconv.FormatFloat(*v, 'f', -1, 64)
 }
 
 func integer(v *int64) string {

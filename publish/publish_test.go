@@ -447,11 +447,11 @@ func TestOff(t *testing.T) {
 	}
 }
 
-// A value that a spreadsheet would compute is text, and one with markup too.
+// A value that a spreadsheet would compute is text, and one with markup too; a number is told to its last digit.
 func TestOddValues(t *testing.T) {
-	v := 12.0
-	d := Data{Totals: []TotalShown{{Name: "t", Title: "<b>", Unit: kpi.UnitCount, By: "=1", Values: []string{"=HYPERLINK(1)"}, Days: []DayShown{{Date: "2026-11-20", Cells: []Figure{{Value: "=HYPERLINK(1)", Figure: &v, Low: &v, High: &v}}}}}}, From: "2026-11-20", To: "2026-11-21"}
-	if text := string(d.csv()); !strings.Contains(text, ",'=1,'=HYPERLINK(1),12,12,12,") {
+	v, low := 1234567.0, 0.000001
+	d := Data{Totals: []TotalShown{{Name: "t", Title: "<b>", Unit: kpi.UnitCount, By: "=1", Values: []string{"=HYPERLINK(1)"}, Days: []DayShown{{Date: "2026-11-20", Cells: []Figure{{Value: "=HYPERLINK(1)", Figure: &v, Low: &low, High: &v}}}}}}, From: "2026-11-20", To: "2026-11-21"}
+	if text := string(d.csv()); !strings.Contains(text, ",'=1,'=HYPERLINK(1),1234567,0.000001,1234567,") {
 		t.Error(text)
 	}
 	var b strings.Builder

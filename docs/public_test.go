@@ -28,12 +28,14 @@ type public struct {
 	cookie  string
 	token   string
 	page    string // the token of the form
+	totals  publish.Pages
 }
 
 func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 	t.Helper()
 	p := &public{}
 	dir := t.TempDir()
+	p.totals.Edition = publishedTotals(t, dir).Edition
 	sampling, err := intake.OpenSampling(filepath.Join(dir, "sampling.json"), map[string]float64{event.Interaction: 1, "app_session": 1}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +56,7 @@ func openPublic(t *testing.T, options ...func(*intake.Server)) *public {
 			p.page = v.Token
 			pages.Serve(w, r, policy.Visitor(v))
 		},
-		Totals:  (&publish.Pages{Edition: publishedTotals(t, dir).Edition}).ServeHTTP,
+		Totals:  p.totals.ServeHTTP,
 		Streams: map[string]*event.Stream{"app_session": appStream(t)}, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, o := range options {
@@ -156,6 +158,7 @@ func TestPublicDoor(t *testing.T) {
 	data := func(blobs string) string { return `{"data":` + blobs + `}` }
 	full := errors.New("the disk is full")
 	fail, mend := func() { p.failing.Store(&full) }, func() { p.failing.Store(nil) }
+	crowd, leave := func() { p.totals.MostWritten = 1 }, func() { p.totals.MostWritten = 0 }
 	no := map[string]string{"Sec-GPC": "1"}
 	foreign := map[string]string{"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
 	text := map[string]string{"Content-Type": "text/plain"}
@@ -206,12 +209,15 @@ func TestPublicDoor(t *testing.T) {
 		{route: "GET /kpi", status: 200},
 		{route: "GET /kpi", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi")}},
 		{route: "GET /kpi", status: 400, path: "/kpi?from=yesterday"},
+		{route: "GET /kpi", status: 503, before: crowd, after: leave},
 		{route: "GET /kpi.json", status: 200},
 		{route: "GET /kpi.json", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi.json")}},
 		{route: "GET /kpi.json", status: 400, path: "/kpi.json?from=yesterday"},
+		{route: "GET /kpi.json", status: 503, before: crowd, after: leave},
 		{route: "GET /kpi.csv", status: 200},
 		{route: "GET /kpi.csv", status: 304, header: map[string]string{"If-None-Match": tagOf(p, "/kpi.csv")}},
 		{route: "GET /kpi.csv", status: 400, path: "/kpi.csv?from=yesterday"},
+		{route: "GET /kpi.csv", status: 503, before: crowd, after: leave},
 		{route: choose, status: 200, body: `{"opted_out":true}`},
 		{route: choose, status: 303, body: "opted_out=true&csrf=" + p.page, header: map[string]string{"Content-Type": form}},
 		{route: choose, status: 400, body: `{}`},

@@ -54,6 +54,23 @@ func editionOf(d *kpi.Definitions, state *ledgerState) *Edition {
 	return e
 }
 
+// editionKey tells an edition from others: releases stay as they are, and are only added.
+type editionKey struct {
+	head string // all but the releases
+	days int
+	last *Release
+}
+
+func (e *Edition) key() editionKey {
+	head := *e
+	head.Releases = nil
+	key := editionKey{head: string(mustJSON(head)), days: len(e.Releases)}
+	if key.days > 0 {
+		key.last = e.Releases[key.days-1]
+	}
+	return key
+}
+
 // ServeEdition answers with the edition; 404 where nothing is published.
 func (p *Publisher) ServeEdition(w http.ResponseWriter, r *http.Request) {
 	if e := p.Edition(); e != nil {

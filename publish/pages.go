@@ -2,6 +2,8 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -12,14 +14,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"brine/door"
+	"brine/kpi"
 	"brine/policy"
 )
 
-// Pages show what is published.
+// Pages show what is published. Anybody may ask, and a page takes a processor to make: one is made at a time, and the last few are kept.
 type Pages struct {
-	Edition func() *Edition // nil where nothing is; set before it serves and not changed after
+	Edition     func() *Edition // nil where nothing is; set before it serves and not changed after
+	MostWritten int64           // bytes that may be on their way at once, to those who read slowly; default 64 MB
+
+	making sync.Mutex // held by who makes one
+
+	mu   sync.Mutex
+	made []madePage // the newest last
+
+	writing atomic.Int64 // bytes that are on their way
 }
 
 var (
@@ -49,30 +62,94 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, nothingHere)
 		return
 	}
-	from, to, err := rangeOf(r.URL.Query(), e.Releases, e.From)
+	from, to, err := e.rangeOf(r.URL.Query())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	l := policy.Chosen(r)
-	data := e.data(from, to, l)
+	body := p.page(r.Context(), e, pageKey{r.URL.Path, from, to, l.Tag, e.key()})
 	h := w.Header()
+	size := int64(len(body))
+	defer p.writing.Add(-size)
+	if p.writing.Add(size) > cmp.Or(p.MostWritten, mostWritten) {
+		h.Set("Retry-After", "10")
+		refuse(w, http.StatusServiceUnavailable, "too many are reading this at once")
+		return
+	}
 	h.Set("Vary", "Accept-Language")
 	h.Set("Content-Language", l.Tag)
 	switch r.URL.Path {
 	case "/kpi.json":
-		answer(w, r, "application/json", mustJSON(data))
+		answer(w, r, "application/json", body)
 	case "/kpi.csv":
 		h.Set("Content-Disposition", `attachment; filename="kpi.csv"`)
-		answer(w, r, "text/csv; charset=utf-8", data.csv())
+		answer(w, r, "text/csv; charset=utf-8", body)
 	default:
 		h.Set("Content-Security-Policy", security)
-		var b bytes.Buffer
-		if err := page.Execute(&b, newPage(data, l)); err != nil {
-			panic(err) // the template is part of the program, and the view's fields are those it names
-		}
-		answer(w, r, "text/html; charset=utf-8", b.Bytes())
+		answer(w, r, "text/html; charset=utf-8", body)
 	}
+}
+
+// How many pages are kept, and how many bytes may be on their way at once where nothing else is said.
+const (
+	mostKept    = 4
+	mostWritten = 64 << 20
+)
+
+// pageKey is what a page is made of.
+type pageKey struct {
+	path     string
+	from, to kpi.Date
+	lang     string
+	editionKey
+}
+
+type madePage struct {
+	pageKey
+	body []byte
+}
+
+// page makes a page where it is not one of those that are kept; nothing where nobody waits for it any more.
+func (p *Pages) page(ctx context.Context, e *Edition, key pageKey) []byte {
+	if body := p.kept(key); body != nil {
+		return body
+	}
+	p.making.Lock()
+	defer p.making.Unlock()
+	if body := p.kept(key); body != nil || ctx.Err() != nil {
+		return body
+	}
+	body := e.page(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made = append(p.made[max(0, len(p.made)+1-mostKept):], madePage{key, body})
+	return body
+}
+
+func (p *Pages) kept(key pageKey) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.IndexFunc(p.made, func(m madePage) bool { return m.pageKey == key }); i >= 0 {
+		return p.made[i].body
+	}
+	return nil
+}
+
+func (e *Edition) page(key pageKey) []byte {
+	l, _ := policy.InLanguage(key.lang)
+	data := e.data(key.from, key.to, l)
+	switch key.path {
+	case "/kpi.json":
+		return mustJSON(data)
+	case "/kpi.csv":
+		return data.csv()
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, newPage(data, l)); err != nil {
+		panic(err) // the template is part of the program, and the view's fields are those it names
+	}
+	return b.Bytes()
 }
 
 func refuse(w http.ResponseWriter, status int, reason string) {

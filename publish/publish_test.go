@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -408,6 +410,68 @@ func TestAnswers(t *testing.T) {
 	}
 	if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || !strings.Contains(page.Body.String(), "<polyline") || strings.Count(page.Body.String(), "<table") != 3 {
 		t.Error(csp)
+	}
+}
+
+// Anybody may ask, so a page is made once, the last few are kept and no more, and none is larger than a processor makes in a moment. A new day makes them anew.
+func TestPagesAreBounded(t *testing.T) {
+	h := newHouse(t, strings.Replace(definitionsText, "all: 12", "all: 100", 1), 10)
+	h.now = noon.AddDate(0, 0, -1)
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			path := []string{"/kpi", "/kpi.json", "/kpi.csv"}[i%3]
+			if w := h.get(t, path); w.Code != 200 || w.Body.Len() == 0 {
+				t.Error(path, w.Code)
+			}
+		})
+	}
+	all.Wait()
+	if len(h.made) != 3 {
+		t.Errorf("%d pages are kept of 3 that were asked for", len(h.made))
+	}
+	for day := range 6 {
+		h.get(t, "/kpi?from=2026-11-20&to="+string(kpi.Date("2026-11-21").Plus(day)))
+	}
+	if last := h.made[len(h.made)-1]; len(h.made) != mostKept || last.to != "2026-11-26" {
+		t.Errorf("%d pages are kept, the last to %s", len(h.made), last.to)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/kpi?from=2026-11-22", nil).WithContext(gone))
+	if last := h.made[len(h.made)-1]; last.from != "2026-11-20" {
+		t.Error("a page is made that nobody waits for")
+	}
+	before := h.get(t, "/kpi.csv").Body.String()
+	h.now = noon
+	if err := h.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := h.get(t, "/kpi.csv").Body.String(); !strings.HasPrefix(after, before[:100]) || strings.Count(after, "2026-11-27,") == 0 {
+		t.Error(after)
+	}
+
+	h.writing.Add(mostWritten)
+	if w := h.get(t, "/kpi"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Error("more is held for slow readers than is bounded", w.Code)
+	}
+	h.writing.Add(-mostWritten)
+	if w := h.get(t, "/kpi"); w.Code != http.StatusOK || h.writing.Load() != 0 {
+		t.Error(w.Code, h.writing.Load())
+	}
+
+	e := h.Publisher.Edition()
+	for cells, days := range map[int]int{1: 366, 199: 250, 16 * 52: 60, 5000: 28} {
+		e.Totals = []Total{{Values: make([]string, cells)}}
+		for more, ok := range []bool{true, false} {
+			_, _, err := e.rangeOf(url.Values{"from": {"2026-11-20"}, "to": {string(kpi.Date("2026-11-20").Plus(days + more))}})
+			if (err == nil) != ok {
+				t.Errorf("%d cells, %d days: %v", cells, days+more, err)
+			}
+		}
 	}
 }
 

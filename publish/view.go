@@ -62,19 +62,29 @@ type badRange struct{ what string }
 
 func (b badRange) Error() string { return b.what }
 
-// The days that are shown, and the most that one answer has.
+// The days that are shown, and the most that one answer has: anybody may ask for any.
 const (
-	usualDays = 28
-	mostDays  = 366
+	usualDays   = 28
+	mostDays    = 366
+	mostFigures = 50_000
 )
 
-// rangeOf is the days that a request asks for; with none, the last four weeks that are published.
-func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kpi.Date, err error) {
-	to = first
-	if n := len(releases); n > 0 {
-		to = max(to, releases[n-1].Date.Plus(1))
+// mostDays is how many days one answer has at most.
+func (e *Edition) mostDays() int {
+	cells := 1
+	for _, t := range e.Totals {
+		cells += len(t.Values)
 	}
-	from = max(first, to.Plus(-usualDays))
+	return min(mostDays, max(usualDays, mostFigures/cells))
+}
+
+// rangeOf is the days that a request asks for; with none, the last four weeks that are published.
+func (e *Edition) rangeOf(query url.Values) (from, to kpi.Date, err error) {
+	to = e.From
+	if n := len(e.Releases); n > 0 {
+		to = max(to, e.Releases[n-1].Date.Plus(1))
+	}
+	from = max(e.From, to.Plus(-usualDays))
 	for name, date := range map[string]*kpi.Date{"from": &from, "to": &to} {
 		if text := query.Get(name); text != "" {
 			if *date = kpi.Date(text); !date.Valid() {
@@ -88,8 +98,8 @@ func rangeOf(query url.Values, releases []*Release, first kpi.Date) (from, to kp
 	switch {
 	case from > to:
 		return "", "", badRange{"to comes before from"}
-	case from.Plus(mostDays) < to:
-		return "", "", badRange{fmt.Sprintf("ask for at most %d days at a time", mostDays)}
+	case from.Plus(e.mostDays()) < to:
+		return "", "", badRange{fmt.Sprintf("ask for at most %d days at a time", e.mostDays())}
 	}
 	return from, to, nil
 }

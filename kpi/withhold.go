@@ -278,7 +278,7 @@ func gaps(reached []int) (groups []int) {
 
 // kpiDivision is by whether interactions say something of a KPI, and of a share whether they have it.
 func (d *Definitions) kpiDivision(i int) division {
-	share, wider := d.KPIs[i].Kind == Share, d.wider(i)
+	share, wider, ofAll, ofEach := d.KPIs[i].Kind == Share, d.wider(i), d.ofAll(i), d.ofEach(i)
 	return division{
 		groups: func(c *Cell) []int {
 			m := c.KPIs[i]
@@ -292,6 +292,12 @@ func (d *Definitions) kpiDivision(i int) division {
 			}
 			for _, w := range wider {
 				groups = append(groups, c.KPIs[w].Ones-m.Ones)
+			}
+			for _, w := range ofAll {
+				groups = append(groups, d.beyond(c, w, i)...)
+			}
+			if len(ofEach) > 0 {
+				groups = append(groups, d.beyond(c, i, ofEach...)...)
 			}
 			return groups
 		},
@@ -334,6 +340,54 @@ func (d *Definitions) wider(i int) (all []int) {
 		}
 	}
 	return all
+}
+
+// ofAll are the KPIs of all dialogs that measure what the i-th one measures in one of them: the difference is what was measured in the others.
+func (d *Definitions) ofAll(i int) (all []int) {
+	for j := range d.KPIs {
+		if d.KPIs[i].Dialog != "" && d.KPIs[j].Dialog == "" && d.alike(i, j) {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// ofEach are the KPIs of single dialogs, one of each, that measure what the i-th one measures in all of them: less all of these it is what was measured
+// in the others. Of one dialog alone [Definitions.ofAll] sees to that.
+func (d *Definitions) ofEach(i int) (each []int) {
+	met := map[string]bool{d.KPIs[i].Dialog: true}
+	for j, k := range d.KPIs {
+		if d.KPIs[i].Dialog == "" && !met[k.Dialog] && d.alike(i, j) {
+			met[k.Dialog] = true
+			each = append(each, j)
+		}
+	}
+	if len(each) < 2 {
+		return nil
+	}
+	return each
+}
+
+// beyond are the interactions that a KPI says something of and its parts do not: of shares those who have it, and who have it not.
+func (d *Definitions) beyond(c *Cell, i int, parts ...int) []int {
+	n, ones := c.KPIs[i].N, c.KPIs[i].Ones
+	for _, p := range parts {
+		n, ones = n-c.KPIs[p].N, ones-c.KPIs[p].Ones
+	}
+	if d.KPIs[i].Kind == Share {
+		return []int{n - ones, ones}
+	}
+	return []int{n}
+}
+
+// alike says whether two KPIs measure the same but for the dialog.
+func (d *Definitions) alike(i, j int) bool {
+	a, b := d.KPIs[i], d.KPIs[j]
+	if a.Kind == Share {
+		return b.Kind == Share && covered(a.Events, b.Events) && covered(b.Events, a.Events)
+	}
+	number := func(k KPI) bool { return k.Kind == Mean || k.Kind == Quantile }
+	return number(a) && number(b) && a.Field == b.Field
 }
 
 // covered says whether each of the patterns is within one of the others.

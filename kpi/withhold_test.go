@@ -100,6 +100,56 @@ func TestNoSmallCellByQuestionsSideBySide(t *testing.T) {
 	}
 }
 
+// What is told of all dialogs and of single ones cannot be subtracted down to few in the others.
+func TestNoSmallCellByDialogs(t *testing.T) {
+	const means = `
+  all: {mean: number_emails, better: more, smallest: 1}
+  here: {percentile: {field: number_emails, percentile: 50, dialog: here}, better: more, smallest: 1}
+`
+	const shares = `
+  all: {share: e, better: less, smallest: 1 %}
+  here: {share: {events: e, dialog: here}, better: less, smallest: 1 %}
+`
+	const meanThere = "  there: {mean: {field: number_emails, dialog: there}, better: more, smallest: 1}\n"
+	const shareThere = "  there: {share: {events: e, dialog: there}, better: less, smallest: 1 %}\n"
+	few := func(i int) bool { return i < 3 }
+	allButFew := func(i int) bool { return i >= 3 }
+	half := func(i int) bool { return i%2 == 0 }
+	for _, c := range []struct {
+		kpis      string
+		elsewhere func(i int) bool // which of 40 have the event, and say the number
+		withheld  bool
+	}{
+		{means, few, true}, {means, half, false}, {means + meanThere, few, true}, {means + meanThere, half, false},
+		{shares, few, true}, {shares, allButFew, true}, {shares, half, false}, {shares + shareThere, allButFew, true}, {shares + shareThere, half, false},
+	} {
+		m := &memory{d: mustParse(t, "kpis:"+c.kpis)}
+		add := func(n int, dialog string, has func(i int) bool) {
+			for i := range n {
+				b := blob{fields: map[string]string{"dialog": dialog}}
+				if has(i) {
+					b.fields["number_emails"], b.events = "3", []blobEvent{{"e", 1}}
+				}
+				m.add(b, Date("2026-11-02").Start(time.UTC), 1)
+			}
+		}
+		add(60, "here", half)
+		if len(m.d.KPIs) == 3 {
+			add(60, "there", half)
+		}
+		add(40, "elsewhere", c.elsewhere)
+		var withheld []string
+		for _, k := range ask(t, m.board("2026-12-01").Overview, View{From: "2026-11-02", To: "2026-11-03", Compare: CompareNone, Cell: 10}).KPIs {
+			if k.Now.Value == nil {
+				withheld = append(withheld, k.KPI.Name)
+			}
+		}
+		if len(withheld) > 0 != c.withheld || len(withheld) == len(m.d.KPIs) {
+			t.Errorf("%swithheld: %q", c.kpis, withheld)
+		}
+	}
+}
+
 // A value that tells its funnel cannot hide another one's conversion: what it tells can be subtracted.
 func TestFunnelsDoNotHideConversions(t *testing.T) {
 	m := &memory{d: mustParse(t, withheldDefinitions)}

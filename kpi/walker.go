@@ -115,6 +115,12 @@ func (w *Walker) kpi(k KPI) measured {
 // Fields are the paths of the fields that are needed, like user_agent.os or experiments.short_form.
 func (w *Walker) Fields() []string { return w.fields }
 
+// Number says whether the i-th of [Walker.Fields] is measured as a number: the label of a bucket must not be taken for one, as those that are
+// one number would then stand for all.
+func (w *Walker) Number(i int) bool {
+	return slices.ContainsFunc(w.kpis, func(k measured) bool { return (k.Kind == Mean || k.Kind == Quantile) && k.field == i })
+}
+
 // Field says what the i-th of [Walker.Fields] holds, as text; one that is not called is absent. The bytes have to stay as
 // they are until [Walker.Finish].
 func (w *Walker) Field(i int, value []byte) { w.values[i] = value }

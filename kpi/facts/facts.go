@@ -40,7 +40,7 @@ const (
 )
 
 // format is raised when the same definitions come to be written otherwise: files of another one are stale.
-const format = "4"
+const format = "5"
 
 // meta is what a roll-up or a file of facts says of itself.
 type meta struct {

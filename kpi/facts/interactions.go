@@ -51,10 +51,10 @@ func newInteractions(defs *kpi.Definitions, columns []event.Column, hashed []str
 	absent, bits, always := absences(columns)
 	in.sql = append([]string{duck.Ident(duck.KeyColumns[0].Name), rate, events}, absent...)
 	in.absent, in.always = bits, always
-	for _, path := range in.walker.Fields() {
+	for i, path := range in.walker.Fields() {
 		sql := ""
 		if !slices.Contains(hashed, path) {
-			sql = text(columns, strings.Split(path, "."))
+			sql = text(columns, strings.Split(path, "."), in.walker.Number(i))
 		}
 		in.fields = append(in.fields, sql)
 	}
@@ -85,8 +85,9 @@ func absences(columns []event.Column) (sql []string, bits []int, always uint64) 
 	return sql, bits, always
 }
 
-// text is the SQL of what the field at a path holds, as text; "" where no column can hold it.
-func text(columns []event.Column, path []string) string {
+// text is the SQL of what the field at a path holds, as text; "" where no column can hold it, a number also where the column has the labels of an
+// older allowlist's buckets.
+func text(columns []event.Column, path []string, number bool) string {
 	c := find(columns, path[0])
 	if c == nil {
 		return ""
@@ -104,6 +105,9 @@ func text(columns []event.Column, path []string) string {
 		default:
 			return ""
 		}
+	}
+	if number && c.Kind == event.String {
+		return ""
 	}
 	return scalar(sql, *c)
 }

@@ -16,7 +16,8 @@ import (
 // whose facts are still to be made. They are in memory only. Files that were added up are not read again, as long as there is room for what
 // they add up to.
 type pendingTallies struct {
-	digest string
+	digest string // of the definitions
+	rules  string // the digest of the allowlist that raw rows passed
 	sums   *recent[pendingKey, *pendingSum]
 }
 
@@ -39,7 +40,7 @@ type pendingSum struct {
 
 // tallies gives the days of several views, of what is in some sources. Each file is read once for all views that need it.
 func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of []*pendingSource, views []viewed) (all []map[kpi.Date]held, err error) {
-	p.forget(look)
+	p.forget(look, s.rules())
 	parts := make([][]map[kpi.Date]held, len(views))
 	for _, src := range of {
 		sums, err := p.sumsOf(ctx, s, look, src, views)
@@ -65,14 +66,23 @@ func (p *pendingTallies) tallies(ctx context.Context, s *Source, look *look, of 
 	return all, nil
 }
 
-// forget lets go of what is of other definitions, or is in files now.
-func (p *pendingTallies) forget(look *look) {
+// rules is the digest of the allowlist in force; "" where there is none.
+func (s *Source) rules() string {
+	plans, err := s.o.Plans()
+	if err != nil || plans[stream] == nil {
+		return ""
+	}
+	return plans[stream].Digest()
+}
+
+// forget lets go of what is of other definitions or another allowlist, or is in files now.
+func (p *pendingTallies) forget(look *look, rules string) {
 	there := map[sourceKey]bool{}
 	for _, src := range look.pending {
 		there[sourceKey{src.hour.Unix(), src.log}] = true
 	}
-	others := p.digest != look.defs.Digest
-	p.digest = look.defs.Digest
+	others := p.digest != look.defs.Digest || p.rules != rules
+	p.digest, p.rules = look.defs.Digest, rules
 	p.sums.dropIf(func(k pendingKey, _ *pendingSum) bool { return others || !there[k.sourceKey] })
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"brine/kpi"
 	"brine/lake"
@@ -165,5 +166,73 @@ func TestAnAnswerIsOfOneMoment(t *testing.T) {
 	}
 	if n != len(h.sent) {
 		t.Errorf("%d of %d are in the next answer", n, len(h.sent))
+	}
+}
+
+// numberKPIs measure a number, by a segment.
+const numberKPIs = `
+segments:
+  language: {field: language}
+kpis:
+  emails: {mean: number_emails, better: more, smallest: 1}
+`
+
+// numberRules are an allowlist that keeps the language and the number as two rules say.
+func numberRules(language, emails string) string {
+	return fmt.Sprintf(`
+interaction:
+  timestamp: keep
+  sample_rate: keep
+  event_stream: keep
+  language: %s
+  number_emails: %s
+`, language, emails)
+}
+
+// Labels of buckets are no numbers, also where a bucket is of one: the mean would be of the small ones.
+func TestLabelsAreNoNumbers(t *testing.T) {
+	h := openHouse(t)
+	h.defs, h.list = parseKPIs(t, numberKPIs), numberRules("keep", "{bucket: [0, 1, 2, 3]}")
+	for i := range 20 {
+		h.send(sent{"timestamp": h.Wall().UnixMilli(), "sample_rate": 1, "event_stream": []any{}, "language": "en", "number_emails": i % 10})
+	}
+	h.pass(time.Hour)
+	h.closeHours()
+	h.sanitize(sanitize.Request{})
+	h.list = numberRules("keep", "keep") // from now on
+	h.build()
+	met := 0
+	for _, day := range h.days(kpi.Slice{}) {
+		for _, c := range day.Cells {
+			if met += c.Count.N; c.KPIs[0].N > 1 { // that which closed the hour
+				t.Errorf("of %d interactions %d have a number", c.Count.N, c.KPIs[0].N)
+			}
+		}
+	}
+	if met < 20 {
+		t.Errorf("%d interactions are told", met)
+	}
+}
+
+// What is in no file yet passes the allowlist that is in force, also what was added up before it was.
+func TestPendingUnderAnotherAllowlist(t *testing.T) {
+	h := openHouse(t)
+	h.defs, h.list = parseKPIs(t, numberKPIs), numberRules("keep", "keep")
+	h.send(h.interaction(h.Wall()), h.interaction(h.Wall()), h.interaction(h.Wall()))
+	languages := func() map[string]bool {
+		told := map[string]bool{}
+		for _, day := range h.days(kpi.Slice{By: "language"}) {
+			for value := range day.Cells {
+				told[value] = true
+			}
+		}
+		return told
+	}
+	if before := languages(); len(before) < 2 {
+		t.Fatal("before:", before)
+	}
+	h.list = numberRules("{only: [xx]}", "keep")
+	if after := languages(); len(after) != 1 || !after[kpi.Unknown] {
+		t.Error("after:", after)
 	}
 }

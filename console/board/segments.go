@@ -29,7 +29,7 @@ func (s segments) body() any { return s.Segments }
 func (s segments) table() table {
 	t := table{header: append([]string{"segment", "segment_value", "measure", "unit", "date"}, figureHeader...)}
 	for _, v := range s.Values {
-		t.add(v.Interactions, s.By, v.Value, "interactions", count, "")
+		t.add(v.Interactions, s.By, v.Value, "interactions_in_all", count, "")
 		t.add(v.Share, s.By, v.Value, "share_of_all", share, "")
 		for i, k := range s.KPIs {
 			t.add(v.Figures[i], s.By, v.Value, k.Name, k.Unit, "")

@@ -7,6 +7,24 @@ import (
 	"brine/kpi"
 )
 
+// No two rows of a CSV have one key, also where a KPI has the name of a column.
+func TestKeysOfSegments(t *testing.T) {
+	d := kpi.Shipped()
+	s := segments{&kpi.Segments{By: "os", Values: []kpi.SegmentValue{{Value: "Windows", Figures: make([]kpi.Figure, len(d.KPIs))}}}}
+	for _, k := range d.KPIs {
+		s.KPIs = append(s.KPIs, kpi.KPIInfo{Name: k.Name, Kind: k.Kind, Unit: k.Unit()})
+	}
+	s.KPI = s.KPIs[0].Name
+	met := map[string]bool{}
+	for _, row := range s.table().rows {
+		key := strings.Join(row[:5], ",")
+		if met[key] {
+			t.Errorf("%s comes twice", key)
+		}
+		met[key] = true
+	}
+}
+
 func TestWords(t *testing.T) {
 	at := func(v float64) kpi.Figure { return kpi.Figure{Value: &v} }
 	for _, c := range []struct{ got, want string }{

@@ -369,6 +369,50 @@ func TestMixesThatMoved(t *testing.T) {
 	}
 }
 
+// What is withheld from a viewer on some days neither makes a mix that moved nor a mismatch of branches.
+func TestFlagsOfWhatIsWithheld(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 4))
+	of := func(text string, days int, day func(s *drawn, day int) map[string]*Cell) *Judged {
+		s := history(r, text, days, 10, 0)
+		for i := range s.days {
+			s.days[i] = day(s, i)
+		}
+		return judged(t, s.board(), "placebo", View{Cell: 10})
+	}
+	mix := of(changeDefinitions, 56, func(s *drawn, day int) map[string]*Cell {
+		few := 8
+		if day >= 28 { // half as many more come, of all
+			few = 12
+		}
+		return map[string]*Cell{"Firefox": s.some(few*10, 0.3, r), "Safari": s.some(few*2, 0.3, r), "Opera": s.some(few, 0.3, r)}
+	})
+	if mix.Adjusted != nil || slices.ContainsFunc(mix.Flags, func(f string) bool { return strings.Contains(f, "mix of") }) {
+		t.Errorf("%q, adjusted %v", mix.Flags, mix.Adjusted)
+	}
+	moved := of(changeDefinitions, 56, func(s *drawn, day int) map[string]*Cell {
+		firefox := 100
+		if day >= 28 {
+			firefox = 300
+		}
+		return map[string]*Cell{"Firefox": s.some(firefox, 0.3, r), "Chrome": s.some(400-firefox, 0.3, r), "Safari": s.some(20, 0.3, r), "Opera": s.some(8, 0.3, r)}
+	})
+	if moved.Adjusted != nil || !slices.ContainsFunc(moved.Flags, func(f string) bool { return strings.Contains(f, "The mix of Browser moved: ") }) {
+		t.Errorf("%q, adjusted %v", moved.Flags, moved.Adjusted)
+	}
+	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29, moves", "experiment: form, branches: {control: 6, new: 4}, moves")
+	branches := of(text, 20, func(s *drawn, day int) map[string]*Cell {
+		cells := map[string]*Cell{"control": s.some(600, 0.3, r), "new": s.some(400, 0.3, r)}
+		if day%5 == 0 { // few come without a branch: the smaller branch is withheld with them
+			cells[Unknown] = s.some(4, 0.3, r)
+		}
+		return cells
+	})
+	if !slices.ContainsFunc(branches.Flags, func(f string) bool { return strings.Contains(f, "branches are withheld") }) ||
+		slices.ContainsFunc(branches.Flags, func(f string) bool { return strings.Contains(f, "mismatch") }) {
+		t.Errorf("%q", branches.Flags)
+	}
+}
+
 func TestBranchesSideBySide(t *testing.T) {
 	const both = ", branches: [control, new]"
 	text := strings.ReplaceAll(changeDefinitions, "at: 2026-09-29", "experiment: form")
@@ -457,6 +501,27 @@ func TestReleases(t *testing.T) {
 	}
 	if j := judged(t, s.board(), "placebo", View{Cell: 10}); j.Verdict != "better" || len(j.Segments) != 0 {
 		t.Errorf("to a viewer: %s, %d segments", j.Words, len(j.Segments))
+	}
+}
+
+// Not everybody has a release: a count of who has it says nothing of it, neither as what it was meant to move nor beside.
+func TestCountsOfReleases(t *testing.T) {
+	for _, moves := range []string{"errors", "visits"} {
+		r := rand.New(rand.NewPCG(8, 4))
+		s := history(r, strings.ReplaceAll(changeDefinitions, "at: 2026-09-29, moves: errors", "release: v2, moves: "+moves), 57, 10, 0)
+		for day := range s.days {
+			s.days[day] = map[string]*Cell{"v1": s.some(900, 0.3, r)}
+			if day >= 28 {
+				s.days[day] = map[string]*Cell{"v1": s.some(450, 0.3, r), "v2": s.some(450, 0.3, r)}
+			}
+		}
+		j := judged(t, s.board(), "placebo", View{})
+		if j.Verdict == "worse" || moves == "visits" && !strings.Contains(j.Words, "A count says nothing of a release") {
+			t.Errorf("moves %s: %s", moves, j.Words)
+		}
+		if slices.ContainsFunc(j.Others, func(o OtherKPI) bool { return o.KPI.Kind == Count }) {
+			t.Errorf("moves %s: a count is compared beside", moves)
+		}
 	}
 }
 

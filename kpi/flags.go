@@ -88,6 +88,9 @@ func (t *trial) mismatch() []string {
 	var weights []float64
 	var all stat.Moments
 	for _, name := range names {
+		if hiddenOn(t.after, name) {
+			return []string{"On some days branches are withheld, so that whether they got the shares that they were meant to get is told to analysts alone."}
+		}
 		m := sum(t.after, name, countPart, false).Moments
 		weights, all = append(weights, m.Weights), all.Plus(m)
 	}
@@ -205,15 +208,51 @@ type mix struct {
 	values        []string
 	before, after []stat.Moments // interactions
 	a, z          []stat.Moments // the KPI's
+	partly        bool           // some are withheld on some days, and are one value here, which a and z lack
 }
 
 func mixOf(before, after []seenDay, s Segment, kpi int) (m mix) {
-	m.values = valuesOf(append(slices.Clone(before), after...), s)
+	all := append(slices.Clone(before), after...)
+	for _, v := range valuesOf(all, s) {
+		if hiddenOn(all, v) {
+			m.partly = true
+			continue
+		}
+		m.values = append(m.values, v)
+	}
 	for _, v := range m.values {
 		m.before, m.after = append(m.before, sum(before, v, countPart, false).Moments), append(m.after, sum(after, v, countPart, false).Moments)
 		m.a, m.z = append(m.a, sum(before, v, kpiPart(kpi), false).Moments), append(m.z, sum(after, v, kpiPart(kpi), false).Moments)
 	}
+	if m.partly {
+		m.addRest(before, after)
+	}
 	return m
+}
+
+// addRest adds what is in no value that is told on all days: the days' totals are told.
+func (m *mix) addRest(before, after []seenDay) {
+	rest := func(days []seenDay, told []stat.Moments) (r stat.Moments) {
+		for _, day := range days {
+			if day.state == hasData {
+				r = r.Plus(day.all.Moments)
+			}
+		}
+		for _, t := range told {
+			r = r.Plus(stat.Moments{N: -t.N, Weights: -t.Weights, Squares: -t.Squares, Sum: -t.Sum, SumSq: -t.SumSq})
+		}
+		return r
+	}
+	b, a := rest(before, m.before), rest(after, m.after)
+	m.values, m.before, m.after = append(m.values, "all others"), append(m.before, b), append(m.after, a)
+}
+
+// hiddenOn says whether a value is withheld on one of the days: what is told of it is not all that came.
+func hiddenOn(days []seenDay, value string) bool {
+	return slices.ContainsFunc(days, func(day seenDay) bool {
+		s, had := day.cells[value]
+		return had && s.Cell == nil
+	})
 }
 
 func (m mix) shift() float64 {
@@ -255,7 +294,7 @@ func (m mix) text() string {
 
 // adjust puts the difference beside the verdict that there would be had the mix stayed.
 func (t *trial) adjust(j *Judged, m mix, s Segment) {
-	if k := t.d.KPIs[t.kpi]; k.Percentiles() || k.Kind == Count {
+	if k := t.d.KPIs[t.kpi]; k.Percentiles() || k.Kind == Count || m.partly {
 		return // neither is a mean over dialogs
 	}
 	difference, covered := stat.Adjusted(m.a, m.z)

@@ -154,12 +154,12 @@ func (t *trial) history() []Narrowing {
 	return all
 }
 
-// others are the KPIs that the change was not meant to move: of branches without counts, which are as large as the branches are made.
+// others are the KPIs that the change was not meant to move: of branches and releases without counts, which are as large as these are made.
 func (t *trial) others() []OtherKPI {
 	all := []OtherKPI{}
 	alpha := stat.Exploratory(Alpha, len(t.d.KPIs)-1)
 	for i, k := range t.d.KPIs {
-		if i == t.kpi || t.sideBySide() && k.Kind == Count {
+		if i == t.kpi || t.segment != "" && k.Kind == Count {
 			continue
 		}
 		a, z := t.totals(i)

@@ -120,6 +120,9 @@ func (t *trial) release(ctx context.Context) error {
 	case i < 0:
 		t.fault = "No segment goes by the field release, which tells who has it: add one to kpi.yaml."
 		return nil
+	case t.d.KPIs[t.kpi].Kind == Count:
+		t.fault = "A count says nothing of a release, which as many have as it was given to: choose a share, a time or a number, or say by at alone when it went out."
+		return nil
 	case t.view.Only != nil:
 		t.fault = "A release is told apart by a segment of its own, which leaves no other to narrow by."
 		return nil
@@ -243,7 +246,7 @@ func (t *trial) sequence(alpha float64) stat.Sequence {
 	if t.sideBySide() {
 		return stat.Sequence{Alpha: alpha, Best: looks}
 	}
-	return stat.Sequence{Alpha: alpha, Best: bestDays}
+	return stat.Sequence{Alpha: alpha, Best: bestDays, Few: alpha < Alpha}
 }
 
 // contrast compares a KPI over all days.

@@ -21,6 +21,11 @@ type Interval struct{ Estimate, Low, High float64 }
 type Sequence struct {
 	Alpha float64 // the probability that any of the intervals is wrong, like 0.05
 	Best  float64 // the number of units at which the interval shall be narrowest for its kind
+
+	// Few says that units are few for so small an Alpha, so that the deviation being the sample's own has to be reckoned with. The interval is then of the
+	// martingale of the t-test under a normal mixture (Lai, Annals of Statistics 4, 1976; Wang and Ramdas, "Anytime-valid t-tests and confidence
+	// sequences for Gaussian means with unknown variance", 2023): exact for normal units, and the other one as they get many.
+	Few bool
 }
 
 // mixture is the variance of the mixture that makes the boundary tight at Best: the reciprocal of rho in
@@ -38,6 +43,13 @@ func (s Sequence) Margin(n, sd float64) float64 {
 		return math.Inf(1)
 	}
 	r := s.mixture()
+	if s.Few {
+		a := math.Pow(math.Sqrt(n*r+1)/s.Alpha, 2/n)
+		if a >= n*r+1 {
+			return math.Inf(1)
+		}
+		return sd * math.Sqrt((n-1)*(a-1)/(1-a/(n*r+1))/n)
+	}
 	return sd * math.Sqrt(2*(n*r+1)/(n*n*r)*math.Log(math.Sqrt(n*r+1)/s.Alpha))
 }
 

@@ -40,6 +40,33 @@ func TestMeanLookedAtAllTheTime(t *testing.T) {
 	}
 }
 
+// Many intervals at once, each at its part of 0.05, are wrong together as often as they say, from a week of days on. Without [Sequence.Few] they are not.
+func TestFewDays(t *testing.T) {
+	const intervals = 31
+	for _, c := range []struct {
+		few         bool
+		least, most float64
+	}{{true, 0, 0.05}, {false, 0.1, 1}} {
+		s := Sequence{Alpha: Exploratory(0.05, intervals), Best: 28, Few: c.few}
+		wrong := looks(500, func(r *rand.Rand) bool {
+			wrong := false
+			for range intervals {
+				var m Moments
+				for day := 1; day <= 56; day++ {
+					m.Add(r.NormFloat64(), 1)
+					wrong = wrong || day%7 == 0 && math.Abs(m.Mean()) > s.Margin(m.Effective(), m.Deviation())
+				}
+			}
+			return wrong
+		})
+		if wrong < c.least || wrong > c.most {
+			t.Errorf("few %t: %.3f of the pages are wrong, want %v to %v", c.few, wrong, c.least, c.most)
+		}
+	}
+	many, few := Sequence{Alpha: 0.01, Best: 28}, Sequence{Alpha: 0.01, Best: 28, Few: true}
+	near(t, "the margin of many", few.Margin(1e5, 1)/many.Margin(1e5, 1), 1, 1e-3)
+}
+
 // So are those of a percentile, from the first value on.
 func TestPercentileLookedAtAllTheTime(t *testing.T) {
 	const p, truth = 0.75, 0.75

@@ -56,9 +56,10 @@ const (
 
 // Source is what was held at one moment.
 type Source struct {
-	Folder  string   // its files are in the backup, but for those of Objects
-	Objects []Object // what lies elsewhere
-	Pending int      // see [Manifest.Pending]
+	Folder  string                 // its files are in the backup, but for those of Objects
+	Fixed   func(path string) bool // which of these never change once they are written; nil for none
+	Objects []Object               // what lies elsewhere
+	Pending int                    // see [Manifest.Pending]
 }
 
 // Object is a file that lies elsewhere, and never changes.
@@ -192,7 +193,7 @@ func fill(ctx context.Context, take func(context.Context) (Source, error), to st
 		}
 	}
 	if err == nil {
-		err = m.copy(ctx, from.Folder, to, held, progress)
+		err = m.copy(ctx, from, to, held, progress)
 	}
 	if err != nil {
 		return err
@@ -249,7 +250,8 @@ func (o Object) copy(ctx context.Context, to string) error {
 }
 
 // copy copies the files of a folder, but for those that are in the base.
-func (m *Manifest) copy(ctx context.Context, from, to string, held map[string]File, progress Progress) error {
+func (m *Manifest) copy(ctx context.Context, source Source, to string, held map[string]File, progress Progress) error {
+	from := source.Folder
 	paths, err := filesIn(from)
 	if err != nil {
 		return err
@@ -267,6 +269,9 @@ func (m *Manifest) copy(ctx context.Context, from, to string, held map[string]Fi
 			if f.Size == was.Size && f.SHA256 == was.SHA256 {
 				m.Files = append(m.Files, was)
 				continue
+			}
+			if source.Fixed != nil && source.Fixed(path) {
+				return fmt.Errorf("%s is not as the base has it, and is written once: one of the two is damaged, or it was made anew. Look whether the base is whole (sha256sum -c %s): if the file was damaged here, copy it from there; else make a backup without --base", path, sumsFile)
 			}
 		}
 		if f.Size, f.SHA256, err = copyFile(filepath.Join(from, path), filepath.Join(to, path)); err != nil {

@@ -117,6 +117,26 @@ func TestRemovedSince(t *testing.T) {
 	}
 }
 
+// A file that is written once and is not as the base has it is damaged, here or there: no backup says that it was replaced.
+func TestDamagedSince(t *testing.T) {
+	from := tree(t, map[string]string{"lake/a": "a", "small": "1"})
+	_, m := write(t, from, nil)
+	put(t, filepath.Join(from, "lake/a"), "garbage")
+	put(t, filepath.Join(from, "small"), "2")
+	take := func(context.Context) (backup.Source, error) {
+		return backup.Source{Folder: from, Fixed: func(path string) bool { return strings.HasPrefix(path, "lake/") }}, nil
+	}
+	to := filepath.Join(t.TempDir(), "b")
+	_, err := backup.Write(t.Context(), take, to, backup.Manifest{}, &m, quiet)
+	if err == nil || !strings.Contains(err.Error(), "lake/a is not as the base has it") {
+		t.Errorf("it says %v", err)
+	}
+	put(t, filepath.Join(from, "lake/a"), "a")
+	if _, err := backup.Write(t.Context(), take, to, backup.Manifest{}, &m, quiet); err != nil {
+		t.Error(err)
+	}
+}
+
 // Whatever is wrong with a backup is told by name, before anything is written.
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -193,8 +193,11 @@ func overlapping(group []*File, n Name) (found *File) {
 	return found
 }
 
-// add takes up files that were just committed and sets aside those they cover.
+// add takes up files that were just committed and sets aside those they cover. One that was damaged in the same place is no more.
 func (c *catalogue) add(added []*File) {
+	c.faults = slices.DeleteFunc(c.faults, func(fault Fault) bool {
+		return slices.ContainsFunc(added, func(a *File) bool { return a.String() == fault.Path })
+	})
 	c.files = slices.DeleteFunc(c.files, func(f *File) bool {
 		covered := slices.ContainsFunc(added, func(a *File) bool { return a.Covers(f.Name) })
 		if covered {

@@ -56,6 +56,38 @@ func TestADamagedPageIsLeftOutByName(t *testing.T) {
 	}
 }
 
+// What is left out would be missing in a backup as what was removed is: that is refused by name. A file that is made anew in its place is
+// in it again.
+func TestALinkOfADamagedFileIsRefused(t *testing.T) {
+	h := mustOpen(t)
+	start := closedHour(t, h)
+	make := func(hour *lake.Hour) error { return rewrite(hour, lake.Rejected, "true", nil) }
+	if err := withHour(t, h.lake, start, make); err != nil {
+		t.Fatal(err)
+	}
+	made := h.lake.Files(lake.Rejected, "click", start)[0].String()
+	if err := os.WriteFile(filepath.Join(h.dir, "lake", made), []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.reopen()
+	link := func(dataset string) error {
+		_, err := h.lake.Link(filepath.Join(t.TempDir(), "snapshot"), func(n lake.Name) bool { return n.Dataset == dataset })
+		return err
+	}
+	if err := link(lake.Rejected); err == nil || !strings.Contains(err.Error(), made) {
+		t.Errorf("it says %v", err)
+	}
+	if err := link(lake.Raw); err != nil {
+		t.Error("of files that are whole:", err)
+	}
+	if err := withHour(t, h.lake, start, make); err != nil {
+		t.Fatal(err)
+	}
+	if err := link(lake.Rejected); err != nil {
+		t.Error("made anew:", err)
+	}
+}
+
 func TestALogOlderThanTheLakeIsRefused(t *testing.T) {
 	h := mustOpen(t)
 	h.append(click(testStart, 1))

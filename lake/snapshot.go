@@ -2,6 +2,7 @@ package lake
 
 import (
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -15,7 +16,8 @@ type Object struct {
 
 // Link puts what the lake holds at one moment below dir, as far as which chooses it, where it stays as it is while the lake goes on: hard links
 // to committed files, as dir is a folder of the same file system, and the commit marks. The files of a lake in an object store are given
-// back instead: each is there until it is dropped or another has covered it for a while.
+// back instead: each is there until it is dropped or another has covered it for a while. A file of these that is left out is an error: it
+// would seem to have been removed.
 func (l *Lake) Link(dir string, which func(Name) bool) (objects []Object, err error) {
 	_, local := l.place.(folder)
 	l.writing.Lock()
@@ -28,6 +30,11 @@ func (l *Lake) Link(dir string, which func(Name) bool) (objects []Object, err er
 			return err
 		}
 		return make(path)
+	}
+	for _, n := range l.cat.leftOut() {
+		if which(n) {
+			return nil, fmt.Errorf("%s is left out of the lake, as brine status says, and would seem to have been removed: restore it, or remove it", n)
+		}
 	}
 	for _, f := range l.cat.files {
 		switch {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,7 +88,7 @@ func (c *backupCmd) Run(g *globals) error {
 	defer os.RemoveAll(filepath.Join(cfg.Data, snapshotFolder))
 	take := func(ctx context.Context) (backup.Source, error) {
 		shot, err := c.snapshot(ctx, cfg, streams)
-		return backup.Source{Folder: filepath.Join(cfg.Data, snapshotFolder), Objects: objectsOf(bucket, shot.Objects), Pending: shot.Pending}, err
+		return backup.Source{Folder: filepath.Join(cfg.Data, snapshotFolder), Fixed: inLakeFolder, Objects: objectsOf(bucket, shot.Objects), Pending: shot.Pending}, err
 	}
 	bar := showCount(g, "writing")
 	m, err := backup.Write(g.ctx, take, c.To, backup.Manifest{Day: time.Now().UTC().Format(time.DateOnly), Version: version,
@@ -98,6 +99,9 @@ func (c *backupCmd) Run(g *globals) error {
 	}
 	return c.tell(g.stdout, m)
 }
+
+// inLakeFolder says whether a file of a backup is one of the lake's, which are written once.
+func inLakeFolder(path string) bool { return strings.HasPrefix(path, lakeFolder+"/") }
 
 // removeCut removes what killed ones left in a folder: raw events may be in it, past their window.
 func removeCut(g *globals, folder string) {

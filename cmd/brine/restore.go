@@ -96,9 +96,8 @@ func (c *restoreCmd) bucket(cfg *config.Config, streams map[string]*event.Stream
 	if _, remote, err := cfg.LakeAddress(); err != nil || !remote {
 		return nil
 	}
-	const below = lakeFolder + "/"
 	return &backup.Elsewhere{
-		Is: func(path string) bool { return strings.HasPrefix(path, below) },
+		Is: inLakeFolder,
 		Put: func(ctx context.Context, files map[string]string) (err error) {
 			var o lake.Options
 			if o.Store, o.CacheDir, err = bucketToFill(ctx, cfg); err != nil {
@@ -113,7 +112,7 @@ func (c *restoreCmd) bucket(cfg *config.Config, streams map[string]*event.Stream
 			defer l.Close()
 			inLake := map[string]string{}
 			for path, at := range files {
-				inLake[strings.TrimPrefix(path, below)] = at
+				inLake[strings.TrimPrefix(path, lakeFolder+"/")] = at
 			}
 			err = l.Fill(ctx, slices.DeleteFunc([]string{c.From, c.Since}, func(folder string) bool { return folder == "" }), inLake)
 			if errors.Is(err, lake.ErrNotEmpty) {

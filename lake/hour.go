@@ -142,6 +142,13 @@ func (l *Lake) List(dataset, stream string) (files []File) {
 	return files
 }
 
+// LeftOut are the lake's own files that are not read, as they are damaged or overlap: what they hold is not gone.
+func (l *Lake) LeftOut() []Name {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cat.leftOut()
+}
+
 // ClosedTo is the hour that is open: those before it are closed. A lake without its log knows it
 // by the newest hour that was flushed.
 func (l *Lake) ClosedTo() time.Time {

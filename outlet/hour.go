@@ -44,11 +44,54 @@ func (h hour) state() string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// hours are the closed hours of the lake that are copied, by key. Those that are open change every few seconds.
+// holding is what the lake holds of a dataset, by the keys of hours.
+type holding struct {
+	hours  map[string]hour
+	unsure map[string]bool // of which files are left out of the lake: what the peer has of them stays as it is
+}
+
+// has says whether the lake may hold an hour.
+func (l holding) has(key string) bool {
+	_, there := l.hours[key]
+	return there || l.unsure[key]
+}
+
+// err tells the hours that are unsure.
+func (l holding) err() error {
+	if len(l.unsure) == 0 {
+		return nil
+	}
+	return fmt.Errorf("files of the lake cannot be read (see brine status), and what the peer has of their hours stays as it is: %s", strings.Join(slices.Sorted(maps.Keys(l.unsure)), ", "))
+}
+
+// holding looks at the closed hours of the lake that are copied. Those that are open change every few seconds.
+func (f *Follower) holding() holding {
+	unsure := f.unsure()
+	hours := f.hours()
+	maps.Copy(unsure, f.unsure()) // a file may be left out, or read again, meanwhile
+	maps.DeleteFunc(hours, func(key string, _ hour) bool { return unsure[key] })
+	return holding{hours, unsure}
+}
+
+func (f *Follower) unsure() map[string]bool {
+	keys := map[string]bool{}
+	for _, n := range f.Lake.LeftOut() {
+		if n.Dataset == f.Dataset && f.copies(n.Stream) {
+			keys[hour{stream: n.Stream, start: n.Hour}.key()] = true
+		}
+	}
+	return keys
+}
+
+// copies says whether a stream is copied.
+func (f *Follower) copies(stream string) bool {
+	return len(f.Streams) == 0 || slices.Contains(f.Streams, stream)
+}
+
 func (f *Follower) hours() map[string]hour {
 	all, closedTo := map[string]hour{}, f.Lake.ClosedTo()
 	for _, stream := range f.Lake.Streams(f.Dataset) {
-		if len(f.Streams) > 0 && !slices.Contains(f.Streams, stream) {
+		if !f.copies(stream) {
 			continue
 		}
 		for _, file := range f.Lake.List(f.Dataset, stream) {
@@ -168,12 +211,12 @@ func (f *Follower) removeBut(ctx context.Context, prefix string, stays func(id s
 }
 
 // removeGone takes away the hours that the lake no longer has, or that are no longer copied.
-func (f *Follower) removeGone(ctx context.Context, held map[string]hour) error {
+func (f *Follower) removeGone(ctx context.Context, held holding) error {
 	f.mu.Lock()
 	keys := slices.Sorted(maps.Keys(f.pos.Hours))
 	f.mu.Unlock()
 	for _, key := range keys {
-		if _, there := held[key]; there {
+		if held.has(key) {
 			continue
 		}
 		if err := f.removeBut(ctx, f.Dataset+":"+key+":", func(string) bool { return false }); err != nil {
@@ -187,12 +230,11 @@ func (f *Follower) removeGone(ctx context.Context, held map[string]hour) error {
 }
 
 // removeUnknown takes away the documents of all hours that the lake does not have: no position names them.
-func (f *Follower) removeUnknown(ctx context.Context, held map[string]hour) error {
+func (f *Follower) removeUnknown(ctx context.Context, held holding) error {
 	prefix := f.Dataset + ":"
 	return f.removeBut(ctx, prefix, func(id string) bool {
 		stream, rest, _ := strings.Cut(strings.TrimPrefix(id, prefix), ":")
 		at, _, _ := strings.Cut(rest, ":")
-		_, there := held[stream+":"+at]
-		return there
+		return held.has(stream + ":" + at)
 	})
 }

@@ -173,7 +173,7 @@ func (f *Follower) step(ctx context.Context) (err error) {
 	if err := f.load(); err != nil {
 		return err
 	}
-	held := f.hours()
+	held := f.holding()
 	f.look(held)
 	instance, err := f.Peer.Open(ctx)
 	if err != nil {
@@ -201,22 +201,27 @@ func (f *Follower) step(ctx context.Context) (err error) {
 			return fmt.Errorf("%s: %w", h.key(), err)
 		}
 	}
-	return f.compact(ctx)
+	return errors.Join(f.compact(ctx), held.err())
 }
 
 // look notes what is behind, and what went before it was written.
-func (f *Follower) look(held map[string]hour) {
+func (f *Follower) look(held holding) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.behind = nil
 	for _, key := range f.pos.Waiting {
-		if _, there := held[key]; !there && f.pos.Hours[key] == "" {
+		if !held.has(key) && f.pos.Hours[key] == "" {
 			f.pos.Lost++
 			f.logger().Warn("an hour went from the lake before an outlet had it", "outlet", f.Name, "hour", key)
 		}
 	}
-	f.pos.Waiting = nil
-	for key, h := range held {
+	f.pos.Waiting = slices.DeleteFunc(f.pos.Waiting, func(key string) bool { return !held.unsure[key] })
+	for key := range held.unsure {
+		if f.pos.Hours[key] != "" {
+			f.pos.Hours[key] = begun // it may be made anew under the name that it had
+		}
+	}
+	for key, h := range held.hours {
 		if f.pos.Hours[key] != h.state() {
 			f.behind = append(f.behind, h)
 			if f.pos.Hours[key] == "" {

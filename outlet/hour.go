@@ -229,12 +229,23 @@ func (f *Follower) removeGone(ctx context.Context, held holding) error {
 	return nil
 }
 
-// removeUnknown takes away the documents of all hours that the lake does not have: no position names them.
+// removeUnknown takes away the documents of all hours that the lake does not have, which no position may name: another node wrote them, or
+// this one before it was killed. It asks for one document of each hour.
 func (f *Follower) removeUnknown(ctx context.Context, held holding) error {
 	prefix := f.Dataset + ":"
-	return f.removeBut(ctx, prefix, func(id string) bool {
-		stream, rest, _ := strings.Cut(strings.TrimPrefix(id, prefix), ":")
+	for after := ""; ; {
+		ids, err := f.Peer.IDs(ctx, prefix, after, 1)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		stream, rest, _ := strings.Cut(strings.TrimPrefix(ids[0], prefix), ":")
 		at, _, _ := strings.Cut(rest, ":")
-		return held.has(stream + ":" + at)
-	})
+		key := stream + ":" + at
+		if !held.has(key) {
+			if err := f.removeBut(ctx, prefix+key+":", func(string) bool { return false }); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+		after = max(ids[0], prefix+key+":\ufff0")
+	}
 }

@@ -34,7 +34,8 @@ type Peer interface {
 	Open(ctx context.Context) (instance string, err error)
 	// Put makes documents be as they are given, whatever is there under their ids.
 	Put(ctx context.Context, docs []Doc) error
-	// IDs gives up to a number of ids that begin with a prefix, in an order of the peer's, from after one on ("": from the first).
+	// IDs gives up to a number of ids that begin with a prefix, in the order of their bytes, from after one on, which need not be there ("": from
+	// the first).
 	IDs(ctx context.Context, prefix, after string, atMost int) ([]string, error)
 	// Remove takes documents away by their ids. Those that are not there are no error.
 	Remove(ctx context.Context, ids []string) error
@@ -61,6 +62,8 @@ type Follower struct {
 	behind   []hour // that are not as they should be
 	fault    error  // of the last step
 	followed time.Time
+
+	sure bool // the peer was looked through since Run began; of Step alone
 }
 
 // Status is how far an outlet is.
@@ -119,6 +122,7 @@ const (
 // Run follows until the context ends. After a failure it waits ever longer, up to five minutes.
 func (f *Follower) Run(ctx context.Context) {
 	pause, told := every, ""
+	f.sure = false // another node may have written meanwhile
 	for ctx.Err() == nil {
 		err := f.Step(ctx)
 		switch {
@@ -183,17 +187,21 @@ func (f *Follower) step(ctx context.Context) (err error) {
 		if f.pos.Instance != "" {
 			f.logger().Warn("an outlet's database is not the one that it was: all is written anew", "outlet", f.Name)
 		}
-		if err := f.removeUnknown(ctx, held); err != nil {
-			return err
-		}
 		f.mu.Lock()
 		f.pos.Instance, f.pos.Hours = instance, map[string]string{}
 		f.mu.Unlock()
 		f.look(held)
+		f.sure = false
 	}
 	defer func() { err = errors.Join(err, f.save()) }()
 	if err := f.removeGone(ctx, held); err != nil {
 		return err
+	}
+	if !f.sure {
+		if err := f.removeUnknown(ctx, held); err != nil {
+			return err
+		}
+		f.sure = len(held.unsure) == 0 // else their documents may be such soon
 	}
 	again, fresh := f.split()
 	for _, h := range slices.Concat(again, fresh) {

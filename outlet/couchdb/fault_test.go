@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,7 @@ func (p *faulty) allDocs(w http.ResponseWriter, r *http.Request, body []byte) {
 				asked.Keys = append(asked.Keys, id)
 			}
 		}
+		slices.Sort(asked.Keys)
 	}
 	rows := []map[string]any{}
 	for _, id := range asked.Keys {

@@ -116,3 +116,26 @@ func TestDamageHere(t *testing.T) {
 		t.Errorf("the peer has %v", ids)
 	}
 }
+
+// What was purged goes at the peer though no position names it: another node had written it, or a node that was killed before it could note that.
+func TestPurgedUnknown(t *testing.T) {
+	for name, wrote := range map[string]string{"ByAnotherNode": "a", "BeforeAKill": "b"} {
+		t.Run(name, func(t *testing.T) {
+			h, m := openHouse(t), &memory{docs: map[string]string{}}
+			h.event("ada", "first")
+			h.nextHour()
+			follow(t, h.node(m, "b", lake.Raw))
+			position, err := os.ReadFile(h.path("b.json"))
+			h.must(err)
+			h.event("bob", "second")
+			h.nextHour()
+			follow(t, h.node(m, wrote, lake.Raw))
+			h.must(os.WriteFile(h.path("b.json"), position, 0o600))
+			h.purge(lake.Raw)
+			follow(t, h.node(m, "b", lake.Raw))
+			if ids := m.ids(); len(ids) > 0 {
+				t.Errorf("the peer has %v", ids)
+			}
+		})
+	}
+}

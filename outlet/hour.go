@@ -121,6 +121,9 @@ func (f *Follower) write(ctx context.Context, h hour) error {
 	had := f.setHour(h.key(), "") // what is there is not known until it is done
 	wanted, docs := map[[16]byte]bool{}, make([]Doc, 0, batch)
 	put := func() error {
+		if err := f.mayWrite(); err != nil {
+			return err
+		}
 		err := f.Peer.Put(ctx, docs)
 		docs = docs[:0]
 		return err
@@ -201,6 +204,9 @@ func (f *Follower) removeBut(ctx context.Context, prefix string, stays func(id s
 		if gone := slices.DeleteFunc(ids, stays); len(gone) > 0 {
 			f.dirty()
 			if err := f.saveNow(true); err != nil { // before it goes, so that the compaction is not forgotten
+				return err
+			}
+			if err := f.mayWrite(); err != nil {
 				return err
 			}
 			if err := f.Peer.Remove(ctx, gone); err != nil {

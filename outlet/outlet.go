@@ -9,6 +9,7 @@
 package outlet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type Follower struct {
 	Path    string           // file of the position; its folder is made
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: nothing is logged
+	Every   time.Duration    // how often [Follower.Run] looks; default 5 s
 
 	mu       sync.Mutex // guards what follows
 	pos      *position
@@ -63,7 +65,10 @@ type Follower struct {
 	fault    error  // of the last step
 	followed time.Time
 
-	sure bool // the peer was looked through since Run began; of Step alone
+	holds func() error    // see [Follower.Run]
+	sure  bool            // the peer was looked through since Run began
+	early map[string]bool // hours written since then, that are compared once more; nil: none are
+	late  time.Time       // when
 }
 
 // Status is how far an outlet is.
@@ -113,16 +118,21 @@ func (f *Follower) Followed(by time.Time) bool {
 	return f.followed.After(by)
 }
 
-// The pauses of [Follower.Run].
+// The longest pauses of [Follower.Run].
 const (
 	every    = 5 * time.Second
 	maxPause = 5 * time.Minute
 )
 
-// Run follows until the context ends. After a failure it waits ever longer, up to five minutes.
-func (f *Follower) Run(ctx context.Context) {
+// lateness is how long after its turn the peer may still hear a node that was paused: a request of its ends after a minute.
+const lateness = 2 * time.Minute
+
+// Run follows until the context ends. After a failure it waits ever longer, up to five minutes. holds says whether it is this node's turn, and
+// is asked before each write; nil for a node that is alone.
+func (f *Follower) Run(ctx context.Context, holds func() error) {
+	every := cmp.Or(f.Every, every)
 	pause, told := every, ""
-	f.sure = false // another node may have written meanwhile
+	f.begin(holds)
 	for ctx.Err() == nil {
 		err := f.Step(ctx)
 		switch {
@@ -142,6 +152,39 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// begin forgets what was known of the peer: another node may have written meanwhile, and may be heard late.
+func (f *Follower) begin(holds func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holds, f.sure, f.early = holds, false, nil
+	if holds != nil {
+		f.early, f.late = map[string]bool{}, f.now().Add(lateness)
+	}
+}
+
+// compareAgain has the hours compared once more that were written while the node before may have been heard.
+func (f *Follower) compareAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.early == nil || f.now().Before(f.late) {
+		return
+	}
+	for key := range f.early {
+		if f.pos.Hours[key] != "" {
+			f.pos.Hours[key] = begun
+		}
+	}
+	f.sure, f.early = false, nil
+}
+
+// mayWrite is nil while it is this node's turn.
+func (f *Follower) mayWrite() error {
+	if f.holds == nil {
+		return nil
+	}
+	return f.holds()
 }
 
 func (f *Follower) logger() *slog.Logger {
@@ -177,6 +220,7 @@ func (f *Follower) step(ctx context.Context) (err error) {
 	if err := f.load(); err != nil {
 		return err
 	}
+	f.compareAgain()
 	held := f.holding()
 	f.look(held)
 	instance, err := f.Peer.Open(ctx)

@@ -63,6 +63,9 @@ func (f *Follower) setHour(key, state string) (had string) {
 func (f *Follower) wrote(h hour) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.early != nil {
+		f.early[h.key()] = true
+	}
 	f.behind = slices.DeleteFunc(slices.Clone(f.behind), func(b hour) bool { return b.key() == h.key() })
 	f.pos.Waiting = slices.DeleteFunc(f.pos.Waiting, func(key string) bool { return key == h.key() })
 }

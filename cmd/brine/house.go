@@ -353,8 +353,8 @@ func (h *house) work(ctx context.Context, failed chan<- error) (stopped func() e
 	return func() error { jobs.Wait(); return <-lakeDone }
 }
 
-// backgroundWork is what the owner of the lake does, until the context ends.
-func (h *house) backgroundWork(ctx context.Context) error {
+// backgroundWork is what the owner of the lake does, until the context ends. holds says whether this node is it still, nil where there is one.
+func (h *house) backgroundWork(ctx context.Context, holds func() error) error {
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
 	jobs.Go(func() { h.sanitizer.run(ctx) })
@@ -362,7 +362,7 @@ func (h *house) backgroundWork(ctx context.Context) error {
 	jobs.Go(func() { h.purger.run(ctx, h.ready.short) })
 	jobs.Go(func() { h.erasures.Run(ctx) })
 	jobs.Go(func() { h.totals.Run(ctx, publishEvery) })
-	h.outlets.run(ctx, &jobs)
+	h.outlets.run(ctx, holds, &jobs)
 	return h.lake.Run(ctx)
 }
 

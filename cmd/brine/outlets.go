@@ -35,10 +35,10 @@ func openOutlets(cfg *config.Config, l *lake.Lake, logger *slog.Logger) (outlets
 		Path: filepath.Join(cfg.Data, outletsFolder, "couchdb.json"), Logger: logger}}, nil
 }
 
-// run lets all follow until the context ends.
-func (all outlets) run(ctx context.Context, jobs *sync.WaitGroup) {
+// run lets all follow until the context ends, as long as holds says that it is this node's turn.
+func (all outlets) run(ctx context.Context, holds func() error, jobs *sync.WaitGroup) {
 	for _, o := range all {
-		jobs.Go(func() { o.Run(ctx) })
+		jobs.Go(func() { o.Run(ctx, holds) })
 	}
 }
 

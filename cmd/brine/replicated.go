@@ -84,12 +84,12 @@ func (h *house) lakesLog() lake.Log {
 }
 
 // whileOwner does the background work while this process owns it: always, or where nodes take turns, while it has the lease.
-func (h *house) whileOwner(ctx context.Context, work func(context.Context) error) error {
+func (h *house) whileOwner(ctx context.Context, work func(ctx context.Context, holds func() error) error) error {
 	if h.cluster == nil {
 		if err := h.ownLate(ctx); err != nil || !h.lake.Owned() {
 			return err
 		}
-		return work(ctx)
+		return work(ctx, nil)
 	}
 	go h.takeIn(ctx)
 	lease.Keep(ctx, lease.Options{
@@ -122,7 +122,7 @@ func (h *house) ownLate(ctx context.Context) error {
 const ownAgainAfter = 2 * time.Second
 
 // ownTerm leads the log, owns the lake and does the work, until the term ends or the log finds another leader.
-func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context.Context) error) error {
+func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(ctx context.Context, holds func() error) error) error {
 	if err := h.cluster.Lead(ctx, term.Epoch); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(context
 	if err := rememberLake(h.cfg, h.lake); err != nil {
 		return err
 	}
-	return work(ctx)
+	return work(ctx, term.Err)
 }
 
 // ownWithin is how long a leader waits for an object store that cannot be used, before another node may try. Where the store is

@@ -2,10 +2,12 @@ package couchdb_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,5 +139,61 @@ func TestPurgedUnknown(t *testing.T) {
 				t.Errorf("the peer has %v", ids)
 			}
 		})
+	}
+}
+
+// A node that was paused past its turn writes nothing more; what it had sent before, and is heard late, is compared once more by the node that follows.
+func TestHeardLate(t *testing.T) {
+	h, m := openHouse(t), &memory{docs: map[string]string{}}
+	for range 600 { // more than one request
+		h.event("ada", "first")
+	}
+	h.nextHour()
+	a, b := h.node(m, "a", lake.Raw), h.node(m, "b", lake.Raw)
+	a.Every, b.Every = time.Millisecond, time.Millisecond
+	var over atomic.Bool
+	sent, heard, puts := make(chan bool), make(chan bool), 0
+	m.put = func() {
+		if puts++; puts == 1 {
+			close(sent)
+			<-heard
+		}
+	}
+	run := func(f *outlet.Follower, holds func() error) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan bool)
+		go func() { f.Run(ctx, holds); close(done) }()
+		return func() { cancel(); <-done }
+	}
+	stopA := run(a, func() error {
+		if over.Load() {
+			return errors.New("its turn is over")
+		}
+		return nil
+	})
+	<-sent
+	over.Store(true)
+	h.erase("ada")
+	h.event("bob", "second")
+	h.nextHour()
+	stopB := run(b, func() error { return nil })
+	waitFor(t, "the second node writes", func() bool { return b.Followed(h.Wall().Add(-time.Second)) })
+	close(heard)
+	waitFor(t, "the first node finds out", func() bool { return a.Err() != nil && strings.Contains(a.Err().Error(), "its turn is over") })
+	if n := len(m.ids()); n != 501 {
+		t.Errorf("the peer has %d documents: the first node wrote on, or the test shows nothing", n)
+	}
+	h.since.Add(int64(2 * time.Minute))
+	waitFor(t, "the second node compares again", func() bool { return len(m.ids()) == 1 })
+	stopB()
+	stopA()
+}
+
+func waitFor(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal(what + ": it did not")
+		}
 	}
 }

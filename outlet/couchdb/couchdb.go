@@ -65,7 +65,7 @@ func New(o Options) (*Database, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
-	options := []kivik.Option{driver.OptionHTTPClient(&http.Client{Transport: transport, Timeout: requestTime})}
+	options := []kivik.Option{driver.OptionHTTPClient(&http.Client{Transport: straight{transport}, Timeout: requestTime})}
 	if o.User != "" {
 		password, err := os.ReadFile(o.PasswordFile)
 		if err != nil {
@@ -80,6 +80,20 @@ func New(o Options) (*Database, error) {
 	}
 	d.db = d.client.DB(d.name)
 	return d, nil
+}
+
+// straight follows no redirect: that would show another host the password and the documents.
+type straight struct{ to http.RoundTripper }
+
+var errRedirect = errors.New("the peer redirects to another address, and this is not followed: put the database's own into outlets.couchdb.url")
+
+// RoundTrip is that of [http.RoundTripper].
+func (s straight) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := s.to.RoundTrip(r)
+	if err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
+		return nil, errors.Join(errRedirect, res.Body.Close())
+	}
+	return res, err
 }
 
 // The documents that are not rows.

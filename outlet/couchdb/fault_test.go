@@ -185,6 +185,34 @@ func TestFaultsOfThePeer(t *testing.T) {
 	}
 }
 
+// A peer that redirects is followed nowhere: neither the password nor a document goes to another address, whatever the redirect.
+func TestRedirect(t *testing.T) {
+	h := openHouse(t)
+	h.event("secret-install", "secret-screen")
+	h.nextHour()
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(other.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, of := range []string{"", "/_bulk_docs"} {
+			p, f := h.faultyPeer()
+			p.fault = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+				if !strings.HasSuffix(r.URL.Path, of) {
+					return false
+				}
+				http.Redirect(w, r, other.URL+r.URL.Path, status)
+				return true
+			}
+			if err := f.Step(t.Context()); err == nil || !strings.Contains(err.Error(), "redirects") || f.Status().Behind != 1 {
+				t.Errorf("%d of %q: it says %v", status, of, err)
+			}
+		}
+	}
+	if asked > 0 {
+		t.Errorf("another address was asked %d times", asked)
+	}
+}
+
 // What is too large for the peer goes in halves; what is there already is not written again; a peer that purges is asked to.
 func TestTooLargeAndPurge(t *testing.T) {
 	h := openHouse(t)

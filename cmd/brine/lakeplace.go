@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"brine/access/private"
 	"brine/config"
+	"brine/door"
 	"brine/lake"
 	"brine/lake/store"
 )
@@ -93,6 +95,9 @@ func (r *report) checkLake(ctx context.Context, cfg *config.Config) {
 	address, remote, err := cfg.LakeAddress()
 	if err != nil || !remote {
 		return // a mistake of the config is told already
+	}
+	if u, err := url.Parse(address.Endpoint); err == nil && u.Scheme == "http" && !door.IsLoopback(u.Hostname()) {
+		r.Warnings = append(r.Warnings, cfg.Mistake("lake", "its endpoint is not loopback, and without TLS events can be read and changed on the way", "like https://s3.example.org"))
 	}
 	bucket, err := store.Open(ctx, address)
 	if err == nil {

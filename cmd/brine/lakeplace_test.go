@@ -87,6 +87,22 @@ func TestCheckOfABucket(t *testing.T) {
 	}
 }
 
+// An object store that is asked over the network without TLS is warned of.
+func TestCheckOfAPlainEndpoint(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nothing is asked
+	for endpoint, want := range map[string]int{"http://s3.example.org": 1, "https://s3.example.org": 0, "http://127.0.0.1:9000": 0} {
+		inFolder(t, map[string]string{"brine.yaml": "lake: s3://bucket?endpoint=" + endpoint + "\n"})
+		cfg, err := config.Load("brine.yaml")
+		check(t, err)
+		var r report
+		r.checkLake(ctx, cfg)
+		if len(r.Warnings) != want {
+			t.Errorf("%s: %v", endpoint, r.Warnings)
+		}
+	}
+}
+
 // While the object store is gone events are taken, and heartbeat and status say what is the matter.
 func TestServeWithoutItsStore(t *testing.T) {
 	s := s3test.Start(t)

@@ -80,11 +80,11 @@ type Address struct {
 	Profile         string // in that file
 }
 
-// ParseAddress reads an address; every parameter must be one of those above.
+// ParseAddress reads an address; every parameter must be one of those above. Its errors hold nothing of the text, in which somebody may have put a secret.
 func ParseAddress(text string) (a Address, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return a, fmt.Errorf("%q is not like s3://bucket/prefix?endpoint=https://…&region=… (credentials stand in a file or the environment)", text)
+		return a, errors.New("it is not like s3://bucket/prefix?endpoint=https://…&region=… (credentials stand in a file or the environment)")
 	}
 	a.Bucket, a.Prefix = u.Host, strings.Trim(u.Path, "/")
 	if a.Prefix != "" {
@@ -92,28 +92,28 @@ func ParseAddress(text string) (a Address, err error) {
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return a, fmt.Errorf("the parameters after ? cannot be read: %w", err)
+		return a, errors.New("the parameters after ? cannot be read")
 	}
 	a.PathStyle = query.Has("endpoint")
 	for key, values := range query {
 		switch value := values[len(values)-1]; key {
 		case "endpoint":
-			if e, err := url.Parse(value); err != nil || e.Host == "" || e.Scheme != "https" && e.Scheme != "http" {
-				return a, fmt.Errorf("endpoint %q is not like https://s3.example.org", value)
+			if e, err := url.Parse(value); err != nil || e.Host == "" || e.User != nil || e.Scheme != "https" && e.Scheme != "http" {
+				return a, errors.New("endpoint is not like https://s3.example.org (credentials stand in a file or the environment)")
 			}
 			a.Endpoint = value
 		case "region":
 			a.Region = value
 		case "use_path_style":
 			if a.PathStyle, err = strconv.ParseBool(value); err != nil {
-				return a, fmt.Errorf("use_path_style is true or false, not %q", value)
+				return a, errors.New("use_path_style is neither true nor false")
 			}
 		case "credentials_file":
 			a.CredentialsFile = value
 		case "profile":
 			a.Profile = value
 		default:
-			return a, fmt.Errorf("no parameter is called %q: there are endpoint, region, use_path_style, credentials_file and profile", key)
+			return a, errors.New("a parameter is none of endpoint, region, use_path_style, credentials_file and profile")
 		}
 	}
 	return a, nil

@@ -22,9 +22,12 @@ func TestParseAddress(t *testing.T) {
 	if a, err := store.ParseAddress("s3://bucket?region=eu-1"); err != nil || a.PathStyle || a.Prefix != "" {
 		t.Error(a, err)
 	}
-	for _, wrong := range []string{"", "lake", "file:///lake", "s3://", "s3://key:secret@bucket", "s3://bucket?regoin=eu", "s3://bucket?endpoint=host", "s3://bucket?use_path_style=maybe"} {
+	for _, wrong := range []string{"", "lake", "file:///lake", "s3://", "s3://key:secret@bucket", "s3://key:secret%@bucket", "s3://bucket?secret=1", "s3://bucket?%secret",
+		"s3://bucket?endpoint=https://key:secret@host", "s3://bucket?endpoint=secret://host", "s3://bucket?use_path_style=secret", "s3://bucket?regoin=eu", "s3://bucket?endpoint=host", "s3://bucket?use_path_style=maybe"} {
 		if a, err := store.ParseAddress(wrong); err == nil {
 			t.Errorf("%q is taken as %v", wrong, a)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("a secret is told: %v", err)
 		}
 	}
 }

@@ -105,6 +105,15 @@ const (
 // byTimestamp is the view of the original read API: the key is the timestamp.
 const byTimestamp = `function (doc) { if (doc.brine_stream) emit(typeof doc.timestamp === "number" ? doc.timestamp : doc.brine_time, null); }`
 
+// failed says what failed, without the address that was asked: that of a list has ids.
+func failed(what string, err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
 // Open makes the database, its view and its marker where they are missing.
 func (d *Database) Open(ctx context.Context) (instance string, err error) {
 	there, err := d.client.DBExists(ctx, d.name)
@@ -114,20 +123,20 @@ func (d *Database) Open(ctx context.Context) (instance string, err error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("open the database %s: %w", d.name, err)
+		return "", failed("open the database "+d.name, err)
 	}
 	view := map[string]any{"language": "javascript", "views": map[string]any{"by_timestamp": map[string]string{"map": byTimestamp}}}
 	if err := d.putOnce(ctx, designID, view); err != nil {
-		return "", fmt.Errorf("make the view: %w", err)
+		return "", failed("make the view", err)
 	}
 	var marker struct {
 		Instance string `json:"instance"`
 	}
 	if err := d.putOnce(ctx, markerID, map[string]string{"instance": rand.Text()}); err != nil {
-		return "", fmt.Errorf("mark the database: %w", err)
+		return "", failed("mark the database", err)
 	}
 	if err := d.db.Get(ctx, markerID).ScanDoc(&marker); err != nil {
-		return "", fmt.Errorf("read the mark of the database: %w", err)
+		return "", failed("read the mark of the database", err)
 	}
 	if marker.Instance == "" {
 		return "", errors.New("the document " + markerID + " is not Brine's: give Brine a database of its own")
@@ -203,7 +212,7 @@ func (d *Database) bulk(ctx context.Context, docs []outlet.Doc, revs map[string]
 		return append(first, second...), errors.Join(err1, err2)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write documents: %w", err)
+		return nil, failed("write documents", err)
 	}
 	if len(results) != len(docs) {
 		return nil, fmt.Errorf("the peer answered for %d documents of %d", len(results), len(docs))
@@ -242,7 +251,7 @@ func (d *Database) held(ctx context.Context, docs []outlet.Doc) (map[string]held
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("look at documents: %w", err)
+		return nil, failed("look at documents", err)
 	}
 	return all, nil
 }
@@ -258,14 +267,14 @@ func (d *Database) IDs(ctx context.Context, prefix, after string, atMost int) (i
 	for rows.Next() {
 		id, err := rows.ID()
 		if err != nil {
-			return nil, fmt.Errorf("list documents: %w", err)
+			return nil, failed("list documents", err)
 		}
 		if id != after {
 			ids = append(ids, id)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list documents: %w", err)
+		return nil, failed("list documents", err)
 	}
 	return ids, nil
 }

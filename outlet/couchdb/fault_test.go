@@ -185,6 +185,25 @@ func TestFaultsOfThePeer(t *testing.T) {
 	}
 }
 
+// No error holds an address that was asked: it has ids of events.
+func TestErrorsHoldNoID(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	db, err := couchdb.New(couchdb.Options{URL: server.URL + "/db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "raw:app:2026-11-21T13:1795266000123-78a3c2aa-0bb6-4c36-b63c-dade0d5023a2"
+	_, openErr := db.Open(t.Context())
+	_, idsErr := db.IDs(t.Context(), "raw:app:2026-11-21T13:", id, 2000)
+	for what, err := range map[string]error{"Open": openErr, "IDs": idsErr, "Put": db.Put(t.Context(), []outlet.Doc{{ID: id, Body: []byte("{}")}}),
+		"Remove": db.Remove(t.Context(), []string{id}), "Compact": db.Compact(t.Context())} {
+		if err == nil || strings.Contains(err.Error(), "78a3c2aa") || strings.Contains(err.Error(), server.URL) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // A peer that redirects is followed nowhere: neither the password nor a document goes to another address, whatever the redirect.
 func TestRedirect(t *testing.T) {
 	h := openHouse(t)

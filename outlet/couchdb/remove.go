@@ -56,7 +56,7 @@ func (d *Database) purge(ctx context.Context, held map[string]heldDoc) (done boo
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("purge documents: %w", err)
+		return false, failed("purge documents", err)
 	}
 	if len(result.Purged) != len(held) {
 		return false, nil // it only seems to have it
@@ -72,7 +72,7 @@ func (d *Database) delete(ctx context.Context, held map[string]heldDoc) error {
 	}
 	results, err := d.db.BulkDocs(ctx, gone)
 	if err != nil {
-		return fmt.Errorf("delete documents: %w", err)
+		return failed("delete documents", err)
 	}
 	if len(results) != len(gone) {
 		return fmt.Errorf("the peer answered for %d documents of %d", len(results), len(gone))
@@ -88,10 +88,10 @@ func (d *Database) delete(ctx context.Context, held map[string]heldDoc) error {
 // Compact has the database forget bodies of revisions that are not the newest, and views what they made of them.
 func (d *Database) Compact(ctx context.Context) error {
 	if err := d.db.Compact(ctx); err != nil {
-		return fmt.Errorf("compact the database: %w", err)
+		return failed("compact the database", err)
 	}
 	if err := d.db.ViewCleanup(ctx); err != nil {
-		return fmt.Errorf("clean up the views: %w", err)
+		return failed("clean up the views", err)
 	}
 	return nil
 }

@@ -171,8 +171,8 @@ func checkTLS(d *decoder, path string, t TLS) {
 			d.mistake(mistake.Join(path, f.other), "set "+mistake.Join(path, f.key)+" too, or neither", "a certificate and its key belong together")
 		case isFolder(f.file):
 			d.mistake(mistake.Join(path, f.key), "name a file of PEM in it", "%s is a folder", f.file)
-		case f.file != "" && !isFile(f.file):
-			d.mistake(mistake.Join(path, f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
+		default:
+			d.wantFile(mistake.Join(path, f.key), "name a file of PEM, in a folder that this user may enter", f.file)
 		}
 	}
 }

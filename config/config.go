@@ -1,6 +1,6 @@
 // Package config reads brine.yaml: every key with its default, its unit and its check.
 //
-// It imports door, event, salt, access/ldap and lake/store of the house. A file's bytes come in; a [Config] whose every value has
+// It imports access/private, door, event, salt, access/ldap and lake/store of the house. A file's bytes come in; a [Config] whose every value has
 // been checked goes out, or all the [Mistakes] of the file at once, each with its line and the
 // likely fix. [Config.Watch] does the same again whenever the file changes.
 package config
@@ -49,6 +49,7 @@ type Config struct {
 	AllowKeepAll bool   `yaml:"allow_keep_all"` // the allowlist may say keep_all; default false
 	KPI          string `yaml:"kpi"`            // what is measured; default ./kpi.yaml where there is one, else "", which is what ships with Brine
 
+	handed  Mistakes       // see [Config.Handed]
 	path    string         // the file, "" for none
 	content []byte         // what it held
 	lines   map[string]int // line of each key that the file gives a value
@@ -201,6 +202,8 @@ func parse(path string, content []byte) (*Config, error) {
 	d.document(content, c)
 	c.complete(d)
 	c.check(d)
+	d.handed.Sort()
+	c.handed = d.handed
 	if len(d.mistakes) > 0 {
 		d.mistakes.Sort()
 		return c, d.mistakes
@@ -239,6 +242,10 @@ func (c *Config) complete(d *decoder) {
 
 // Path is the file that the config was read from, "" for none.
 func (c *Config) Path() string { return c.path }
+
+// Handed are files that systemd hands to a service (LoadCredential=) and that are not there: a mistake for who runs as that service, and none
+// for a command beside it, which cannot see them.
+func (c *Config) Handed() Mistakes { return c.handed }
 
 // Mistake is what is wrong with the value of a key, found by whoever uses it.
 func (c *Config) Mistake(path, what, fix string) Mistake {

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"brine/access/private"
 	"brine/event"
 	"brine/mistake"
 )
@@ -27,6 +28,7 @@ type decoder struct {
 	lines    map[string]int  // line of each key that the file gives a value, by its path
 	unread   map[string]bool // the paths of values that could not be read
 	mistakes Mistakes
+	handed   Mistakes // see [Config.Handed]
 }
 
 func newDecoder(file string) *decoder {
@@ -46,6 +48,19 @@ func (d *decoder) mistake(path, fix, what string, args ...any) {
 		return
 	}
 	d.mistakeAt(lineOf(d.lines, path), path, fix, what, args...)
+}
+
+// wantFile finds a file that is not there. What is in it is for whoever opens it.
+func (d *decoder) wantFile(path, fix, file string) {
+	if file == "" || isFile(file) || d.unread[path] {
+		return
+	}
+	m := Mistake{File: d.file, Line: lineOf(d.lines, path), Path: path, What: "no file " + file, Fix: fix}
+	if private.IsCredential(file) {
+		d.handed = append(d.handed, m)
+		return
+	}
+	d.mistakes = append(d.mistakes, m)
 }
 
 // lineOf is the line of a key, or of the nearest key around it, or 0.

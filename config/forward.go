@@ -39,7 +39,7 @@ type Forward struct {
 func (c *Config) checkStore(d *decoder) {
 	store, ok := checkAddr(d, "store.addr", c.Store.Addr)
 	checkTLS(d, "store.tls", c.Store.TLS.Pair())
-	checkPEM(d, "store.tls.client_ca", c.Store.TLS.ClientCA)
+	d.wantFile("store.tls.client_ca", "name a file, in a folder that this user may enter", c.Store.TLS.ClientCA)
 	if isFolder(c.Store.CollectorsFile) {
 		d.mistake("store.collectors_file", "name a file in it; brine collector add makes it", "%s is a folder", c.Store.CollectorsFile)
 	}
@@ -71,8 +71,8 @@ func (c *Config) checkForward(d *decoder) {
 		}
 	}
 	checkTLS(d, "forward.tls", f.TLS)
-	checkPEM(d, "forward.ca", f.CA)
-	checkPEM(d, "forward.token_file", f.TokenFile)
+	d.wantFile("forward.ca", "name a file, in a folder that this user may enter", f.CA)
+	d.wantFile("forward.token_file", "name a file, in a folder that this user may enter", f.TokenFile)
 	if len(f.To) > 0 && f.TokenFile == "" && !f.TLS.On() {
 		d.mistake("forward", "set forward.token_file, or forward.tls: {cert, key}", "stores take nothing without a credential")
 	}
@@ -92,11 +92,4 @@ func storeMistake(s string) string {
 		return "a store is scheme, host and port, and nothing else"
 	}
 	return ""
-}
-
-// checkPEM finds a file that is not there. What is in it is for whoever opens it.
-func checkPEM(d *decoder, path, file string) {
-	if file != "" && !isFile(file) {
-		d.mistake(path, "name a file, in a folder that this user may enter", "no file %s", file)
-	}
 }

@@ -27,9 +27,7 @@ func (c *Config) checkLake(d *decoder) {
 		d.mistake("lake", "s3://bucket/prefix?endpoint=…&region=…, or leave it out for a folder", "%s", err)
 		return
 	}
-	if a.CredentialsFile != "" && !isFile(a.CredentialsFile) {
-		d.mistake("lake", "write it, readable by its owner alone, or leave credentials_file out for those of the environment", "no file %s", a.CredentialsFile)
-	}
+	d.wantFile("lake", "write it, readable by its owner alone, or leave credentials_file out for those of the environment", a.CredentialsFile)
 	if c.LakeCache < minLakeCache {
 		d.mistake("lake_cache", "1GB is the default", "expected at least %s", minLakeCache)
 	}

@@ -69,9 +69,7 @@ func ldapURLMistake(address string, startTLS bool) (what, fix string) {
 func (c *Config) checkLDAPFiles(d *decoder) {
 	l := c.LDAP
 	for path, file := range map[string]string{"ldap.ca_file": l.CAFile, "ldap.bind_password_file": l.BindPasswordFile} {
-		if file != "" && !isFile(file) {
-			d.mistake(path, "is the path right?", "no file %s", file)
-		}
+		d.wantFile(path, "is the path right?", file)
 	}
 	switch {
 	case l.BindDN != "" && l.BindPasswordFile == "":

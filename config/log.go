@@ -111,12 +111,10 @@ func (c *Config) checkLog(d *decoder) {
 		checkAddr(d, "log.listen", c.Log.Listen)
 	}
 	for _, f := range []struct{ key, file string }{{"cert", c.Log.TLS.Cert}, {"key", c.Log.TLS.Key}, {"ca", c.Log.TLS.CA}} {
-		switch {
-		case f.file == "":
+		if f.file == "" {
 			d.mistake(mistake.Join("log.tls", f.key), "nodes speak with each other over TLS only: set cert, key and ca", "it is missing")
-		case !isFile(f.file):
-			d.mistake(mistake.Join("log.tls", f.key), "name a file of PEM, in a folder that this user may enter", "no file %s", f.file)
 		}
+		d.wantFile(mistake.Join("log.tls", f.key), "name a file of PEM, in a folder that this user may enter", f.file)
 	}
 }
 

@@ -47,9 +47,7 @@ func (c *Config) checkOutlets(d *decoder) {
 		d.mistake(path, "set user and password_file, or neither", "a user and a password belong together")
 	}
 	for key, file := range map[string]string{"password_file": o.PasswordFile, "ca_file": o.CAFile} {
-		if file != "" && !isFile(file) {
-			d.mistake(path+"."+key, "is the path right?", "no file %s", file)
-		}
+		d.wantFile(path+"."+key, "is the path right?", file)
 	}
 	known := c.StreamNames()
 	for _, name := range o.Streams {

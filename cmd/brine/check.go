@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -90,9 +91,19 @@ func (c *checkCmd) check(ctx context.Context) (report, error) {
 		r.checkPermissions(cfg)
 	}
 	r.checkUsers(cfg)
+	r.unseen(cfg.Handed())
 	r.Warnings.Sort()
 	r.OK = len(r.Mistakes) == 0
 	return r, nil
+}
+
+// unseen turns what is said of files that systemd hands to the service alone into a warning.
+func (r *report) unseen(handed config.Mistakes) {
+	for _, h := range handed {
+		r.Mistakes = slices.DeleteFunc(r.Mistakes, func(m config.Mistake) bool { return m.Path == h.Path })
+		h.What, h.Fix = h.What+": systemd hands it to the service alone, so it was not looked into", "run this as root while the service runs"
+		r.Warnings = append(r.Warnings, h)
+	}
 }
 
 // checkPolicy finds what the policy page could not say.

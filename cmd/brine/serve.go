@@ -41,6 +41,9 @@ func (c *serveCmd) Run(g *globals) error {
 // serveAs runs a process of this role until the context ends.
 func serveAs(g *globals, cfg *config.Config, registry *event.Registry, o houseOptions) error {
 	began := time.Now()
+	if missing := cfg.Handed(); len(missing) > 0 {
+		return missing
+	}
 	spareThread()
 	logger := newLogger(g.stderr)
 	h, err := openHouse(g.ctx, cfg, registry, logger, o)

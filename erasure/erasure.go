@@ -46,6 +46,7 @@ type Options struct {
 	Now      func() time.Time                                               // default time.Now
 	Complete func(Receipt)                                                  // told of each receipt that is complete, once or, after a crash, again; default: nobody is
 	Copies   func(removed time.Time) []Copy                                 // how the copies of others stand, of what was removed by then; default: there are none
+	Held     func() bool                                                    // whether a copy is being made that may hold what was in files before; default: none is
 	Logger   *slog.Logger                                                   // default: nothing is logged
 	Point    func(string)                                                   // called at each named step, so that tests can end the process there; default: nothing
 	Shared   bool                                                           // other nodes have the same requests, see [Erasures.Done]; default false
@@ -90,6 +91,9 @@ func Open(o Options) (*Erasures, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Held == nil {
+		o.Held = func() bool { return false }
 	}
 	if o.Point == nil {
 		o.Point = func(string) {}
@@ -304,7 +308,7 @@ func (e *Erasures) complete() error {
 			e.o.Lake.EndReads(r.removed)
 		}
 		waits := e.o.Shared && now.Sub(r.removed) <= elsewhere
-		if r.Last && !waits && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) {
+		if r.Last && !waits && !r.held(covered) && !e.o.Lake.ReadsBefore(r.removed) && !e.o.Held() {
 			if err := e.finish(r); err != nil {
 				return err
 			}

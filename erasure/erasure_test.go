@@ -315,6 +315,26 @@ func TestReadsAreWaitedFor(t *testing.T) {
 	h.wantState(number, erasure.Complete)
 }
 
+// A copy that is being made may hold what was in files before: it is waited for.
+func TestACopyIsWaitedFor(t *testing.T) {
+	h := newHouse(t, usualList, "quarter")
+	copying := true
+	h.openErasures(erasure.Options{Held: func() bool { return copying }})
+	h.visit(ada)
+	h.nextHour()
+	number := h.accept(ada.id)
+	h.step()
+	h.nextDay()
+	for range 2 {
+		h.sweep()
+		h.step()
+	}
+	h.wantState(number, erasure.Removed)
+	copying = false
+	h.step()
+	h.wantState(number, erasure.Complete)
+}
+
 // A node that comes to lead after another made the last pass waits for what may still show the rows.
 func TestReadsAreWaitedForAfterAnotherNode(t *testing.T) {
 	h := newHouse(t, usualList, "quarter")

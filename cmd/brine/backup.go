@@ -76,6 +76,11 @@ func (c *backupCmd) Run(g *globals) error {
 		}
 		base = &m
 	}
+	unlock, err := lockSnapshot(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := recordCommand(cfg, audit.Command, "brine backup", "to "+c.To); err != nil {
 		return err
 	}
@@ -155,9 +160,6 @@ func objectsOf(bucket *store.Bucket, files []lake.Object) []backup.Object {
 	return all
 }
 
-// snapshotFolder holds what is being backed up, in a data folder: links to what the lake held at one moment, and copies of small files.
-const snapshotFolder = "snapshot"
-
 // snapshotWork is what is asked for through the socket.
 type snapshotWork struct {
 	Raw bool `json:"raw"`
@@ -196,21 +198,8 @@ func (h *house) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// oneSnapshot lets one be taken at a time.
+// oneSnapshot lets one be taken at a time: that of a backup that was killed may not be done.
 var oneSnapshot sync.Mutex
-
-// removeOldSnapshot takes away what a killed backup left, a day after it began: it holds on to what may be erased meanwhile.
-func removeOldSnapshot(dataDir string) error {
-	folder := filepath.Join(dataDir, snapshotFolder)
-	info, err := os.Stat(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil && time.Since(info.ModTime()) > spillLife {
-		err = os.RemoveAll(folder)
-	}
-	return err
-}
 
 // inBackup are the small files and folders of a data folder that go into a backup. The heads of the audit go before its lines: it takes on
 // lines that they do not know.

@@ -99,7 +99,7 @@ func (d *dataDir) makeFolders(names []string) error {
 			return err
 		}
 	}
-	return errors.Join(emptyFolder(d.tmp()), os.RemoveAll(filepath.Join(d.path, snapshotFolder)))
+	return errors.Join(emptyFolder(d.tmp()), removeOldSnapshot(d.path))
 }
 
 // makeFolder makes a folder and those above it that are missing, and syncs the one above each:

@@ -24,6 +24,7 @@ func openErasures(cfg *config.Config, log groupLog, s *sanitizer, record recorde
 	return erasure.Open(erasure.Options{
 		Dir: filepath.Join(cfg.Data, erasuresFolder), Receipts: filepath.Join(cfg.Data, receiptsFolder),
 		Lake: s.lake, Log: log, Streams: s.streams, Salts: s.salts.For, Redo: s.job.Redo, Copies: copies, Logger: logger,
+		Held:   func() bool { return heldBySnapshot(cfg.Data) },
 		Shared: cfg.Log.Replicated(),
 		Complete: func(r erasure.Receipt) {
 			if err := record.erased("", r); err != nil {

@@ -63,7 +63,7 @@ func (m *memory) Purges() bool                  { return true }
 
 // ids are those of all documents.
 func (m *memory) ids() []string {
-	ids, _ := m.IDs(nil, "", "", 1<<30) // it fails never
+	ids, _ := m.IDs(context.Background(), "", "", 1<<30) // it never fails
 	return ids
 }
 

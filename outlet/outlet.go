@@ -133,6 +133,7 @@ func (f *Follower) Run(ctx context.Context, holds func() error) {
 	every := cmp.Or(f.Every, every)
 	pause, told := every, ""
 	f.begin(holds)
+	defer f.end()
 	for ctx.Err() == nil {
 		err := f.Step(ctx)
 		switch {
@@ -162,6 +163,13 @@ func (f *Follower) begin(holds func() error) {
 	if holds != nil {
 		f.early, f.late = map[string]bool{}, f.now().Add(lateness)
 	}
+}
+
+// end forgets what was behind: another node may follow, and knows.
+func (f *Follower) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.behind, f.fault = nil, nil
 }
 
 // compareAgain has the hours compared once more that were written while the node before may have been heard.

@@ -187,6 +187,9 @@ func TestHeardLate(t *testing.T) {
 	waitFor(t, "the second node compares again", func() bool { return len(m.ids()) == 1 })
 	stopB()
 	stopA()
+	if st := a.Status(); st.Behind != 0 || st.Oldest != nil || st.Error != "" {
+		t.Errorf("the node whose turn is over tells %+v", st)
+	}
 }
 
 func waitFor(tb testing.TB, what string, done func() bool) {

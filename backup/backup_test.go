@@ -351,3 +351,22 @@ func TestFinish(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A folder that could not be put in its place is refused before anything is verified or written, with what to do.
+func TestRoom(t *testing.T) {
+	dir := tree(t, map[string]string{"full/a": "1", "file": "2"})
+	for to, says := range map[string]string{
+		filepath.Join(dir, "new"): "", filepath.Join(dir, "above/new"): "", t.TempDir(): "",
+		filepath.Join(dir, "full"): "not empty", filepath.Join(dir, "file"): "no folder", "/proc": "like /proc/restored", "/proc/brine": "run it as one who can",
+	} {
+		if err := backup.Room(to); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: it says %v", to, err)
+		}
+	}
+	if left := content(t, dir); len(left) != 2 {
+		t.Errorf("there is %v", left)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("there is %v, %v", entries, err)
+	}
+}

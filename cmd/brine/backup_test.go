@@ -71,3 +71,11 @@ func TestOneBackupAtATime(t *testing.T) {
 		t.Errorf("%s: %s, of %s", lock, info.Mode(), info.ModTime())
 	}
 }
+
+// Where a data folder cannot be restored to is said before the backup is looked at.
+func TestRestoreWithoutRoom(t *testing.T) {
+	inFolder(t, map[string]string{"brine.yaml": ""})
+	if _, stderr, code := brine(t, "restore", "--from", "none", "--without-removals", "--data", "/proc"); code != exitFailed || !strings.Contains(stderr, "/proc is a mount") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}

@@ -33,7 +33,8 @@ type restoreCmd struct {
 // Help is shown below the flags.
 func (*restoreCmd) Help() string {
 	return `Makes the data folder of a backup. It must be empty or not there, so no brine serves from it. Everything is verified before anything is
-written, and the folder appears whole or not at all. Where lake: names an object store the lake is put there, at a prefix that holds none. Events
+written, and the folder appears whole or not at all: it is written beside --data, so the user who runs this must be able to write there, and
+--data be no mount. Where lake: names an object store the lake is put there, at a prefix that holds none. Events
 that retention: no longer permits, and raw events whose window is over, do not come back.
 
 What was purged, erased or tightened since the backup must not come back either. A backup made later with --base knows: give the newest with --since.
@@ -63,6 +64,9 @@ func (c *restoreCmd) Run(g *globals) error {
 			return errors.New("--since and --without-removals exclude each other")
 		}
 		return errors.New(whyRemovals)
+	}
+	if err := backup.Room(filepath.Clean(cfg.Data)); err != nil {
+		return err
 	}
 	sources := backup.Sources{From: c.From, Since: c.Since}
 	bar := showCount(g, "verifying")

@@ -31,8 +31,8 @@ func demoBoard(t *testing.T, end time.Time) *kpi.Board {
 		t.Fatal(err)
 	}
 	history, w := io.Pipe()
-	go func() { // of the 60 days those that the story is judged by: two weeks before its first change, and all after it
-		w.CloseWithError(simulate.Config{Seed: 1, Days: 42, PerDay: demoPerDay, End: end, Story: story}.Write(w))
+	go func() { // of the 60 days those that the story is judged by: four weeks before its first change, and four after
+		w.CloseWithError(simulate.Config{Seed: 1, Days: 56, PerDay: demoPerDay, End: end, Story: story}.Write(w))
 	}()
 	now := func() time.Time { return end }
 	memory := &kpitest.Memory{Defs: defs, Now: now}

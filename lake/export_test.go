@@ -13,6 +13,9 @@ func (l *Lake) BoundSeen(bits uint) { l.seen.max = bits }
 // SeenBits is how many bits they take.
 func (l *Lake) SeenBits() uint { return l.seen.bits }
 
+// Asked is how often the raw files were asked so far for what they have stored.
+func (l *Lake) Asked() int { return l.seen.asked }
+
 // SweepStrays removes what is in no entry of the journal, as the owner does now and again.
 func (l *Lake) SweepStrays(ctx context.Context) error { return l.sweepStrays(ctx) }
 

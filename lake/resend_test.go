@@ -67,3 +67,32 @@ func TestResendAcrossTheHour(t *testing.T) {
 	h.flush()
 	wantRows(t, read(t, h.lake, "raw", "click"), a, b)
 }
+
+// Events of any time, each of a slot of its own, are looked up together: what a flush asks grows with the days that are held, and neither with the slots nor with
+// the files. Those that come again are stored once, whatever their time.
+func TestTimesAllOver(t *testing.T) {
+	h := mustOpen(t)
+	var all []event.Record
+	next := func(count int) (records []event.Record) {
+		for range count {
+			n := len(all)
+			r := click(testStart.Add(time.Duration(n%2*2-1)*time.Duration(n)*499*time.Hour), n) // from the year 1985 to 2068
+			records, all = append(records, r), append(all, r)
+		}
+		return records
+	}
+	const hours = 30 // of two days
+	for range hours {
+		h.append(append(next(20), click(h.clock.Wall(), 10_000+len(all)))...)
+		all = append(all, click(h.clock.Wall(), 10_000+len(all)))
+		h.flush()
+		h.clock.advance(time.Hour)
+	}
+	h.append(append(next(100), all[:200]...)...)
+	before := h.lake.Asked()
+	h.flush()
+	if asked := h.lake.Asked() - before; asked > 6 { // three of each day
+		t.Errorf("the raw files were asked %d times", asked)
+	}
+	wantRows(t, read(t, h.lake, "raw", "click"), all...)
+}

@@ -7,11 +7,10 @@ import (
 	"hash/maphash"
 	"iter"
 	"maps"
+	"math"
 	"math/bits"
 	"slices"
-	"strings"
-
-	"github.com/google/uuid"
+	"time"
 
 	"brine/event"
 	"brine/lake/duck"
@@ -24,6 +23,7 @@ type seen struct {
 	slots map[slotKey]*slotFilter
 	bits  uint // of all filters together
 	max   uint // bits that they may take
+	asked int  // queries of raw files so far
 }
 
 type slotKey struct {
@@ -144,20 +144,24 @@ func (l *Lake) once(ctx context.Context, t Table, rows []row) ([]row, error) {
 	if t.Dataset != Raw {
 		return rows, nil
 	}
-	fresh := rows[:0]
+	once := rows[:0]
+	var doubtful []row
 	for slot, rows := range bySlot(rows) {
-		once := firstOfEach(rows)
-		known, err := l.known(ctx, t, slot, once)
+		rows = firstOfEach(rows)
+		doubts, err := l.doubtful(ctx, t, slot, rows)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range once {
-			if !known[r.key] {
-				fresh = append(fresh, r)
-			}
-		}
+		once, doubtful = append(once, rows...), append(doubtful, doubts...)
 	}
-	return fresh, nil
+	if len(doubtful) == 0 {
+		return once, nil
+	}
+	known, err := l.lookUp(ctx, t, doubtful)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(once, func(r row) bool { return known[slotted(r.key)] }), nil
 }
 
 // bySlot gives rows, which are in order, slot by slot.
@@ -191,20 +195,19 @@ func firstOfEach(rows []row) []row {
 	})
 }
 
-// known gives those rows of one slot that are stored.
-func (l *Lake) known(ctx context.Context, t Table, slot int64, rows []row) (map[event.Key]bool, error) {
+// doubtful gives those rows of one slot that may be stored.
+func (l *Lake) doubtful(ctx context.Context, t Table, slot int64, rows []row) (some []row, err error) {
 	k := slotKey{t.Stream, slot}
 	if err := l.openSlot(ctx, t, k); err != nil {
 		return nil, err
 	}
 	filter := l.seen.slots[k]
-	var doubtful []row
 	for _, r := range rows {
 		if filter == nil || filter.maybe(r.key.ID) {
-			doubtful = append(doubtful, r)
+			some = append(some, r)
 		}
 	}
-	return l.lookUp(ctx, t, slot, doubtful)
+	return some, nil
 }
 
 // openSlot makes a filter for a recent slot, filled from the raw files.
@@ -214,70 +217,111 @@ func (l *Lake) openSlot(ctx context.Context, t Table, k slotKey) error {
 		return nil
 	}
 	filter := l.seen.open(k)
-	err := l.storedIDs(ctx, t, k.slot, "", func(id [16]byte) { l.seen.add(filter, id) })
+	end := k.slot + event.Slot.Milliseconds()
+	err := l.again(ctx, l.flusher, func() ([]*File, error) {
+		files, err := l.withFooters(ctx, l.flusher, t)
+		if err != nil {
+			return files, err
+		}
+		if files = overlapTime(files, k.slot, end); len(files) == 0 {
+			return nil, nil
+		}
+		return files, l.storedKeys(ctx, t, files, k.slot, end, "", func(key event.Key) { l.seen.add(filter, key.ID) })
+	})
 	if err != nil {
 		l.seen.forget(k) // it holds some of the slot's keys and would deny the others
 	}
 	return err
 }
 
-// lookUpAtOnce bounds the ids of one query.
-const lookUpAtOnce = 512
+// slotted is what an event is known by.
+func slotted(k event.Key) event.Key { return event.Key{Time: event.FloorMillis(k.Time), ID: k.ID} }
 
-// lookUp asks the raw files for the ids of rows of one slot, and gives the keys that are stored.
-// As rows are ordered by (time, id) in every file, few row groups are read.
-func (l *Lake) lookUp(ctx context.Context, t Table, slot int64, rows []row) (map[event.Key]bool, error) {
-	stored := map[[16]byte]bool{}
-	for part := range slices.Chunk(rows, lookUpAtOnce) {
-		ids := make([]string, len(part))
-		for i, r := range part {
-			ids[i] = duck.Quote(uuid.UUID(r.key.ID).String()) + "::UUID"
-		}
-		err := l.storedIDs(ctx, t, slot, " AND "+duck.Ident(t.ID)+" IN ("+strings.Join(ids, ", ")+")",
-			func(id [16]byte) { stored[id] = true })
-		if err != nil {
+// lookUp asks the raw files for rows, which are in order, and gives the keys of those slots and ids that are stored. It opens each file a few times
+// at most, however many slots there are: a day's files together, as most of a file is of about its own hour. So that few row groups are read, rows from
+// before that, of about then and from after are asked for apart.
+func (l *Lake) lookUp(ctx context.Context, t Table, rows []row) (known map[event.Key]bool, err error) {
+	known, wanted := map[event.Key]bool{}, duck.NewFeed(nil, true)
+	for _, r := range rows {
+		if err := wanted.Add(r.key, []byte("{}")); err != nil {
 			return nil, err
 		}
 	}
-	known := map[event.Key]bool{}
-	for _, r := range rows {
-		if stored[r.key.ID] {
-			known[r.key] = true
-		}
-	}
-	return known, nil
-}
-
-func (l *Lake) storedIDs(ctx context.Context, t Table, slot int64, condition string, each func([16]byte)) error {
-	end := slot + event.Slot.Milliseconds()
-	return l.again(ctx, l.flusher, func() ([]*File, error) {
+	const recent = seenRecentSlots * event.Slot
+	err = l.again(ctx, l.flusher, func() ([]*File, error) {
 		files, err := l.withFooters(ctx, l.flusher, t)
 		if err != nil {
 			return files, err
 		}
-		if files = overlapTime(files, slot, end); len(files) == 0 {
-			return nil, nil
+		for day, files := range byDay(files) {
+			from := int64(math.MinInt64)
+			for _, to := range []int64{day.Add(-recent).UnixMilli(), day.Add(24*time.Hour + recent).UnixMilli(), math.MaxInt64} {
+				if files, err := l.lookUpIn(ctx, t, files, wanted, between(rows, from, to), known); err != nil {
+					return files, err
+				}
+				from = to
+			}
 		}
-		release, err := l.place.hold(ctx, files)
-		if err != nil {
-			return files, err
-		}
-		defer release()
-		return files, eachID(ctx, l.flusher, fmt.Sprintf("SELECT %s FROM %s WHERE %s >= %d AND %[3]s < %[5]d%[6]s",
-			duck.Ident(t.ID), l.readParquet(files...), duck.Ident(t.Time), slot, end, condition), each)
+		return nil, nil
 	})
+	return known, err
 }
 
-func eachID(ctx context.Context, conn *duck.Conn, sql string, each func([16]byte)) error {
-	rows, err := conn.Query(ctx, sql)
+// byDay gives files by the day of their hour.
+func byDay(files []*File) map[time.Time][]*File {
+	days := map[time.Time][]*File{}
+	for _, f := range files {
+		day := f.Hour.Truncate(24 * time.Hour)
+		days[day] = append(days[day], f)
+	}
+	return days
+}
+
+// between gives those of rows, which are in order, whose times are in [from, to).
+func between(rows []row, from, to int64) []row {
+	at := func(time int64) int {
+		n, _ := slices.BinarySearchFunc(rows, time, func(r row, time int64) int { return cmp.Compare(r.key.Time, time) })
+		return n
+	}
+	return rows[at(from):at(to)]
+}
+
+// lookUpIn asks those of the files that may have some of the rows, which are in order and wanted; with an error it gives the files that it asked.
+func (l *Lake) lookUpIn(ctx context.Context, t Table, files []*File, wanted *duck.Feed, rows []row, known map[event.Key]bool) ([]*File, error) {
+	files = slices.DeleteFunc(slices.Clone(files), func(f *File) bool {
+		return f.Rows == 0 || len(between(rows, event.FloorMillis(f.Min), event.FloorMillis(f.Max)+event.Slot.Milliseconds())) == 0
+	})
+	if len(files) == 0 {
+		return nil, nil
+	}
+	table, done, err := l.flusher.Feed(wanted)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	from, to := event.FloorMillis(rows[0].key.Time), event.FloorMillis(rows[len(rows)-1].key.Time)+event.Slot.Milliseconds()
+	among := fmt.Sprintf(" AND %s IN (SELECT %s FROM %s())", duck.Ident(t.ID), duck.Ident(duck.KeyColumns[1].Name), table)
+	return files, l.storedKeys(ctx, t, files, from, to, among, func(key event.Key) { known[slotted(key)] = true })
+}
+
+// storedKeys gives the keys of files with times in [from, to).
+func (l *Lake) storedKeys(ctx context.Context, t Table, files []*File, from, to int64, condition string, each func(event.Key)) error {
+	release, err := l.place.hold(ctx, files)
+	if err != nil {
+		return err
+	}
+	defer release()
+	l.seen.asked++
+	rows, err := l.flusher.Query(ctx, fmt.Sprintf("SELECT %[1]s, %[2]s FROM %[3]s WHERE %[1]s >= %[4]d AND %[1]s < %[5]d%[6]s",
+		duck.Ident(t.Time), duck.Ident(t.ID), l.readParquet(files...), from, to, condition))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		ids := rows.Vector(0)
+		times, ids := rows.Vector(0), rows.Vector(1)
 		for i := range rows.Len() {
-			each(ids.UUID(i))
+			each(event.Key{Time: times.Int64(i), ID: ids.UUID(i)})
 		}
 	}
 	return rows.Err()

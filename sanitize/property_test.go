@@ -327,6 +327,34 @@ func TestOrderTellsNothing(t *testing.T) {
 	}
 }
 
+// A row's id is not of DuckDB's own chance, of which some numbers tell all others and their order, which is that of the raw rows.
+func TestIDsTellNothing(t *testing.T) {
+	stream := mustStream(t, "s", narrowSchema)
+	for _, list := range []string{"s: {dt: {floor: 1h}}", "s: {dt: {floor: 1h}, id: hash}"} {
+		plan, err := Compile(stream, Parse("list.yaml", []byte(list)), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, duck.Options{Threads: 1})
+		raw := b.raw("raw", stream.Columns, []map[string]any{{"id": "a"}, {"id": "b"}})
+		ids := map[string]bool{}
+		for _, out := range []string{"one", "two"} {
+			if err := b.conn.Exec(t.Context(), "SELECT setseed(0.5)"); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.sanitize(plan, Input{Rows: raw, Hasher: withSalt(someSalt)}, out); err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range b.rows([]event.Column{{Name: "id", Kind: event.String}}, "(SELECT brine_id::VARCHAR AS id FROM "+b.read(out)+")") {
+				ids[row] = true
+			}
+		}
+		if len(ids) != 4 {
+			t.Errorf("%s: of two rows, sanitized twice with one seed, %d ids are different", list, len(ids))
+		}
+	}
+}
+
 // The keys are in order and each is there once.
 func TestKeys(t *testing.T) {
 	stream := mustStream(t, "s", narrowSchema)

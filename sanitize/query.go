@@ -43,6 +43,9 @@ func (p *Plan) Select(conn *duck.Conn, in Input) (sql string, done func(), err e
 	if q.time, err = conn.TimeFunction(); err != nil {
 		return "", nil, err
 	}
+	if q.chance, err = conn.ChanceFunction(); err != nil {
+		return "", nil, err
+	}
 	done, err = q.register(conn, p, in.Hasher)
 	if err != nil {
 		return "", nil, err
@@ -56,6 +59,7 @@ type query struct {
 	hash, hashPerStream string // names of functions that hold the key
 	uuid                string // name of the function that makes one of halves
 	time                string // name of the function that writes one
+	chance              string // name of the function that gives some
 	depth               int    // of lambdas
 }
 
@@ -100,7 +104,7 @@ func (q *query) sql(p *Plan, in Input) string {
 		name := duck.Ident(f.out.Name)
 		values, outer = append(values, q.early(f)+" AS "+name), append(outer, q.late(f)+" AS "+name)
 	}
-	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, p.place(), placeAlias,
+	timed := fmt.Sprintf("SELECT *, %s AS %s, %s AS %s FROM (SELECT %s FROM %s WHERE %t)", p.when(in.Hour), at, q.place(p), placeAlias,
 		strings.Join(values, ", "), q.typed(p, in.Rows), p.Listed)
 	if in.Unordered {
 		return fmt.Sprintf("(SELECT %s FROM (%s))", strings.Join(outer, ", "), timed)
@@ -134,12 +138,12 @@ var placeAlias = duck.Ident(duck.KeyColumns[1].Name)
 // place is where a row lies among those of its time: by the first 24 bits of its pseudonym's hash, as equal ones that lie
 // together make files a fraction of what they would be, then by 40 bits of chance. It is the lower half of the row's
 // id; a row_number() over the sorted rows would cost more.
-func (p *Plan) place() string {
+func (q *query) place(p *Plan) string {
 	const chance = 1<<40 - 1
 	if pseudonym := p.pseudonym(); pseudonym != "" {
-		return fmt.Sprintf("((hash(%s) & %d::UBIGINT) | (hash(random()) & %d::UBIGINT))", pseudonym, uint64(math.MaxUint64&^chance), uint64(chance))
+		return fmt.Sprintf("((hash(%s) & %d::UBIGINT) | (%s() & %d::UBIGINT))", pseudonym, uint64(math.MaxUint64&^chance), q.chance, uint64(chance))
 	}
-	return "hash(random())"
+	return q.chance + "()"
 }
 
 // order is one key, as that sorts in less time than two: the time, then the place.

@@ -117,12 +117,13 @@ func (d *DB) Close() { c.Close(&d.db) }
 
 // Conn is one connection; it serves one goroutine at a time.
 type Conn struct {
-	conn   c.Connection
-	feeder *feeder // nil until the first Feed
-	texts  []*textFunction
-	each   *eachFunction // nil until the first Each
-	uuids  string        // name of the function, once there is one
-	times  string        //
+	conn    c.Connection
+	feeder  *feeder // nil until the first Feed
+	texts   []*textFunction
+	each    *eachFunction // nil until the first Each
+	uuids   string        // name of the function, once there is one
+	times   string        //
+	chances string        //
 }
 
 // Conn opens a connection.

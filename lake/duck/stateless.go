@@ -3,10 +3,12 @@ package duck
 /*
 void brineUUIDCall(void *, void *, void *);
 void brineTimeCall(void *, void *, void *);
+void brineChanceCall(void *, void *, void *);
 */
 import "C"
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -33,6 +35,15 @@ func (x *Conn) TimeFunction() (name string, err error) {
 	return x.times, err
 }
 
+// ChanceFunction is the name of a function without parameters that gives each row a UBIGINT of the system's own chance. All that DuckDB's random() gives can be
+// worked out, with its order, from a few of its numbers: it is a PCG of 64 bits (O'Neill, PCG, 2014), and hash() can be undone.
+func (x *Conn) ChanceFunction() (name string, err error) {
+	if x.chances == "" {
+		x.chances, err = x.register("chance", c.TypeUBigInt, C.brineChanceCall)
+	}
+	return x.chances, err
+}
+
 // register makes a scalar function without a state known to the connection.
 func (x *Conn) register(prefix string, result c.Type, call unsafe.Pointer, parameters ...c.Type) (name string, err error) {
 	name = fmt.Sprintf("%s_%d", prefix, textFunctions.Add(1))
@@ -47,6 +58,9 @@ func (x *Conn) register(prefix string, result c.Type, call unsafe.Pointer, param
 	t := c.CreateLogicalType(result)
 	defer c.DestroyLogicalType(&t)
 	c.ScalarFunctionSetReturnType(function, t)
+	if len(parameters) == 0 {
+		c.ScalarFunctionSetVolatile(function) // it is no constant
+	}
 	c.ScalarFunctionSetFunction(function, call)
 	if c.RegisterScalarFunction(x.conn, function) != c.StateSuccess {
 		return "", errors.New("cannot register a function with DuckDB")
@@ -63,6 +77,12 @@ func brineUUIDCall(_, chunk, out unsafe.Pointer) {
 		half := (*[2]uint64)(unsafe.Add(ids.data, row*16)) // see [Vector.UUID]
 		half[0], half[1] = uint64(lower.Int64(row)), uint64(upper.Int64(row))^(1<<63)
 	}
+}
+
+//export brineChanceCall
+func brineChanceCall(_, chunk, out unsafe.Pointer) {
+	n := int(c.DataChunkGetSize(c.DataChunk{Ptr: chunk}))
+	rand.Read(unsafe.Slice((*byte)(newVector(c.Vector{Ptr: out}).data), 8*n)) // never fails
 }
 
 //export brineTimeCall

@@ -201,3 +201,16 @@ func TestUUIDFunction(t *testing.T) {
 		t.Errorf("a second one, %s, %v", again, err)
 	}
 }
+
+// Each row gets a number of its own, in every chunk, and all bits of it are by chance.
+func TestChanceFunction(t *testing.T) {
+	b := mustOpen(t)
+	name, err := b.conn.ChanceFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.texts("SELECT concat_ws(' ', count(DISTINCT n), bit_count(bit_or(n)), bit_count(bit_and(n))) FROM (SELECT " + name + "() AS n FROM range(5000))")
+	if want := []string{"5000 64 0"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("different ones, bits that some have and that all have: %s, want %s", got, want)
+	}
+}

@@ -9,6 +9,13 @@ const uuidLen = 36
 func NewID() [16]byte {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
+	return asVersion4(id)
+}
+
+// DerivedID is like [NewID], but of a SHA-256: the same each time.
+func DerivedID(sum [32]byte) [16]byte { return asVersion4([16]byte(sum[:16])) }
+
+func asVersion4(id [16]byte) [16]byte {
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return id

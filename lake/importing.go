@@ -17,8 +17,8 @@ type Imported struct {
 // importRows is how many events of an input are sorted and stored at a time.
 const importRows = 200_000
 
-// Import files events under the hour of their own time. The source is the SHA-256 of the whole
-// input in hexadecimal: it names the files, so that a repeated import adds nothing and one that
+// Import files events under the hour of their own time. The source is the SHA-256, in hexadecimal, of what the
+// events are made of, these and no others: it names the files, so that a repeated import adds nothing and one that
 // was broken off goes on where it was.
 func (l *Lake) Import(ctx context.Context, t Table, source string, rows iter.Seq2[event.Key, []byte]) (done Imported, err error) {
 	leave, err := l.enter()

@@ -25,7 +25,7 @@ const (
 type Name struct {
 	Dataset, Stream string
 	Hour            time.Time // the start of the hour its events arrived in, UTC
-	Log             string    // one incarnation of the log, or the SHA-256 of an imported input
+	Log             string    // one incarnation of the log, or the SHA-256 of what was imported
 	First, Last     uint64    // the range of the log it holds, both inclusive
 	Generation      int       // 1 from the first flush; a rewrite's is one more than its inputs'
 	Epoch           uint64    // of the owner who wrote it; 0 where one process alone ever owns the lake

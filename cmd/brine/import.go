@@ -132,8 +132,8 @@ const maxImportLine = 1 << 20
 // problemsShown bounds how many refused lines are told one by one.
 const problemsShown = 10
 
-// importEvents validates the input into a spool file, as its SHA-256 is known only at its end,
-// and then files what is good.
+// importEvents validates the input into a spool file, as the SHA-256 of what is good in it is known only
+// at its end, and then files that.
 func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Reader, tmp string, oldest time.Time) (report importReport, err error) {
 	t, err := l.Table(lake.Raw, s.Name)
 	if err != nil {
@@ -145,9 +145,9 @@ func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Read
 	}
 	defer os.Remove(spool.Name())
 	defer spool.Close()
-	hash := sha256.New()
 	w := bufio.NewWriterSize(spool, 1<<20)
-	if err := spoolEvents(s, io.TeeReader(in, hash), w, oldest, &report); err != nil {
+	source, err := spoolEvents(s, in, w, oldest, &report)
+	if err != nil {
 		return report, err
 	}
 	if err := w.Flush(); err != nil {
@@ -157,22 +157,26 @@ func importEvents(ctx context.Context, l *lake.Lake, s *event.Stream, in io.Read
 		return report, err
 	}
 	var unread error
-	report.Imported, err = l.Import(ctx, t, hex.EncodeToString(hash.Sum(nil)), spooled(spool, &unread))
+	report.Imported, err = l.Import(ctx, t, source, spooled(spool, &unread))
 	return report, errors.Join(err, unread)
 }
 
-// spoolEvents writes each good line as a record.
-func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, oldest time.Time, report *importReport) error {
+// spoolEvents writes each good line as a record, and gives the SHA-256 of these lines. Which are good changes with the clock and the schemas: the same
+// input is another source then, and what it has more is stored. An event without an id has one of all lines up to its own, so that it is known again.
+func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, oldest time.Time, report *importReport) (source string, err error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxImportLine)
-	arrival := &event.Arrival{Now: time.Now(), NewID: event.NewID, AnyAge: true}
+	read, good := sha256.New(), sha256.New()
+	arrival := &event.Arrival{Now: time.Now(), NewID: func() [16]byte { return event.DerivedID([32]byte(read.Sum(nil))) }, AnyAge: true}
 	newest := arrival.Now.Add(maxAhead).UnixMilli()
-	var row, record []byte
+	var text, row, record []byte
 	for n := int64(1); lines.Scan(); n++ {
 		line := bytes.TrimSpace(lines.Bytes())
 		if len(line) == 0 {
 			continue
 		}
+		text = append(append(text[:0], line...), '\n')
+		read.Write(text)
 		var key event.Key
 		var problem *event.Problem
 		row, key, problem = appendWhole(s, row[:0], line, arrival)
@@ -187,15 +191,16 @@ func spoolEvents(s *event.Stream, in io.Reader, w io.Writer, oldest time.Time, r
 			report.refuse(n, inFuture(s))
 			continue
 		}
+		good.Write(text)
 		record = event.AppendRecord(record[:0], event.Record{Dataset: lake.Raw, Stream: s.Name, Key: key, Row: row})
 		if _, err := w.Write(record); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("a line is longer than %d bytes: is this NDJSON, one event a line?", maxImportLine)
+		return "", fmt.Errorf("a line is longer than %d bytes: is this NDJSON, one event a line?", maxImportLine)
 	}
-	return lines.Err()
+	return hex.EncodeToString(good.Sum(nil)), lines.Err()
 }
 
 // appendWhole takes a line that must be one event and nothing else.

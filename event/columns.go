@@ -28,8 +28,8 @@ import (
 //	array with a schema for each item    Tuple
 //
 // Fields that a schema does not describe have no column and are not kept, so an object or
-// array that says nothing of what is in it is an error. So are names that differ only by
-// case, since SQL engines take them for one.
+// array that says nothing of what is in it is an error, as is what stands beside a $ref. So are names that
+// differ only by case, since SQL engines take them for one.
 func Columns(schemas ...*Schema) ([]Column, error) {
 	var merged []Column
 	for _, s := range schemas {
@@ -119,6 +119,11 @@ func (d *deriver) resolve(path string, node any) (any, error) {
 		ref := textMember(node, "$ref")
 		if ref == "" {
 			return d.alternative(path, node)
+		}
+		for _, keyword := range [...]string{"properties", "additionalProperties", "items", "prefixItems", "allOf", "anyOf", "oneOf"} {
+			if _, ok := member(node, keyword); ok {
+				return nil, at(path, keyword+" beside a $ref would not be stored: say type: object, and put the $ref into allOf")
+			}
 		}
 		target, err := pointed(d.root, ref)
 		if err != nil {
@@ -282,6 +287,9 @@ func (d *deriver) properties(path string, node any) ([]Column, error) {
 	var fields []Column
 	for _, item := range items {
 		name := item.Key.(string)
+		if err := fieldName(path, name); err != nil {
+			return nil, err
+		}
 		field, err := d.column(path+"."+name, item.Value)
 		if err != nil {
 			return nil, err
@@ -307,6 +315,14 @@ func (d *deriver) properties(path string, node any) ([]Column, error) {
 		}
 	}
 	return fields, nil
+}
+
+// fieldName refuses what SQL has no name for.
+func fieldName(path, name string) error {
+	if name == "" || strings.Contains(name, "\x00") {
+		return at(path, fmt.Sprintf("a field called %q cannot be stored: rename it", name))
+	}
+	return nil
 }
 
 // array derives a Tuple from prefixItems, or from items as draft-07 has them, or else a List.
@@ -337,6 +353,12 @@ func (d *deriver) tuple(path string, items []any) (Column, error) {
 		}
 		if field.Name = textMember(item, "title"); field.Name == "" {
 			field.Name = strconv.Itoa(i)
+		}
+		if err := fieldName(path, field.Name); err != nil {
+			return c, err
+		}
+		if same := func(f Column) bool { return strings.EqualFold(f.Name, field.Name) }; slices.ContainsFunc(c.Fields, same) {
+			return c, at(path, fmt.Sprintf("two items are called %s, in whichever case: give each a title of its own", field.Name))
 		}
 		c.Fields = append(c.Fields, field)
 	}
@@ -392,6 +414,9 @@ func mergeByPlace(path string, a, b Column) (Column, error) {
 		if i == len(fields) {
 			fields = append(fields, f)
 			continue
+		}
+		if fields[i].Name != f.Name { // of a tuple, whose items are stored by their names
+			return a, at(path, fmt.Sprintf("item %d is called %s here and %s in another version: keep its title, or raise the major version", i, f.Name, fields[i].Name))
 		}
 		merged, err := merge(path+"[]", fields[i], f)
 		if err != nil {

@@ -129,6 +129,13 @@ func TestColumnsErrors(t *testing.T) {
 		{"types that do not go together", `{a: {type: [object, string]}}`, "s.yaml: a: the types object, string cannot be stored in one column"},
 		{"a map and an object", `{a: {properties: {b: {type: integer}}, additionalProperties: {type: string}}}`, "s.yaml: a: properties and additionalProperties"},
 		{"names that differ by case", `{a: {type: object, properties: {url: {type: string}, URL: {type: string}}}}`, "s.yaml: a: url and URL differ only by case"},
+		{"fields beside a reference", `{a: {$ref: "#/definitions/x~1y", properties: {c: {type: string}}}}`, "s.yaml: a: properties beside a $ref would not be stored"},
+		{"fields beside one in allOf", `{a: {type: object, allOf: [{$ref: "#/definitions/x~1y", properties: {c: {type: string}}}]}}`, "s.yaml: a: properties beside a $ref"},
+		{"an empty name", `{a: {type: object, properties: {"": {type: string}}}}`, `s.yaml: a: a field called "" cannot be stored`},
+		{"a name with a zero byte", `{"a\0b": {type: string}}`, `s.yaml: a field called "a\x00b" cannot be stored`},
+		{"a title with a zero byte", `{a: {type: array, prefixItems: [{title: "a\0b", type: string}]}}`, `s.yaml: a: a field called "a\x00b" cannot be stored`},
+		{"titles that differ by case", `{a: {type: array, prefixItems: [{title: Name, type: string}, {title: name, type: string}]}}`, "s.yaml: a: two items are called name"},
+		{"a title that is another's place", `{a: {type: array, prefixItems: [{title: "1", type: string}, {type: string}]}}`, "s.yaml: a: two items are called 1"},
 		{"a circle", `{a: {$ref: "#/properties/a"}}`, "s.yaml: a: a $ref that leads to itself"},
 		{"a wider circle", `{a: {type: array, items: {$ref: "#/properties/a"}}}`, "a $ref that leads to itself"},
 	}
@@ -143,15 +150,17 @@ func TestColumnsErrors(t *testing.T) {
 }
 
 func TestColumnsOfVersions(t *testing.T) {
-	first := parse(t, `{a: {type: integer}, b: {type: object, properties: {c: {type: string}}}, l: {type: array, items: {type: integer}}}`)
+	first := parse(t, `{a: {type: integer}, b: {type: object, properties: {c: {type: string}}}, l: {type: array, items: {type: integer}},
+		t: {type: array, items: {type: array, prefixItems: [{title: name, type: string}, {type: integer}]}}}`)
 	second := parse(t, `{n: {type: string}, b: {type: object, properties: {d: {type: string}, c: {type: string}}}, a: {type: number}, l: {type: array, items: {type: number}}}`)
 	columns, err := Columns(first, second)
-	if want := "a:number b:{c:string d:string} l:[number] n:string"; err != nil || describe(columns) != want {
+	if want := "a:number b:{c:string d:string} l:[number] t:[(name:string 1:integer)] n:string"; err != nil || describe(columns) != want {
 		t.Errorf("%s (%v), want %s", describe(columns), err, want)
 	}
 	for _, test := range []struct{ properties, want string }{
 		{`{a: {type: string}}`, "a: it is string here and integer in another version"},
 		{`{A: {type: integer}}`, "a and A differ only by case"},
+		{`{t: {type: array, items: {type: array, prefixItems: [{title: name, type: string}, {title: ms, type: integer}]}}}`, "t[]: item 1 is called ms here and 1 in another version"},
 	} {
 		if _, err := Columns(first, parse(t, test.properties)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want %s", err, test.want)

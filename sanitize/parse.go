@@ -139,8 +139,8 @@ func (r *reader) entries(path string, n ast.Node, want string) (nodes []*node) {
 		switch before := lines[name]; {
 		case kv.Key.Type() == ast.MergeKeyType:
 			r.mistakeAt(line, path, "write the fields out", "YAML's << is not read here")
-		case name == "":
-			r.mistakeAt(line, path, "", "a name of no characters")
+		case name == "" || strings.Contains(name, "\x00"):
+			r.mistakeAt(line, path, "", "a name of no characters, or with a zero byte, is no field's")
 		case before > 0:
 			r.mistakeAt(line, at, fmt.Sprintf("it stands in line %d already: make one of the two", before), "listed twice")
 		default:

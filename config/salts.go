@@ -38,8 +38,11 @@ func (c *Config) SaltsPath() string {
 	if c.Salts.Dir != "" {
 		return c.Salts.Dir
 	}
-	return filepath.Join(c.Data, "salts")
+	return filepath.Join(c.Data, saltsFolder)
 }
+
+// saltsFolder is where salts lie in the data folder, and nowhere else in it: all else there is Brine's own, and part of it in each backup.
+const saltsFolder = "salts"
 
 func (c *Config) checkSalts(d *decoder) {
 	if _, err := c.Salts.Periods(); err != nil {
@@ -51,18 +54,26 @@ func (c *Config) checkSalts(d *decoder) {
 	default:
 		d.mistake("salts.manage", nearest(c.Salts.Manage, []string{internal, external}), "expected internal or external")
 	}
-	for _, room := range []string{"log", "lake", "tmp"} {
-		if within(c.SaltsPath(), filepath.Join(c.Data, room)) {
-			d.mistake("salts.dir", "give salts a folder of their own", "%s holds other things of Brine's", filepath.Join(c.Data, room))
-		}
+	if own := filepath.Join(c.Data, saltsFolder); within(c.SaltsPath(), c.Data) && !within(c.SaltsPath(), own) {
+		d.mistake("salts.dir", "take "+own+", or a folder elsewhere", "in %s only %s is the salts' own: what is in others may be swept, or backed up", c.Data, own)
 	}
 	if within(c.Data, c.SaltsPath()) {
 		d.mistake("salts.dir", "give salts a folder of their own, which may lie in it", "the data folder %s lies there", c.Data)
 	}
 }
 
-// within is whether a path is a folder or lies below it.
+// within is whether a path is a folder or lies below it, wherever links lead.
 func within(path, folder string) bool {
-	rel, err := filepath.Rel(folder, path)
+	rel, err := filepath.Rel(linked(folder), linked(path))
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+// linked is the path that a path leads to, of which the end may not be there yet.
+func linked(path string) string {
+	path, _ = filepath.Abs(path)
+	for at, rest := path, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
+		if to, err := filepath.EvalSymlinks(at); err == nil || at == "/" {
+			return filepath.Join(to, rest)
+		}
+	}
 }

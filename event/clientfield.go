@@ -15,15 +15,26 @@ import (
 // Names that end in one of clientEndings are of the same kind, like user_ip.
 var (
 	clientFields = map[string]bool{
-		"ip": true, "ipv4": true, "ipv6": true, "client_ip": true, "ip_address": true, "ip_addr": true, "ipaddr": true, "ipaddress": true,
-		"remote_addr": true, "remote_address": true, "remote_host": true, "client_addr": true, "client_address": true,
+		"ip": true, "ips": true, "ip4": true, "ip6": true, "ipv4": true, "ipv6": true, "ip_v4": true, "ip_v6": true, "client_ip": true,
+		"ip_address": true, "ip_addresses": true, "ip_addr": true, "ip_addrs": true, "ipaddr": true, "ipaddress": true, "ipaddresses": true,
+		"remote_addr": true, "remote_address": true, "remote_host": true, "client_addr": true, "client_address": true, "client_addresses": true,
 		"peer_addr": true, "peer_address": true, "clientip": true, "remoteip": true, "remoteaddr": true,
 		"forwarded": true, "forwarded_for": true, "x_forwarded_for": true, "xforwardedfor": true, "xff": true, "via": true,
-		"headers": true, "user_agent": true, "useragent": true, "cookie": true, "cookies": true, "set_cookie": true,
-		"authorization": true, "proxy_authorization": true,
+		"headers": true, "user_agent": true, "user_agents": true, "user_agent_string": true, "useragent": true, "useragents": true,
+		"cookie": true, "cookies": true, "set_cookie": true, "authorization": true, "proxy_authorization": true,
 	}
-	clientEndings = []string{"_ip", "_ipv4", "_ipv6", "_ip_address", "_ip_addr", "_remote_addr", "_headers", "_forwarded_for", "_user_agent"}
+	clientEndings = byLastByte("_ip", "_ips", "_ip4", "_ip6", "_ipv4", "_ipv6", "_ip_v4", "_ip_v6", "_ip_address", "_ip_addresses", "_ip_addr", "_ip_addrs",
+		"_remote_addr", "_headers", "_forwarded_for", "_user_agent", "_user_agents", "_user_agent_string")
 )
+
+// byLastByte spares a name all endings but a few.
+func byLastByte(endings ...string) (by [256][]string) {
+	for _, ending := range endings {
+		last := ending[len(ending)-1]
+		by[last] = append(by[last], ending)
+	}
+	return by
+}
 
 // isClientField says whether a name, in whatever spelling, is that of a client's address or headers.
 // It makes nothing: most names of most events pass here.
@@ -33,7 +44,10 @@ func isClientField[T string | []byte](name T) bool {
 	if clientFields[string(plain)] {
 		return true
 	}
-	for _, ending := range clientEndings {
+	if len(plain) == 0 {
+		return false
+	}
+	for _, ending := range clientEndings[plain[len(plain)-1]] {
 		if n := len(plain) - len(ending); n > 0 && string(plain[n:]) == ending {
 			return true
 		}
@@ -41,16 +55,16 @@ func isClientField[T string | []byte](name T) bool {
 	return false
 }
 
-// plainName spells a name in lower case with low lines: clientIp, Client-IP and client_ip are one.
+// plainName spells a name in lower case with low lines: clientIp, Client-IP and client_ip are one, and so are clientIPAddress and client_ip_address.
 func plainName(name string) string { return string(appendPlainName(nil, name)) }
 
 func appendPlainName[T string | []byte](dst []byte, name T) []byte {
-	lower := false // the letter before was a small one, so that a capital begins a word
+	var last byte
 	for i := range len(name) {
 		c := name[i]
 		switch {
-		case 'A' <= c && c <= 'Z':
-			if lower {
+		case isCapital(c):
+			if isSmall(last) || '0' <= last && last <= '9' || isCapital(last) && beginsWord(name[i+1:]) {
 				dst = append(dst, '_')
 			}
 			dst = append(dst, c|0x20)
@@ -59,10 +73,26 @@ func appendPlainName[T string | []byte](dst []byte, name T) []byte {
 		default:
 			dst = append(dst, c)
 		}
-		lower = 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		last = c
 	}
 	return dst
 }
+
+// beginsWord says whether the last capital of several, with this behind it, is the first letter of a word, as in IPAddress, and none of the acronym, as in IPs and IPv4.
+func beginsWord[T string | []byte](rest T) bool {
+	switch {
+	case len(rest) == 0 || !isSmall(rest[0]):
+		return false
+	case rest[0] == 's':
+		return len(rest) > 1 && isSmall(rest[1])
+	case rest[0] == 'v':
+		return len(rest) > 1 && (rest[1] < '0' || rest[1] > '9')
+	}
+	return true
+}
+
+func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }
+func isSmall(c byte) bool   { return 'a' <= c && c <= 'z' }
 
 // removeClientFields takes the fields that are a client's address or headers out of a value, at
 // any depth, but for those that keep names.

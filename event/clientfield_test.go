@@ -9,12 +9,15 @@ import (
 func TestIsClientField(t *testing.T) {
 	for _, name := range strings.Fields("client_ip clientIp Client-IP ClientIP ip IP ipv6 ip_address ipAddress remote_addr RemoteAddr x_forwarded_for " +
 		"X-Forwarded-For x.forwarded.for true-client-ip cf-connecting-ip x-real-ip last_login_ip request_headers requestHeaders response_headers headers " +
-		"user_agent User-Agent userAgent cookie Set-Cookie authorization") {
+		"user_agent User-Agent userAgent cookie Set-Cookie authorization clientIPAddress IPAddress HTTPUserAgent HTTPHeaders XRealIP XForwardedFor " +
+		"userAgentString browser_user_agent_string ips IPs userIPs client_ips visitorIPAddresses ip_addresses userAgents ip_v4 clientIpV6 clientIPv4 IPv4 IPV6 user_ip4") {
 		if !isClientField(name) {
 			t.Errorf("%s is not seen", name)
 		}
 	}
 	for _, name := range strings.Fields("zip ship ip_version_count recipient equip description address_book has_cookies header_color app_install_id dt via_link heading " +
+		"tips toolTips tool_tips ships chips VIPs showVIPs ZIP ZIPs zips scripts descriptions recipients memberships clips_seen IPOffset shipIPO tooltip_version user_agent_count " +
+		"sips4 zip4 clip_v4 agents addresses email_addresses email_address authorizations ipsum IPsec cookies_enabled agent_string userAgentless S Vs v4 _ X9 " +
 		strings.Repeat("x", 200)) {
 		if isClientField(name) {
 			t.Errorf("%s is taken for an address or a header", name)
@@ -128,5 +131,17 @@ func TestFieldsWithoutClientFields(t *testing.T) {
 	}
 	if got, want := len(InteractionStream().Fields()), len(Fields(InteractionSchema())); got != want {
 		t.Errorf("%d fields of interaction, want %d", got, want)
+	}
+}
+
+// BenchmarkClientField is of names as apps send them.
+func BenchmarkClientField(b *testing.B) {
+	names := [][]byte{[]byte("$schema"), []byte("meta"), []byte("stream"), []byte("dt"), []byte("app_install_id"), []byte("session_start"), []byte("pages_viewed"), []byte("screenWidth"), []byte("languages"), []byte("is_tips_shown")}
+	for b.Loop() {
+		for _, name := range names {
+			if isClientField(name) {
+				b.Fatalf("%s is one", name)
+			}
+		}
 	}
 }

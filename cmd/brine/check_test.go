@@ -53,9 +53,9 @@ func TestCheck(t *testing.T) {
 			"schemas/session.yaml": appSchema,
 		}, exitFailed, "brine.yaml:2: streams.app.unit: is_new: a unit is a string or an integer, and this is a field of the type boolean (name the field"},
 		{"KeepsWhatIsNotThere", map[string]string{
-			"brine.yaml":           "streams:\n  app: {schema: /app/session, keep_fields: [client_ips, client_ip, remote_addr]}",
+			"brine.yaml":           "streams:\n  app: {schema: /app/session, keep_fields: [client_tips, client_ip, remote_addr]}",
 			"schemas/session.yaml": appSchema,
-		}, exitFailed, "brine.yaml:2: streams.app.keep_fields: client_ips: not a field that is removed on receipt, so it is kept anyway (take it off the list)\n"},
+		}, exitFailed, "brine.yaml:2: streams.app.keep_fields: client_tips: not a field that is removed on receipt, so it is kept anyway (take it off the list)\n"},
 		{"KeepsWhatNoSchemaHas", map[string]string{
 			"brine.yaml":           "streams:\n  app: {schema: /app/session, keep_fields: [clientip]}",
 			"schemas/session.yaml": appSchema,

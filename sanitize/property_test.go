@@ -327,6 +327,24 @@ func TestOrderTellsNothing(t *testing.T) {
 	}
 }
 
+// A field may have any name that SQL, or the query itself, uses.
+func TestNamesOfFields(t *testing.T) {
+	for _, name := range []string{"nothing", "Nothing", "e1", "rowid", "filename", "file_row_number", "select", "placeholder", "chance"} {
+		stream := mustStream(t, "s", "{$schema: 'https://json-schema.org/draft/2020-12/schema', type: object, properties: {"+name+": {type: string}, n: {type: integer}}}")
+		plan, err := Compile(stream, Parse("list.yaml", []byte("s: {"+name+": keep, n: keep}")), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, duck.Options{Threads: 1})
+		if err := b.sanitize(plan, Input{Rows: b.raw("raw", stream.Columns, []map[string]any{{name: "a value", "n": json.Number("1")}})}, "out"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.rows(plan.Columns, b.read("out")); len(got) != 1 || !strings.Contains(got[0], `"`+name+`":"a value"`) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // A row's id is not of DuckDB's own chance, of which some numbers tell all others and their order, which is that of the raw rows.
 func TestIDsTellNothing(t *testing.T) {
 	stream := mustStream(t, "s", narrowSchema)

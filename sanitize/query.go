@@ -98,7 +98,7 @@ func (q *query) register(conn *duck.Conn, p *Plan, hasher func() Hasher) (done f
 // sql selects and orders the rows. What is wide and can be made of something narrow is made when they are in order.
 func (q *query) sql(p *Plan, in Input) string {
 	at := duck.Ident(duck.KeyColumns[0].Name)
-	values := []string{"NULL AS nothing"} // there may be nothing but that there was an event
+	values := []string{"NULL AS " + placeholder} // there may be nothing but that there was an event
 	outer := []string{at, fmt.Sprintf("%s(%d::UBIGINT, %s) AS %[3]s", q.uuid, in.Source, placeAlias)}
 	for _, f := range p.fields {
 		name := duck.Ident(f.out.Name)
@@ -111,6 +111,9 @@ func (q *query) sql(p *Plan, in Input) string {
 	}
 	return fmt.Sprintf("(SELECT %s FROM (FROM (%s) ORDER BY %s))", strings.Join(outer, ", "), timed, order(at))
 }
+
+// placeholder is a column that no stream has: [event.Registry] refuses the name.
+const placeholder = "hour"
 
 // early is a top-level value as it goes into the sort, and late makes of it what it shall be: times are
 // written as text behind it, and only there those out of range are dropped.

@@ -127,7 +127,8 @@ func (e *Erasures) add(r *request) {
 func isUnit(unit string) bool { return unit != "" && len(unit) <= MaxUnit && utf8.ValidString(unit) }
 
 // Accept makes a request durable and gives the number of its receipt. One that waits already for the
-// same id is the same request; where nodes share requests, only within a second. quiet is one of the public door: it leaves a receipt only where something was found.
+// same id is the same request; where nodes share requests, only within a second. quiet is one of the public door: it leaves a receipt only where
+// something was found. So one that is not is never the same as a quiet one: somebody waits for its receipt.
 // The errors are [ErrUnit], [ErrFull] and those of the disk; none holds the id.
 func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	if !isUnit(unit) {
@@ -135,7 +136,7 @@ func (e *Erasures) Accept(unit string, quiet bool) (number string, err error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r := e.fresh[unit]; r != nil && (!e.o.Shared || e.o.Now().Sub(r.came) < soon) { // where nodes share it may be done by now, and not known here
+	if r := e.fresh[unit]; r != nil && (quiet || !r.Quiet) && (!e.o.Shared || e.o.Now().Sub(r.came) < soon) { // where nodes share it may be done by now, and not known here
 		return r.Receipt.Number, nil
 	}
 	if e.full(unit) {

@@ -272,7 +272,11 @@ func TestQuarantine(t *testing.T) {
 	h.append("device", `{"serial":`+fmt.Sprint(bob.serial)+`0,"serial":{}}`)
 	h.flush()
 	before := len(h.query("SELECT line FROM read_parquet('" + h.path("lake/quarantine/lines/*/*/*.parquet") + "')"))
+	odd := "a&b<c\n\u2028\""
+	h.append("app", string(event.AppendString([]byte(`{"install":`), odd))+`,"screen":`)
+	h.flush()
 	number, other := h.accept(ada.id), h.accept(fmt.Sprint(bob.serial))
+	h.accept(odd)
 	h.step()
 	h.sweep()
 	left := h.query("SELECT line FROM read_parquet('" + h.path("lake/quarantine/lines/*/*/*.parquet") + "')")
@@ -422,6 +426,39 @@ func TestQuietRequestLeavesNothing(t *testing.T) {
 	receipts, err := os.ReadDir(h.path("receipts"))
 	if err != nil || len(receipts) != 1 {
 		t.Errorf("receipts: %v, %v", receipts, err)
+	}
+}
+
+// What an operator asks for has a receipt of its own, which tells what was found, where the same install was asked for by the public door before.
+func TestOperatorAfterQuietRequest(t *testing.T) {
+	for name, shared := range map[string]bool{"OneNode": false, "SeveralNodes": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, usualList, "quarter")
+			h.rotate()
+			h.openErasures(erasure.Options{Shared: shared})
+			h.visit(bob)
+			numbers := map[string]string{}
+			for _, unit := range []string{"nobody", bob.id} {
+				quiet, err := h.erasures.Accept(unit, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				numbers[unit] = h.accept(unit)
+				if again, err := h.erasures.Accept(unit, true); err != nil || quiet == numbers[unit] || again != numbers[unit] {
+					t.Errorf("%s: the requests are %s, %s and %s (%v)", unit, quiet, numbers[unit], again, err)
+				}
+			}
+			h.step()
+			h.nextDay()
+			h.step()
+			h.sweep()
+			h.clock.advance(time.Hour)
+			h.step()
+			h.wantState(numbers["nobody"], erasure.Complete)
+			if r := h.wantState(numbers[bob.id], erasure.Complete); len(r.Removed) == 0 {
+				t.Errorf("the receipt tells of nothing: %+v", r)
+			}
+		})
 	}
 }
 

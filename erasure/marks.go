@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 
+	"brine/event"
 	"brine/lake"
 	"brine/lake/duck"
 	"brine/salt"
@@ -63,8 +63,7 @@ func holds(line []byte, id string) bool {
 	if len(id) >= telling && bytes.Contains(line, []byte(id)) {
 		return true
 	}
-	quoted, err := json.Marshal(id)
-	if err == nil && bytes.Contains(line, quoted) {
+	if bytes.Contains(line, event.AppendString(nil, id)) {
 		return true
 	}
 	number := []byte(":" + id)

@@ -49,7 +49,7 @@ type staleHour struct {
 func (e *Erasures) pass(ctx context.Context, batch []*request) error {
 	p := &pass{e: e, ids: marks{}, counted: map[countedHour]bool{}, beyond: map[OutOfReach]int{}}
 	for i, r := range batch {
-		if _, twice := p.ids[r.Unit]; !twice {
+		if other, twice := p.ids[r.Unit]; !twice || batch[other].Quiet && !r.Quiet { // what is found is told to somebody who waits for it
 			p.ids[r.Unit] = i
 		}
 		receipt := r.Receipt

@@ -33,14 +33,14 @@ func (t *tree) appendValue(b []byte, c *Column, at int) ([]byte, *Problem) {
 		}
 	case scan.String:
 		if c.Kind == String {
-			return appendString(b, n.value), nil
+			return AppendString(b, n.value), nil
 		}
 	case scan.Bool:
 		if c.Kind == Bool {
 			return append(b, n.value...), nil
 		}
 		if c.Kind == String {
-			return appendString(b, n.value), nil
+			return AppendString(b, n.value), nil
 		}
 	case scan.Number:
 		return appendNumber(b, c.Kind, n.value)
@@ -61,7 +61,7 @@ func (t *tree) appendStruct(b []byte, fields []Column, object int) ([]byte, *Pro
 		if n++; n > 1 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, fields[i].Name), ':')
+		b = append(AppendString(b, fields[i].Name), ':')
 		var p *Problem
 		if b, p = t.appendValue(b, &fields[i], at); p != nil {
 			return b, p.below(joinPath("", fields[i].Name))
@@ -86,7 +86,7 @@ func (t *tree) appendMap(b []byte, c *Column, object int) ([]byte, *Problem) {
 		if n > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, t.nodes[at].name), ':')
+		b = append(AppendString(b, t.nodes[at].name), ':')
 		var p *Problem
 		if b, p = t.appendValue(b, c, at); p != nil {
 			return b, p.below(joinPath("", string(t.nodes[at].name)))
@@ -211,9 +211,9 @@ func appendDouble(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }
 
-// appendString appends a string in quotes, with escapes for quotes, backslashes and control
+// AppendString appends a string in quotes, with escapes for quotes, backslashes and control
 // characters only, so that a row has no line break.
-func appendString[T string | []byte](b []byte, s T) []byte {
+func AppendString[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
 	from := 0

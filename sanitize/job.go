@@ -315,7 +315,8 @@ func (u *run) beginAgain(ctx context.Context, h *lake.Hour, left []lake.File) er
 	return h.Drop(ctx, left)
 }
 
-// source sanitizes the raw file of one source.
+// source sanitizes the raw file of one source. Others are what the hour's sanitized files say of themselves, and then this one's, too: its salt
+// may be gone before the next source has its turn.
 func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake.File, others map[lake.Name]map[string]string) error {
 	key, backfill, err := u.salt(h.Start, plan, others)
 	if err != nil {
@@ -347,11 +348,15 @@ func (u *run) source(ctx context.Context, h *lake.Hour, plan *Plan, files []lake
 		return err
 	}
 	defer end()
-	_, err = h.Rewrite(ctx, lake.Rewrite{Table: Table(plan), Inputs: files, SQL: "FROM " + sql, Meta: meta.pairs(), Plain: u.job.Plain})
-	if err == nil {
-		u.work.add(meta.RowsIn)
+	made, err := h.Rewrite(ctx, lake.Rewrite{Table: Table(plan), Inputs: files, SQL: "FROM " + sql, Meta: meta.pairs(), Plain: u.job.Plain})
+	if err != nil {
+		return err
 	}
-	return err
+	if !backfill { // whose salt lives as long as the run
+		others[made.Name] = meta.pairs()
+	}
+	u.work.add(meta.RowsIn)
+	return nil
 }
 
 // Table is where a plan's rows are stored.

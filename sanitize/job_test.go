@@ -537,3 +537,25 @@ func TestTightenDuringARun(t *testing.T) {
 		t.Error("nothing was sanitized")
 	}
 }
+
+// A salt that is destroyed between two sources of an hour leaves the second one out: the hour has rows under it, and gets no other.
+func TestSaltEndsBetweenSources(t *testing.T) {
+	h := newHouse(t)
+	at := h.Wall().Truncate(time.Hour)
+	h.send("alice")
+	h.importAt(h.Wall(), "a", "alice")
+	h.pass(time.Hour)
+	asked := 0
+	h.job.Salts = func(hour time.Time) (*salt.Salt, error) {
+		if asked++; hour.Equal(at) && asked > 1 {
+			return nil, salt.ErrForgotten
+		}
+		return h.salts.For(hour)
+	}
+	if r := h.run(Request{Backfill: true}); asked < 2 || len(r.Refused) != 1 || !strings.Contains(r.Refused[0].Why, errNever.Error()) {
+		t.Errorf("after %d questions for a salt: %+v", asked, r)
+	}
+	if all := h.pseudonyms(at); len(all) != 1 {
+		t.Errorf("the hour has two salts: alice is %q", all)
+	}
+}

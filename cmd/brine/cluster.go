@@ -72,6 +72,11 @@ func printCluster(g *globals, st cluster.Status) {
 	for _, d := range st.Disagreements {
 		fmt.Fprintf(g.stdout, "THE NODES DO NOT AGREE: %s\n", d)
 	}
+	for _, l := range st.Logs {
+		if l.Error != "" {
+			fmt.Fprintf(g.stdout, "LOG %s CANNOT BE READ TO ITS END: %s\n", l.Name, l.Error)
+		}
+	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nNODE\tADDRESS\tSTATE")
 	for _, n := range st.Nodes {

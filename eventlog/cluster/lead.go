@@ -137,20 +137,30 @@ func (l *Log) firstState() (state, error) {
 	return state{Cluster: uuid.NewString()}, nil
 }
 
-// findEnds learns how far each log has come. One whose stream no node has is lost, and said to be.
+// findEnds learns how far each log has come. One whose stream no node has is lost, and said to be. One of which that cannot
+// be known yet is kept: others can be made beside it, and whoever reads it asks again.
 func (l *Log) findEnds(ctx context.Context, s state) error {
 	for _, log := range s.Logs {
-		end, err := l.end(ctx, log.Name)
-		if errors.Is(err, errNoStream) {
+		end, err := l.endSoon(ctx, log.Name)
+		switch {
+		case errors.Is(err, errNoStream):
 			l.opts.Logger.Error("a log is gone from all nodes, and what it held that was not flushed is lost", "log", log.Name)
-			err = l.change(ctx, func(s *state) { s.remove(log.Name) })
+			if err := l.change(ctx, func(s *state) { s.remove(log.Name) }); err != nil {
+				return fmt.Errorf("log %s: %w", log.Name, err)
+			}
+		case err != nil:
+			l.opts.Logger.Warn("how far a log has come is not known: it waits for the nodes that hold it", "log", log.Name, "reason", err)
+		default:
+			l.ends.saw(log.Name, end)
 		}
-		if err != nil {
-			return fmt.Errorf("log %s: %w", log.Name, err)
-		}
-		l.ends.saw(log.Name, end)
 	}
-	return nil
+	return ctx.Err()
+}
+
+func (l *Log) endSoon(ctx context.Context, log string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return l.end(ctx, log)
 }
 
 func (s *state) remove(name string) {

@@ -154,7 +154,8 @@ type LogStatus struct {
 	Replicas int    `json:"replicas"` // nodes that hold it and can be reached
 	Through  string `json:"through"`  // the node that brings its entries in order, JetStream's leader of the stream; "" while there is none
 	First    uint64 `json:"first"`
-	Last     uint64 `json:"last"`
+	Last     uint64 `json:"last"`            // that is known
+	Error    string `json:"error,omitempty"` // why no more is known
 }
 
 // Status tells how the cluster stands.
@@ -169,8 +170,14 @@ func (l *Log) Status() Status {
 	for _, info := range l.Logs() {
 		log := LogStatus{Name: info.Name, Current: info.Name == s.current(), First: info.First, Last: info.Last}
 		if n, err := l.up(); err == nil {
-			if info, err := streamInfo(ctx, n, info.Name); err == nil {
+			info, err := streamInfo(ctx, n, info.Name)
+			if err == nil && !info.byLeader() {
+				err = errLeaderless
+			}
+			if err == nil {
 				log.Replicas, log.Through = info.replicas(), info.through()
+			} else {
+				log.Error = err.Error()
 			}
 		}
 		st.Logs = append(st.Logs, log)

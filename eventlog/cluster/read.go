@@ -59,7 +59,9 @@ func (l *Log) LogsNow(ctx context.Context) ([]eventlog.Info, error) {
 	for i := range infos {
 		asking.Go(func() {
 			end, err := l.end(ctx, infos[i].Name)
-			errs[i] = err
+			if err != nil {
+				errs[i] = fmt.Errorf("log %s: %w", infos[i].Name, err)
+			}
 			infos[i].Last = l.ends.saw(infos[i].Name, max(end, infos[i].Last))
 		})
 	}
@@ -86,6 +88,9 @@ func (l *Log) end(ctx context.Context, log string) (uint64, error) {
 		return 0, err
 	}
 	info, err := streamInfo(ctx, n, log)
+	if err == nil && !info.byLeader() {
+		err = fmt.Errorf("%w: %s", errLeaderless, log)
+	}
 	return info.State.LastSeq, err
 }
 

@@ -32,7 +32,10 @@ func (r *reader) round(ctx context.Context, l *Log) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	hour := l.Hour()
-	logs := l.Logs()
+	logs, err := l.LogsNow(ctx)
+	if err != nil {
+		return err
+	}
 	for i, info := range logs {
 		if err := r.flush(ctx, l, info); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -88,13 +89,21 @@ func (s *state) settle(name string) {
 // errNoStream is a stream that no node has.
 var errNoStream = errors.New("no such stream")
 
-// stream is what is asked of a stream's leader.
+// errLeaderless is a stream without a leader: how far it has come is not known.
+var errLeaderless = errors.New("a majority of the nodes that hold it is away")
+
+// stream is what is asked of a stream's leader. While there is none, any replica answers, by what it has itself.
 type stream struct {
 	State struct {
 		FirstSeq uint64 `json:"first_seq"`
 		LastSeq  uint64 `json:"last_seq"`
 	} `json:"state"`
 	Cluster *jetstream.ClusterInfo `json:"cluster"`
+}
+
+// byLeader says whether the leader itself answered, which does not count itself among the replicas.
+func (s stream) byLeader() bool {
+	return s.through() != "" && !slices.ContainsFunc(s.Cluster.Replicas, func(r *jetstream.PeerInfo) bool { return r.Name == s.Cluster.Leader })
 }
 
 func streamInfo(ctx context.Context, n *node, name string) (stream, error) {

@@ -52,7 +52,10 @@ func (l *Lake) flushLogs(ctx context.Context, log Log, all bool) error {
 	began := l.opts.Now()
 	l.unflushed.Store(0)
 	hour := log.Hour() // its mark lies before the ends that are flushed up to
-	logs := log.Logs()
+	logs, err := log.LogsNow(ctx)
+	if err != nil {
+		return err
+	}
 	for i, info := range logs {
 		done := i < len(logs)-1 // its day is
 		at := change{}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"brine/event"
+	"brine/eventlog"
 	"brine/lake/duck"
 	"brine/lake/store"
 )
@@ -279,7 +280,8 @@ func (l *Lake) readConn() (conn *duck.Conn, done func(), err error) {
 	return conn, func() { conn.Close(); leave() }, nil
 }
 
-// Run flushes and compacts until the context ends, and then flushes once more. A flush that
+// Run flushes and compacts until the context ends, and then flushes once more, but where nodes take turns: there the next owner has
+// what is left. A flush that
 // fails is tried again; meanwhile [Lake.Err] says why.
 func (l *Lake) Run(ctx context.Context) error {
 	var rounds sync.WaitGroup
@@ -294,6 +296,9 @@ func (l *Lake) Run(ctx context.Context) error {
 	}
 	l.every(ctx, "flush the log into the lake", l.opts.FlushEvery, l.full, l.flushDue)
 	rounds.Wait()
+	if l.leased() {
+		return nil
+	}
 	return l.flushDue(context.WithoutCancel(ctx))
 }
 
@@ -328,7 +333,7 @@ func (l *Lake) Appended(bytes int) {
 }
 
 // Err is why events cannot be moved from the log into the lake, nil when they can. An object store that is gone for a
-// while is no reason to refuse events, as the log holds them, nor is another owner: see [Lake.Trouble].
+// while is no reason to refuse events, as the log holds them, nor is another owner, nor a log that cannot be read now: see [Lake.Trouble].
 func (l *Lake) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -338,7 +343,7 @@ func (l *Lake) Err() error {
 	return l.fault
 }
 
-// Trouble is why the lake in an object store cannot be written or followed, nil when it can.
+// Trouble is why the lake in an object store cannot be written or followed, or the log not be read to its end; nil when they can.
 func (l *Lake) Trouble() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -349,7 +354,9 @@ func (l *Lake) Trouble() error {
 }
 
 // heldByLog says whether a flush failed for a reason that events may wait for in the log.
-func heldByLog(err error) bool { return Unavailable(err) || errors.Is(err, ErrNotOwner) }
+func heldByLog(err error) bool {
+	return Unavailable(err) || errors.Is(err, ErrNotOwner) || errors.Is(err, eventlog.ErrUnavailable)
+}
 
 // CompleteTo is the time up to which every event that was acknowledged can be read.
 func (l *Lake) CompleteTo() time.Time {

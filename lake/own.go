@@ -11,7 +11,9 @@ import (
 // Log is where events come from: the log of one node or of several.
 type Log interface {
 	Hour() time.Time       // the hour that is open; zero before the first
-	Logs() []eventlog.Info // those there are, by day; entries join the last
+	Logs() []eventlog.Info // those there are, by day, as far as is known; entries join the last
+	// LogsNow gives them up to ends before which all lies that was acknowledged before the call.
+	LogsNow(ctx context.Context) ([]eventlog.Info, error)
 	// Read gives entries from a sequence number on, about so many bytes of them; none where the log has no more.
 	Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error)
 	Trim(ctx context.Context, log string, last uint64) error // takes out the entries up to a sequence number, that included
@@ -79,6 +81,13 @@ func (l *Lake) owned() (Log, error) {
 		return nil, l.unknown
 	}
 	return nil, ErrNotOwner
+}
+
+// leased says whether this process owns the lake for a term, as where nodes take turns.
+func (l *Lake) leased() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lease > 0
 }
 
 func (l *Lake) inEpoch() uint64 {

@@ -42,7 +42,10 @@ func (r *remote) own(ctx context.Context, log Log, lease uint64) (*catalogue, ui
 	if err := r.aside.clearAside(); err != nil {
 		return nil, 0, err
 	}
-	infos := log.Logs()
+	infos, err := log.LogsNow(ctx)
+	if err != nil {
+		infos = nil // each flush asks again, and looks first
+	}
 	epoch, err := r.journal.own(ctx, lease, false, func(s *state) error {
 		if err := r.expected(s.Lake); err != nil {
 			return err

@@ -137,7 +137,7 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(ctx con
 	wait := h.peers.lead(ctx, term)
 	defer wait()
 	defer stop()
-	if err := h.ownLake(ctx, term.Epoch); err != nil {
+	if err := h.ownLake(ctx, term); err != nil {
 		return otherLake(h.cfg, err)
 	}
 	defer h.lake.Disown()
@@ -152,35 +152,31 @@ func (h *house) ownTerm(ctx context.Context, term *lease.Term, work func(ctx con
 const ownWithin = 30 * time.Second
 
 // ownLake owns the lake as soon as the object store lets it.
-func (h *house) ownLake(ctx context.Context, epoch uint64) error {
+func (h *house) ownLake(ctx context.Context, term *lease.Term) error {
 	for began := h.cluster.Mono(); ; {
-		err := h.lake.Own(ctx, termLog{h.cluster, ctx}, epoch)
+		err := h.lake.Own(ctx, termLog{h.cluster, term}, term.Epoch)
 		if err == nil || !lake.Unavailable(err) || h.cluster.Mono()-began > ownWithin || !lease.Pause(ctx, time.Second) {
 			return err
 		}
 	}
 }
 
-// termLog is the log as the owner flushes it. What it tells to be complete is so: it waits for the log's ends while the term
-// lasts, which is seconds where no majority of the nodes answers.
+// termLog is the log as the owner of the lake flushes it. It tells the lake in its own words that another node leads: that is no
+// reason to refuse events.
 type termLog struct {
 	*cluster.Log
-	term context.Context
+	term *lease.Term
 }
 
-// Logs waits for an answer.
-func (l termLog) Logs() []eventlog.Info {
-	for {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.term), 2*time.Second)
-		infos, err := l.LogsNow(ctx)
-		cancel()
-		if err == nil || !lease.Pause(l.term, 100*time.Millisecond) {
-			return infos
-		}
+// LogsNow gives the logs if the term lasts still: nobody else could have made another one.
+func (l termLog) LogsNow(ctx context.Context) ([]eventlog.Info, error) {
+	infos, err := l.Log.LogsNow(ctx)
+	if lost := l.term.Err(); lost != nil {
+		return nil, fmt.Errorf("%w: %w", lake.ErrNotOwner, lost)
 	}
+	return infos, err
 }
 
-// Read, Trim and Delete tell the lake in its own words that another node leads: that is no reason to refuse events.
 func (l termLog) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
 	entries, err := l.Log.Read(ctx, log, from, maxBytes)
 	return entries, asOwner(err)
@@ -189,6 +185,7 @@ func (l termLog) Read(ctx context.Context, log string, from uint64, maxBytes int
 func (l termLog) Trim(ctx context.Context, log string, last uint64) error {
 	return asOwner(l.Log.Trim(ctx, log, last))
 }
+
 func (l termLog) Delete(ctx context.Context, log string) error {
 	return asOwner(l.Log.Delete(ctx, log))
 }

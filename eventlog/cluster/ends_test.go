@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"brine/eventlog"
 )
 
@@ -35,11 +37,12 @@ func TestEndOfPartedReplica(t *testing.T) {
 	parted, log := s.others(leads)[1], s.logs["a"].Logs()[0].Name
 	s.cut(parted)
 	s.append(s.logs[leads], "two")
-	want, err := s.logs[leads].end(t.Context(), log)
+	info, err := s.logs[leads].ask(t.Context(), log)
 	must(t, err)
+	want := info.State.LastSeq
 	eventually(t, time.Minute, "the parted node knows that it has no leader", func() bool {
-		end, err := s.logs[parted].endSoon(t.Context(), log)
-		if err == nil && end < want {
+		info, err := s.logs[parted].askSoon(t.Context(), log)
+		if end := info.State.LastSeq; err == nil && end < want {
 			t.Fatalf("a node that is parted says that the log ends at %d; acknowledged is up to %d", end, want)
 		}
 		return errors.Is(err, errLeaderless)
@@ -49,9 +52,69 @@ func TestEndOfPartedReplica(t *testing.T) {
 	}
 	s.heal(parted)
 	eventually(t, time.Minute, "it knows the end again", func() bool {
-		end, err := s.logs[parted].endSoon(t.Context(), log)
-		return err == nil && end >= want
+		info, err := s.logs[parted].askSoon(t.Context(), log)
+		return err == nil && info.State.LastSeq >= want
 	})
+}
+
+// The leader of a log that hears of no other node takes itself for the leader for a while, in which another could take its place: it knows no end.
+func TestEndOfLoneLeader(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "a", "b", "c")
+	s.startAll()
+	s.append(s.lead("a", 1), "one")
+	leads := s.through(s.logs["a"])
+	l, others := s.logs[leads], s.others(leads)
+	knows := func() bool { _, err := l.LogsNow(t.Context()); return err == nil }
+	eventually(t, 30*time.Second, "it knows the end", knows)
+	s.stop(others[0])
+	eventually(t, 30*time.Second, "it knows the end by one other", knows)
+	s.stop(others[1])
+	if info, err := l.askSoon(t.Context(), l.Logs()[0].Name); err != nil {
+		t.Errorf("it knows already that it leads no more, and the test shows nothing: %+v, %v", info, err)
+	}
+	if infos, err := l.LogsNow(t.Context()); !errors.Is(err, errUnproven) || !errors.Is(err, eventlog.ErrUnavailable) {
+		t.Errorf("the ends by a leader that is alone: %+v, %v", infos, err)
+	}
+	s.start(others[1])
+	eventually(t, 30*time.Second, "it knows the end again", knows)
+}
+
+// Who has led meanwhile, or has come to a later term, proves nothing.
+func TestProven(t *testing.T) {
+	t.Parallel()
+	since, again := time.Unix(1, 0), time.Unix(2, 0)
+	s := stream{Cluster: &jetstream.ClusterInfo{RaftGroup: "g", Leader: "a", LeaderSince: &since, Replicas: []*jetstream.PeerInfo{{Name: "b"}, {Name: "c"}}}}
+	told := func(leader member, b, c uint64) map[string]map[string]member {
+		leader.Quorum = 2
+		all := map[string]map[string]member{"a": {"g": leader}, "d": {"other": {Term: 1}}}
+		for name, term := range map[string]uint64{"b": b, "c": c} {
+			if term > 0 {
+				all[name] = map[string]member{"g": {Term: term}}
+			}
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		told map[string]map[string]member
+		want bool
+	}{
+		"nobody":           {nil, false},
+		"the leader alone": {told(member{Term: 3, LeaderSince: &since}, 0, 0), false},
+		"one with it":      {told(member{Term: 3, LeaderSince: &since}, 3, 0), true},
+		"one behind":       {told(member{Term: 3, LeaderSince: &since}, 0, 2), true},
+		"one has voted":    {told(member{Term: 3, LeaderSince: &since}, 4, 0), false},
+		"one of two voted": {told(member{Term: 3, LeaderSince: &since}, 4, 3), true},
+		"both have voted":  {told(member{Term: 3, LeaderSince: &since}, 4, 4), false},
+		"it leads no more": {told(member{Term: 3}, 3, 3), false},
+		"it leads again":   {told(member{Term: 5, LeaderSince: &again}, 5, 5), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := s.proven(c.told); got != c.want {
+				t.Errorf("proven: %v, want %v", got, c.want)
+			}
+		})
+	}
 }
 
 // While those who hold a log are away others lead, and make the next log; the one whose end is not known is told by name and kept, and read

@@ -141,7 +141,7 @@ func (l *Log) firstState() (state, error) {
 // be known yet is kept: others can be made beside it, and whoever reads it asks again.
 func (l *Log) findEnds(ctx context.Context, s state) error {
 	for _, log := range s.Logs {
-		end, err := l.endSoon(ctx, log.Name)
+		info, err := l.askSoon(ctx, log.Name)
 		switch {
 		case errors.Is(err, errNoStream):
 			l.opts.Logger.Error("a log is gone from all nodes, and what it held that was not flushed is lost", "log", log.Name)
@@ -151,16 +151,16 @@ func (l *Log) findEnds(ctx context.Context, s state) error {
 		case err != nil:
 			l.opts.Logger.Warn("how far a log has come is not known: it waits for the nodes that hold it", "log", log.Name, "reason", err)
 		default:
-			l.ends.saw(log.Name, end)
+			l.ends.saw(log.Name, info.State.LastSeq)
 		}
 	}
 	return ctx.Err()
 }
 
-func (l *Log) endSoon(ctx context.Context, log string) (uint64, error) {
+func (l *Log) askSoon(ctx context.Context, log string) (stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return l.end(ctx, log)
+	return l.ask(ctx, log)
 }
 
 func (s *state) remove(name string) {
@@ -402,7 +402,7 @@ func unavailable(ctx context.Context, err error) error {
 }
 
 // Delete removes a log that is not current, with all that is left of it on any node. It is to be called by whoever has read the
-// log to the end that Logs gave, and again after each such round while Logs still has the log: while groups may still go
+// log to the end that LogsNow gave, and again after each such round while Logs still has the log: while groups may still go
 // into it, and the first time after that, Delete only takes note. The errors are [ErrNotLeader], ErrUnknown, ErrCurrent and
 // ErrUnavailable of eventlog, and those of ctx.
 func (l *Log) Delete(ctx context.Context, log string) error {
@@ -423,7 +423,7 @@ func (l *Log) Delete(ctx context.Context, log string) error {
 	defer cancel()
 	if !l.lead.asked[log] {
 		// The end it has now is its last. Who comes a second time has asked for it since, and read up to it.
-		end, err := l.end(ctx, log)
+		end, err := l.provenEnd(ctx, log)
 		if err != nil {
 			return unavailable(ctx, err)
 		}
@@ -440,4 +440,12 @@ func (l *Log) Delete(ctx context.Context, log string) error {
 		return err
 	}
 	return unavailable(ctx, deleteStream(ctx, n, log))
+}
+
+func (l *Log) provenEnd(ctx context.Context, log string) (uint64, error) {
+	info, err := l.ask(ctx, log)
+	if err == nil {
+		err = l.prove(ctx, info)
+	}
+	return info.State.LastSeq, err
 }

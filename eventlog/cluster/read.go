@@ -36,40 +36,55 @@ func (e *ends) forget(log string) {
 	delete(e.last, log)
 }
 
-// Logs is [Log.LogsNow], or what was known before where that is not answered within 2 s.
+// Logs gives every log there is, in order of creation; the last one is the current one. How far each has come is what its leader says, or
+// what was known before where that is not answered within 2 s.
 func (l *Log) Logs() []eventlog.Info {
 	ctx, cancel := context.WithTimeout(l.ctx, askTimeout)
 	defer cancel()
-	infos, _ := l.LogsNow(ctx)
+	infos, _, _ := l.askEnds(ctx)
 	return infos
 }
 
-// LogsNow gives every log there is, in order of creation; the last one is the current one. It asks the cluster how far
-// each has come: what was acknowledged before lies up to there. With an error it gives what was known before.
+// LogsNow is [Log.Logs] where nothing is left out: whatever was acknowledged before the call, while this node leads, lies up to these
+// ends. The error is ErrUnavailable of eventlog, and names the logs of which no majority of those who hold it confirms that.
 func (l *Log) LogsNow(ctx context.Context) ([]eventlog.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	infos, streams, err := l.askEnds(ctx)
+	if err == nil && len(infos) == 0 {
+		err = errors.New("none is known yet")
+	}
+	if err == nil {
+		err = l.prove(ctx, streams...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: ask for the ends of the logs: %w", eventlog.ErrUnavailable, err)
+	}
+	return infos, nil
+}
+
+// askEnds asks the leader of each log how far it has come. With an error it gives what was known before.
+func (l *Log) askEnds(ctx context.Context) ([]eventlog.Info, []stream, error) {
 	s, _ := l.latest()
-	errs := make([]error, len(s.Logs))
 	infos := make([]eventlog.Info, 0, len(s.Logs))
 	for _, log := range s.Logs {
 		if log.Stage != making {
 			infos = append(infos, log.info())
 		}
 	}
+	streams, errs := make([]stream, len(infos)), make([]error, len(infos))
 	var asking sync.WaitGroup
 	for i := range infos {
 		asking.Go(func() {
-			end, err := l.end(ctx, infos[i].Name)
-			if err != nil {
+			var err error
+			if streams[i], err = l.ask(ctx, infos[i].Name); err != nil {
 				errs[i] = fmt.Errorf("log %s: %w", infos[i].Name, err)
 			}
-			infos[i].Last = l.ends.saw(infos[i].Name, max(end, infos[i].Last))
+			infos[i].Last = l.ends.saw(infos[i].Name, max(streams[i].State.LastSeq, infos[i].Last))
 		})
 	}
 	asking.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return infos, fmt.Errorf("%w: ask for the ends of the logs: %w", eventlog.ErrUnavailable, err)
-	}
-	return infos, nil
+	return infos, streams, errors.Join(errs...)
 }
 
 // info is what the state says of a log; that it ends there is the least there is.
@@ -81,17 +96,20 @@ func (l *logInfo) info() eventlog.Info {
 	return eventlog.Info{Name: l.Name, Day: day, First: l.Trimmed + 1, Last: max(l.Trimmed, l.Marks[len(l.Marks)-1].Seq)}
 }
 
-// end asks a log's leader for its last sequence number.
-func (l *Log) end(ctx context.Context, log string) (uint64, error) {
+// ask asks a log's leader about it.
+func (l *Log) ask(ctx context.Context, log string) (stream, error) {
 	n, err := l.up()
 	if err != nil {
-		return 0, err
+		return stream{}, err
 	}
 	info, err := streamInfo(ctx, n, log)
 	if err == nil && !info.byLeader() {
-		err = fmt.Errorf("%w: %s", errLeaderless, log)
+		err = errLeaderless
 	}
-	return info.State.LastSeq, err
+	if err != nil {
+		return stream{}, err
+	}
+	return info, nil
 }
 
 // Read gives the entries of a log in order, from the sequence number from on, up to the end that [Log.Logs] gave last,

@@ -94,6 +94,7 @@ var errLeaderless = errors.New("a majority of the nodes that hold it is away")
 
 // stream is what is asked of a stream's leader. While there is none, any replica answers, by what it has itself.
 type stream struct {
+	name  string
 	State struct {
 		FirstSeq uint64 `json:"first_seq"`
 		LastSeq  uint64 `json:"last_seq"`
@@ -117,6 +118,7 @@ func streamInfo(ctx context.Context, n *node, name string) (stream, error) {
 	} else if err == nil {
 		err = answer.err()
 	}
+	answer.name = name
 	return answer.stream, err
 }
 

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"brine/lake/store"
 )
 
@@ -144,11 +146,11 @@ type journal struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	turn    sync.Mutex // one at a time reads or writes entries
-	pending *entry     // an entry of which it is not known whether it was written; nothing else is until it is
-	text    []byte     // of pending
-	looked  time.Time  // when the end was last seen
-	seen    error      // what the last look came to
+	turn    *semaphore.Weighted // one at a time reads or writes entries; nobody waits for it longer than for an answer of the store
+	pending *entry              // an entry of which it is not known whether it was written; nothing else is until it is
+	text    []byte              // of pending
+	looked  time.Time           // when the end was last seen
+	seen    error               // what the last look came to
 
 	looks atomic.Uint64 // how many were begun by refresh
 
@@ -166,8 +168,10 @@ func snapshotKey(number uint64) string { return fmt.Sprintf("%s%020d", snapshots
 
 // own begins an ownership with an entry of its own. The epoch is above all before it, and at least that of the lease.
 func (j *journal) own(ctx context.Context, lease uint64, filling bool, judge func(*state) error) (epoch uint64, err error) {
-	j.turn.Lock()
-	defer j.turn.Unlock()
+	if err := j.turn.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer j.turn.Release(1)
 	j.setPending(nil, nil)
 	if err := j.follow(ctx); err != nil {
 		return 0, err
@@ -211,8 +215,10 @@ func (j *journal) disown() {
 
 // append adds an entry of the owner. After an error it may be there or not: the next append or [journal.settle] finds out.
 func (j *journal) append(ctx context.Context, e *entry) error {
-	j.turn.Lock()
-	defer j.turn.Unlock()
+	if err := j.turn.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer j.turn.Release(1)
 	if _, err := j.settleNow(ctx); err != nil {
 		return err
 	}
@@ -259,8 +265,10 @@ func (j *journal) write(ctx context.Context, e *entry) error {
 
 // settle finds out what became of an entry that failed, and says whether it was written.
 func (j *journal) settle(ctx context.Context) (written bool, err error) {
-	j.turn.Lock()
-	defer j.turn.Unlock()
+	if err := j.turn.Acquire(ctx, 1); err != nil {
+		return false, err
+	}
+	defer j.turn.Release(1)
 	return j.settleNow(ctx)
 }
 
@@ -318,8 +326,10 @@ func (j *journal) apply(e *entry) {
 // refresh takes up what was written since. Of those who wait for their turn, one looks for all.
 func (j *journal) refresh(ctx context.Context) error {
 	came := j.looks.Load()
-	j.turn.Lock()
-	defer j.turn.Unlock()
+	if err := j.turn.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer j.turn.Release(1)
 	if j.looks.Load() > came { // a look began after this one was asked for, and has ended
 		return j.seen
 	}

@@ -565,3 +565,30 @@ func TestAFailedRewriteLeavesNothing(t *testing.T) {
 	checkCleanStore(t, h)
 	wantRows(t, readClicks(t, h.lake), a)
 }
+
+// Who stops does not wait for another's turn at a store that does not answer.
+func TestStopWhileTheStoreIsSilent(t *testing.T) {
+	h := inStore(t)
+	reader := h.mustFollow()
+	asked, end := make(chan struct{}, 100), make(chan struct{})
+	h.store.Fail(func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		asked <- struct{}{}
+		<-end
+		s3test.Gone(w, r, nil)
+	})
+	defer h.store.Fail(nil)
+	defer close(end)
+	<-asked // it follows each second
+	ctx, stop := context.WithCancel(t.Context())
+	owned := make(chan error, 1)
+	go func() { owned <- reader.Own(ctx, h.log, 9) }()
+	stop()
+	select {
+	case err := <-owned:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it waits")
+	}
+}

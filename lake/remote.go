@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"brine/event"
 	"brine/lake/store"
@@ -32,7 +33,7 @@ type remote struct {
 
 func newRemote(bucket *store.Bucket, cache *store.Cache, aside *disk, o Options) *remote {
 	return &remote{id: o.ID, bucket: bucket, cache: cache, aside: aside, log: o.Logger, staged: map[Name]bool{},
-		journal: &journal{bucket: bucket, log: o.Logger, now: o.Now, state: newState()}}
+		journal: &journal{bucket: bucket, log: o.Logger, now: o.Now, turn: semaphore.NewWeighted(1), state: newState()}}
 }
 
 func (r *remote) path(n Name) string { return r.cache.Path(keyOf(n)) }

@@ -291,7 +291,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 	return func(yield func(Object, error) bool) {
 		objects := b.blobs.List(&blob.ListOptions{Prefix: prefix})
 		for {
-			o, err := objects.Next(ctx)
+			o, err := next(ctx, objects)
 			if err == io.EOF {
 				return
 			}
@@ -304,6 +304,13 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 			}
 		}
 	}
+}
+
+// next is the next object of a list, for which the store is asked once a page.
+func next(ctx context.Context, objects *blob.ListIterator) (*blob.ListObject, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return objects.Next(ctx)
 }
 
 func transfer(ctx context.Context, bytes int64) (context.Context, context.CancelFunc) {

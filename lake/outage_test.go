@@ -434,6 +434,55 @@ func rewriteHour(l *lake.Lake) error {
 	})
 }
 
+// The lake is owned anew, by the same process, while a file is written under the ownership before: it is a stray, and is swept as one,
+// so it is not committed.
+func TestAFileOfAnEarlierOwnership(t *testing.T) {
+	for _, c := range []struct {
+		point string
+		work  func(*lake.Lake) error
+		want  error
+	}{
+		{"rewrite-written", rewriteHour, lake.ErrReplaced},
+		{"compact-written", func(l *lake.Lake) error { return l.Compact(context.Background()) }, nil}, // another round does it
+	} {
+		t.Run(c.point, func(t *testing.T) {
+			h := inStore(t)
+			h.clock.advance(time.Hour)
+			h.append(click(h.clock.Wall(), 1))
+			h.flush()
+			h.twoFiles(t)
+			h.clock.advance(time.Hour)
+			h.append(click(h.clock.Wall(), 40_000))
+			h.flush()
+			want := read(t, h.lake, lake.Raw, "click")
+			slices.Sort(want) // a rewrite of these tests does not
+			owned := false
+			h.point = func(p string) {
+				if p != c.point || owned {
+					return
+				}
+				owned = true
+				mustOwn(t, h.lake, h.log, 5)
+				if err := h.lake.SweepStrays(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := c.work(h.lake); !errors.Is(err, c.want) || !owned {
+				t.Errorf("owned anew: %v; %v, want %v", owned, err, c.want)
+			}
+			h.point = func(string) {}
+			if err := c.work(h.lake); err != nil {
+				t.Errorf("another try: %v", err)
+			}
+			h.reopen() // without copies of its own
+			got := read(t, h.lake, lake.Raw, "click")
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%d rows are left of %d", len(got), len(want))
+			}
+		})
+	}
+}
+
 // A file is swept under a read of one who does not own the lake: it is read again from its cover. One that the store has
 // lost is told by name.
 func TestSweptUnderAFollower(t *testing.T) {

@@ -203,7 +203,17 @@ func (r *remote) unstage(names ...Name) {
 	}
 }
 
+// commit refuses files of an ownership that has ended, whether this process has another now or not: they may be swept as strays, or have been. Only what
+// is written beside flushes can be so late, and that begins anew after an [ErrReplaced].
 func (r *remote) commit(ctx context.Context, c change) error {
+	r.mu.Lock()
+	epoch := r.epoch
+	r.mu.Unlock()
+	for _, f := range c.files {
+		if f.Epoch != epoch {
+			return fmt.Errorf("%s is of an earlier ownership of the lake: %w", f.Name, ErrReplaced)
+		}
+	}
 	e := &entry{Add: c.files, Mark: c.mark, Hour: c.hour}
 	if !c.completeTo.IsZero() {
 		e.CompleteTo = time.UnixMilli(event.FloorMillis(c.completeTo.UnixMilli())).UTC()

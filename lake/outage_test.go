@@ -483,6 +483,41 @@ func TestAFileOfAnEarlierOwnership(t *testing.T) {
 	}
 }
 
+// What is in the journal counts, whatever the local disk says of a copy of it.
+func TestACopyCannotBeKept(t *testing.T) {
+	h := inStore(t)
+	a, b := click(testStart, 1), interaction(testStart, 2)
+	h.append(a, b)
+	h.point = func(p string) {
+		if p != "entry-put" {
+			return
+		}
+		h.point = func(string) {}
+		asides, err := filepath.Glob(filepath.Join(h.dir, "cache", "use-*", "_aside", "*.parquet"))
+		if err != nil || len(asides) != 2 {
+			t.Fatal(asides, err)
+		}
+		// In the way of the second one.
+		if err := os.MkdirAll(filepath.Join(filepath.Dir(filepath.Dir(asides[1])), filepath.Base(asides[1]), "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := h.lake.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := h.lake.Err(); err != nil {
+		t.Errorf("events are refused: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(h.dir, "cache", "use-*", "_aside", "*.parquet")); len(left) > 0 {
+		t.Errorf("left aside: %s", left)
+	}
+	h.reopen()
+	wantRows(t, read(t, h.lake, lake.Raw, "click"), a)
+	wantRows(t, read(t, h.lake, lake.Raw, event.Interaction), b)
+}
+
 // A file is swept under a read of one who does not own the lake: it is read again from its cover. One that the store has
 // lost is told by name.
 func TestSweptUnderAFollower(t *testing.T) {

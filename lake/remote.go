@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -222,18 +223,20 @@ func (r *remote) commit(ctx context.Context, c change) error {
 		return err
 	}
 	r.aside.point("entry-put")
-	return r.committed(c.files)
+	r.committed(c.files)
+	return nil
 }
 
-// committed keeps copies of what was just written.
-func (r *remote) committed(files []*File) error {
+// committed keeps copies of what was just written. It counts without them: whoever reads it fetches it.
+func (r *remote) committed(files []*File) {
 	r.unstage(namesOf(files)...)
 	for _, f := range files {
-		if err := r.cache.Take(keyOf(f.Name), r.aside.aside(f.Name), f.Size); err != nil {
-			return err
+		aside := r.aside.aside(f.Name)
+		if err := r.cache.Take(keyOf(f.Name), aside, f.Size); err != nil {
+			err = errors.Join(err, os.RemoveAll(aside))
+			r.log.Warn("a file that was just written is not kept in the cache", "file", f.String(), "err", err)
 		}
 	}
-	return nil
 }
 
 // takeBack settles a commit that failed. Where its entry is in the journal after all, it counts.
@@ -251,7 +254,8 @@ func (r *remote) takeBack(ctx context.Context, b *batch) (bool, error) {
 	}
 	r.journal.mu.Unlock()
 	if there {
-		return true, r.committed(b.files)
+		r.committed(b.files)
+		return true, nil
 	}
 	for _, f := range b.files {
 		if err := r.discard(ctx, f.Name); err != nil {

@@ -149,7 +149,7 @@ type journal struct {
 	turn    *semaphore.Weighted // one at a time reads or writes entries; nobody waits for it longer than for an answer of the store
 	pending *entry              // an entry of which it is not known whether it was written; nothing else is until it is
 	text    []byte              // of pending
-	looked  time.Time           // when the end was last seen
+	looked  time.Time           // when the end was last seen, by the time of day
 	seen    error               // what the last look came to
 
 	looks atomic.Uint64 // how many were begun by refresh
@@ -278,6 +278,15 @@ func (j *journal) settleNow(ctx context.Context) (written bool, err error) {
 	if j.pending == nil {
 		return false, nil
 	}
+	if j.away() { // what has its number may be gone by now, and whoever wrote it goes on from there
+		if err := j.load(ctx); err != nil {
+			return false, err
+		}
+		if j.state.Number >= j.pending.Number {
+			j.setPending(nil, nil)
+			return false, j.lost(ctx)
+		}
+	}
 	key := entryKey(j.pending.Number)
 	err = j.bucket.Put(ctx, key, j.text)
 	if errors.Is(err, store.ErrExists) {
@@ -292,9 +301,15 @@ func (j *journal) settleNow(ctx context.Context) (written bool, err error) {
 	}
 	j.apply(j.pending)
 	j.setPending(nil, nil)
-	j.looked = j.now()
+	j.saw()
 	return true, nil
 }
+
+// saw notes that the end is known as of now.
+func (j *journal) saw() { j.looked = j.now().Round(0) } // without the monotonic clock, which stands still while a machine sleeps
+
+// away says whether nobody looked for so long that entries which were not read may be gone.
+func (j *journal) away() bool { return j.now().Sub(j.looked).Abs() > entriesKept/2 }
 
 func (j *journal) setPending(e *entry, text []byte) {
 	j.pending, j.text = e, text
@@ -355,7 +370,7 @@ func (j *journal) look(ctx context.Context) error {
 // follow reads entries up to the end; turn is held. Where nobody looked for long, it begins anew with a snapshot, as
 // entries may be gone.
 func (j *journal) follow(ctx context.Context) error {
-	if j.now().Sub(j.looked) > entriesKept/2 {
+	if j.away() {
 		if err := j.load(ctx); err != nil {
 			return err
 		}
@@ -365,7 +380,7 @@ func (j *journal) follow(ctx context.Context) error {
 		number := j.state.Number + 1
 		err := j.read(ctx, entryKey(number), e)
 		if errors.Is(err, store.ErrNotExist) {
-			j.looked = j.now()
+			j.saw()
 			return nil
 		}
 		if err == nil && (e.Number != number || j.state.Lake != "" && e.Lake != j.state.Lake) {

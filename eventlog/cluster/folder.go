@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"brine/eventlog/internal/basis"
 )
 
 // fingerprint says whose a folder is. It lies in the folder, as a node with the data of another
@@ -44,17 +46,16 @@ func claim(opts Options) (fingerprint, error) {
 	return found, nil
 }
 
-// save writes the fingerprint whole or not at all.
+// save writes the fingerprint whole or not at all, and durably.
 func (f fingerprint) save(dir string) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	aside := filepath.Join(dir, "."+fingerprintFile)
-	if err := os.WriteFile(aside, data, 0o600); err != nil {
+	if err := basis.ReplaceFile(filepath.Join(dir, fingerprintFile), data); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	return os.Rename(aside, filepath.Join(dir, fingerprintFile))
+	return nil
 }
 
 // checkFolder compares the folder with the cluster that answers, and notes which one that is the first time.
@@ -68,6 +69,11 @@ func (l *Log) checkFolder(s state) error {
 		return fmt.Errorf("%w: %s is of an earlier cluster %q (%s), and the nodes that answer are another (%s): give this node an empty folder",
 			ErrForeign, l.opts.Dir, l.opts.Cluster, l.prints.ID, s.Cluster)
 	}
-	l.prints.ID = s.Cluster
-	return l.prints.save(l.opts.Dir)
+	prints := l.prints
+	prints.ID = s.Cluster
+	if err := prints.save(l.opts.Dir); err != nil {
+		return err
+	}
+	l.prints = prints
+	return nil
 }

@@ -2,6 +2,8 @@ package eventlog
 
 import (
 	"errors"
+	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -203,5 +205,25 @@ func TestClockBeforeLog(t *testing.T) {
 	}
 	if got := hours(readAll(t, log, logs[0])); !slices.Equal(got, []string{"14 mark", "14 a", "14 c"}) {
 		t.Errorf("accepted: got %q", got)
+	}
+}
+
+// The hour stands while the log is being reopened.
+func TestHourWhileReopened(t *testing.T) {
+	log, err := Open(t.Context(), Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := log.Append(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	hour := log.Hour()
+	log.failStore(log.store.Load(), errors.New("a write that failed"))
+	for log.Err() != nil {
+		if got := log.Hour(); got.Before(hour) {
+			t.Fatalf("the hour went back from %s to %s", hour, got)
+		}
+		runtime.Gosched()
 	}
 }

@@ -120,32 +120,37 @@ func (l *Log) learn(ctx context.Context, s *store) error {
 	if err := checkAllListed(l.opts.Dir, infos); err != nil {
 		return err
 	}
+	marked, current := false, ""
+	if len(infos) > 0 {
+		newest := infos[len(infos)-1]
+		current = newest.Name
+		// Of two records of the hour the later one holds: a log may have come from a backup.
+		if hour, marked, err = s.newestHour(ctx, hour, newest); err != nil {
+			return err
+		}
+	}
 	l.tail.clear() // a group that was not acknowledged may have been stored after it
 	l.infoMu.Lock()
 	l.infos = infos
 	l.infoMu.Unlock()
-	l.hour, l.marked, l.current = hour, false, ""
-	if len(infos) > 0 {
-		l.current = infos[len(infos)-1].Name
-		// Of two records of the hour the later one holds: a log may have come from a backup.
-		return l.learnHour(ctx, s, infos[len(infos)-1])
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hour, l.marked, l.current = hour, marked, current
 	return nil
 }
 
-func (l *Log) learnHour(ctx context.Context, s *store, newest Info) error {
-	if l.hour.Before(newest.Day) {
-		l.hour = newest.Day
+// newestHour is the hour that the newest log is in, at least the one that is recorded, and whether that log has its mark.
+func (s *store) newestHour(ctx context.Context, recorded time.Time, newest Info) (hour time.Time, marked bool, err error) {
+	hour = recorded
+	if hour.Before(newest.Day) {
+		hour = newest.Day
 	}
 	if newest.Last < newest.First {
-		return nil
+		return hour, false, nil
 	}
 	entries, err := s.fetch(ctx, newest.Name, newest.Last, 1, 1)
-	if err != nil || len(entries) == 0 {
-		return err
+	if err != nil || len(entries) == 0 || entries[0].Hour.Before(hour) {
+		return hour, false, err
 	}
-	if last := entries[0].Hour; !last.Before(l.hour) {
-		l.hour, l.marked = last, true
-	}
-	return nil
+	return entries[0].Hour, true, nil
 }

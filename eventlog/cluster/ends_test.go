@@ -159,3 +159,27 @@ func TestLogAway(t *testing.T) {
 	r.drain(t, leader)
 	r.check(t, []string{"one", "two"})
 }
+
+// A log counts as lost where JetStream has no stream of it, and not where one replica has none.
+func TestLogLost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "a", "b", "c")
+	s.startAll()
+	leader := s.lead("a", 1)
+	s.append(leader, "one")
+	log := leader.Logs()[0].Name
+	if err := leader.lost(t.Context(), log); err == nil || errors.Is(err, errNoStream) {
+		t.Errorf("a log that is there: %v", err)
+	}
+	must(t, leader.Turn(t.Context()))
+	n, err := leader.up()
+	must(t, err)
+	must(t, deleteStream(t.Context(), n, log))
+	if err := leader.lost(t.Context(), log); !errors.Is(err, errNoStream) {
+		t.Errorf("a log that is gone: %v", err)
+	}
+	leader = s.lead("b", 2)
+	if logs := leader.Logs(); len(logs) != 1 || logs[0].Name == log {
+		t.Errorf("the next leader has the logs %+v, and %s is gone", logs, log)
+	}
+}

@@ -142,6 +142,9 @@ func (l *Log) firstState() (state, error) {
 func (l *Log) findEnds(ctx context.Context, s state) error {
 	for _, log := range s.Logs {
 		info, err := l.askSoon(ctx, log.Name)
+		if errors.Is(err, errNoStream) {
+			err = l.lost(ctx, log.Name)
+		}
 		switch {
 		case errors.Is(err, errNoStream):
 			l.opts.Logger.Error("a log is gone from all nodes, and what it held that was not flushed is lost", "log", log.Name)
@@ -155,6 +158,22 @@ func (l *Log) findEnds(ctx context.Context, s state) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// lost is errNoStream where JetStream has no stream of the log, rather than a replica that says so.
+func (l *Log) lost(ctx context.Context, log string) error {
+	n, err := l.up()
+	if err != nil {
+		return err
+	}
+	names, err := n.streams(ctx)
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(names, log):
+		return errors.New("the node that answers has not read it from its disk yet")
+	}
+	return errNoStream
 }
 
 func (l *Log) askSoon(ctx context.Context, log string) (stream, error) {

@@ -86,7 +86,7 @@ func (s *state) settle(name string) {
 	}
 }
 
-// errNoStream is a stream that no node has.
+// errNoStream is a stream that whoever answers does not have: there is none, or it is a replica that has not read it from its disk yet.
 var errNoStream = errors.New("no such stream")
 
 // errLeaderless is a stream without a leader: how far it has come is not known.
@@ -168,13 +168,9 @@ func (l *Log) sweep(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	var names []string
-	list := n.js.StreamNames(ctx)
-	for name := range list.Name() {
-		names = append(names, name)
-	}
+	names, listErr := n.streams(ctx)
 	s, _, err := l.load(ctx, n)
-	if err = errors.Join(list.Err(), err); err != nil {
+	if err = errors.Join(listErr, err); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -183,6 +179,15 @@ func (l *Log) sweep(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// streams are the names of all that there are, by JetStream's leader.
+func (n *node) streams(ctx context.Context) (names []string, err error) {
+	list := n.js.StreamNames(ctx)
+	for name := range list.Name() {
+		names = append(names, name)
+	}
+	return names, list.Err()
 }
 
 func deleteStream(ctx context.Context, n *node, name string) error {

@@ -50,7 +50,7 @@ type status struct {
 	Ready      bool             `json:"ready"`   // events can be stored
 	Reason     string           `json:"reason,omitempty"`
 	Config     string           `json:"config,omitempty"`      // what is wrong with its file since it changed: the one before is in force
-	Lake       string           `json:"lake,omitempty"`        // why the object store that holds it cannot be used
+	Lake       string           `json:"lake,omitempty"`        // why the object store that holds it, or the log to its end, cannot be used now
 	CompleteTo *time.Time       `json:"complete_to,omitempty"` // what was acknowledged before can be read
 	Waiting    uint64           `json:"waiting"`               // entries of the log that are not in the lake yet
 	Door       *intake.Snapshot `json:"door,omitempty"`        // counters of the public door since the start

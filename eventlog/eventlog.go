@@ -78,6 +78,8 @@ type Log struct {
 	guard *basis.Guard
 	tail  tail
 
+	patience time.Duration // [basis.Patience], but in tests
+
 	// store is what is read and trimmed; nil while there is none.
 	store atomic.Pointer[store]
 	// fault is why appends fail; nil while they work. Set and cleared under mu.
@@ -112,6 +114,8 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 		guard: basis.NewGuard(opts.Clock, opts.Logger),
 		tail:  tail{limit: opts.TailBytes},
 		done:  make(chan struct{}),
+
+		patience: basis.Patience,
 	}
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("log: open %s: %w", opts.Dir, err)

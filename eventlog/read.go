@@ -38,7 +38,8 @@ func (l *Log) info(name string) (Info, error) {
 
 // Read gives the entries of a log in order, from the sequence number from on, up to the last one that was
 // there when it was called, or until their groups reach maxBytes: at most one group more. What has
-// been trimmed is left out. An entry that is damaged on disk is left out and logged. It gives nothing, and no error,
+// been trimmed is left out. It ends before an entry that cannot be read; one that it begins with is asked for again for
+// [basis.Patience], then left out and logged. It gives nothing, and no error,
 // when there is nothing at or after from. The errors are ErrUnknown, ErrUnavailable and those of ctx.
 func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]Entry, error) {
 	info, err := l.info(log)
@@ -51,12 +52,18 @@ func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) (
 		if err != nil {
 			return nil, err
 		}
-		if len(got) == 0 {
-			next = l.skip(log, next, next+1)
+		if len(got) == 0 || got[0].Seq > next {
+			if len(entries) > 0 {
+				break // they are not kept waiting
+			}
+			if next, err = l.pass(ctx, log, next, info.Last); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		for _, entry := range got {
-			if next = l.skip(log, next, entry.Seq); next > info.Last {
-				break // appended since
+			if entry.Seq != next || next > info.Last { // a gap, or appended since
+				break
 			}
 			entries = append(entries, entry)
 			maxBytes -= len(entry.Group)
@@ -89,17 +96,31 @@ func (l *Log) readSome(ctx context.Context, log string, from, last uint64, maxBy
 	return entries, nil
 }
 
-// skip goes on from next to found. What lies between was trimmed since the look at First, or it is
-// damaged, as entries are only ever trimmed from the front.
-func (l *Log) skip(log string, next, found uint64) uint64 {
-	if found == next {
-		return found
+// pass goes on from next, which could not be read: to itself where it can be after all, else behind what is trimmed or missing.
+// As entries are only ever trimmed from the front, what else is missing is damaged.
+func (l *Log) pass(ctx context.Context, log string, next, last uint64) (uint64, error) {
+	if first := l.first(log); next < first {
+		return first, nil
 	}
-	if info, err := l.info(log); err == nil && next < info.First {
-		return max(found, info.First)
+	l.opts.Logger.Warn("entries of the log cannot be read and are asked for again", "log", log, "from", next, "for", l.patience)
+	end, err := basis.Missing(ctx, l.patience, next, last, func(seq uint64) (bool, error) {
+		got, err := l.readSome(ctx, log, seq, seq, 1)
+		return len(got) > 0 && got[0].Seq == seq, err
+	})
+	if err != nil || end == next {
+		return next, err
 	}
-	l.opts.Logger.Error("entries of the log are damaged on disk and left out", "log", log, "first", next, "last", found-1)
-	return found
+	if first := l.first(log); next < first {
+		return max(end, first), nil
+	}
+	l.opts.Logger.Error("entries of the log are damaged on disk and left out", "log", log, "first", next, "last", end-1)
+	return end, nil
+}
+
+// first is the sequence number of the first entry of a log that is not trimmed, 0 where the log is deleted.
+func (l *Log) first(log string) uint64 {
+	info, _ := l.info(log)
+	return info.First
 }
 
 func (l *Log) unavailable() error {

@@ -140,6 +140,7 @@ func TestDamage(t *testing.T) {
 	}
 	var out safeBuffer
 	log = mustOpen(t, Options{Dir: dir, Logger: out.logger()})
+	log.patience = 0
 	if got := texts(readAll(t, log, log.Logs()[0])); !slices.Equal(got, []string{"mark", "one", "three"}) {
 		t.Errorf("read %q", got)
 	}
@@ -147,6 +148,36 @@ func TestDamage(t *testing.T) {
 		t.Errorf("logged: %s", text)
 	}
 	mustAppend(t, log, "four")
+}
+
+// Entries whose file cannot be read for a moment, as where the process has too many open, are not taken for damaged.
+func TestUnreadableForAMoment(t *testing.T) {
+	dir := t.TempDir()
+	var out safeBuffer
+	log := mustOpen(t, Options{Dir: dir, TailBytes: 1, Logger: out.logger()})
+	group := strings.Repeat("x", MaxGroup*5/8)
+	mustAppend(t, log, group, group) // each in a file of its own
+	info := log.Logs()[0]
+	all := files(t, dir)
+	block := all[slices.IndexFunc(all, func(name string) bool { return strings.HasSuffix(name, info.Name+"/msgs/1.blk") })]
+	if err := errors.Join(os.Rename(block, block+".away"), os.Mkdir(block, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan int, 1)
+	go func() {
+		entries, err := log.Read(t.Context(), info.Name, 1, 4*MaxGroup)
+		if err != nil {
+			t.Error(err)
+		}
+		read <- len(entries)
+	}()
+	eventually(t, 10*time.Second, "it was asked for", func() bool { return strings.Contains(out.String(), "asked for again") })
+	if err := errors.Join(os.Remove(block), os.Rename(block+".away", block)); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-read; n != 3 {
+		t.Errorf("read %d entries, want a mark and 2 groups; logged: %s", n, out.String())
+	}
 }
 
 // A log that JetStream cannot open is not passed over.

@@ -85,11 +85,12 @@ const maxWaiting = 64 << 20
 
 // Log is this node's part in the cluster. Its methods may be called from several goroutines.
 type Log struct {
-	opts    Options
-	guard   *basis.Guard
-	settle  time.Duration // settleTime, but in tests
-	waiting *semaphore.Weighted
-	prints  fingerprint // what the folder is
+	opts     Options
+	guard    *basis.Guard
+	settle   time.Duration // settleTime, but in tests
+	patience time.Duration // [basis.Patience], but in tests
+	waiting  *semaphore.Weighted
+	prints   fingerprint // what the folder is
 
 	node   atomic.Pointer[node]   // the server; nil while there is none
 	fault  atomic.Pointer[error]  // what is wrong with this node; nil when nothing is
@@ -132,7 +133,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{opts: opts, guard: basis.NewGuard(opts.Clock, opts.Logger), settle: settleTime,
+	l := &Log{opts: opts, guard: basis.NewGuard(opts.Clock, opts.Logger), settle: settleTime, patience: basis.Patience,
 		waiting: semaphore.NewWeighted(maxWaiting), prints: prints}
 	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	n, err := startNode(opts)

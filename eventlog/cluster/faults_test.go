@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -434,6 +436,55 @@ func TestDisagreement(t *testing.T) {
 	}
 	lake.Store(&one)
 	eventually(t, 30*time.Second, "c's lake is that of a", func() bool { return len(s.logs["a"].Disagreements()) == 1 })
+}
+
+// lookout sends the lines of a log that have a text.
+type lookout struct {
+	text  string
+	lines chan<- string
+}
+
+func (w lookout) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), w.text) {
+		w.lines <- string(line)
+	}
+	return len(line), nil
+}
+
+// Entries whose file cannot be read for a while are passed over, and for a moment only are not.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "a", "b", "c")
+	lines := make(chan string, 100)
+	s.tune = func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(lookout{"asked for again", lines}, nil)) }
+	s.startAll()
+	leader := s.lead("a", 1)
+	for range 2 { // each in a file of its own
+		s.append(leader, strings.Repeat("x", eventlog.MaxGroup*5/8))
+	}
+	var blocks []string
+	for _, n := range s.nodes {
+		block := filesOf(t, s.options(n.Name).Dir, leader.Logs()[0].Name)[0] + "/msgs/1.blk"
+		must(t, os.Rename(block, block+".away"))
+		must(t, os.Mkdir(block, 0o700))
+		blocks = append(blocks, block)
+	}
+	leader.patience = 0
+	if n := len(groups(t, leader)); n != 1 {
+		t.Errorf("read %d groups, want the one that is in another file", n)
+	}
+	<-lines
+	leader.patience = time.Minute
+	read := make(chan int, 1)
+	go func() { read <- len(groups(t, leader)) }()
+	<-lines
+	for _, block := range blocks {
+		must(t, os.Remove(block))
+		must(t, os.Rename(block+".away", block))
+	}
+	if n := <-read; n != 2 {
+		t.Errorf("read %d groups of 2", n)
+	}
 }
 
 // One that leads no more can trim, delete and turn nothing, and a leader whose clock is behind begins no hour.

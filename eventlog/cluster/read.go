@@ -113,8 +113,8 @@ func (l *Log) ask(ctx context.Context, log string) (stream, error) {
 }
 
 // Read gives the entries of a log in order, from the sequence number from on, up to the end that [Log.Logs] gave last,
-// or until their groups reach maxBytes: at most one group more. What has been trimmed is left out. An entry
-// that no node can read is left out and logged. It gives nothing, and no error, when there is nothing at or after from.
+// or until their groups reach maxBytes: at most one group more. What has been trimmed is left out. It ends before an
+// entry that cannot be read; one that it begins with is asked for again for [basis.Patience], then left out and logged. It gives nothing, and no error, when there is nothing at or after from.
 // The errors are ErrUnknown and ErrUnavailable of eventlog, [ErrNotLeader] where another has taken over and trimmed, and those of ctx.
 func (l *Log) Read(ctx context.Context, log string, from uint64, maxBytes int) ([]eventlog.Entry, error) {
 	s, _ := l.latest()
@@ -202,8 +202,21 @@ func (r *reading) unbroken(ctx context.Context, n *node, found []basis.Message) 
 	return found, nil
 }
 
-// one asks the log's leader for the next message, and passes over one that it does not have either.
+// one asks the log's leader for the next message, and passes over what is missing there, too.
 func (r *reading) one(ctx context.Context, n *node) ([]basis.Message, error) {
+	m, err := r.ofLeader(ctx, n, r.next)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, r.pass(ctx, n)
+	}
+	r.next++
+	return []basis.Message{*m}, nil
+}
+
+// ofLeader asks the log's leader for a message; nil: it does not have it, or could not read it.
+func (r *reading) ofLeader(ctx context.Context, n *node, seq uint64) (*basis.Message, error) {
 	var answer struct {
 		apiAnswer
 		Message struct {
@@ -213,25 +226,55 @@ func (r *reading) one(ctx context.Context, n *node) ([]basis.Message, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, 2*askTimeout)
 	defer cancel()
-	if err := ask(bounded, n.reader, "$JS.API.STREAM.MSG.GET."+r.log, map[string]uint64{"seq": r.next}, &answer); err != nil {
+	if err := ask(bounded, n.reader, "$JS.API.STREAM.MSG.GET."+r.log, map[string]uint64{"seq": seq}, &answer); err != nil {
 		return nil, err
 	}
-	seq := r.next
 	if answer.Error != nil && answer.Error.Code == codeNoMessage {
-		trimmed, err := r.l.trimmed(ctx, n, r.log)
-		if err != nil {
-			return nil, err
-		}
-		if r.next = max(seq, trimmed) + 1; seq > trimmed { // else it was trimmed meanwhile
-			r.l.opts.Logger.Error("an entry of the log can be read on no node and is left out", "log", r.log, "seq", seq)
-		}
 		return nil, nil
 	}
-	if err := answer.err(); err != nil {
-		return nil, err
+	return &basis.Message{Seq: seq, Subject: answer.Message.Subject, Data: answer.Message.Data}, answer.err()
+}
+
+// pass goes on behind what was trimmed meanwhile, or is missing; what was read before that is not kept waiting.
+func (r *reading) pass(ctx context.Context, n *node) error {
+	trimmed, err := r.l.trimmed(ctx, n, r.log)
+	if err != nil {
+		return err
 	}
-	r.next++
-	return []basis.Message{{Seq: seq, Subject: answer.Message.Subject, Data: answer.Message.Data}}, nil
+	if r.next <= trimmed {
+		r.next = trimmed + 1
+		return nil
+	}
+	if len(r.entries) > 0 {
+		r.last = r.next - 1
+		return nil
+	}
+	r.l.opts.Logger.Warn("entries of the log cannot be read and are asked for again", "log", r.log, "from", r.next, "for", r.l.patience)
+	end, err := basis.Missing(ctx, r.l.patience, r.next, r.last, func(seq uint64) (bool, error) { return r.has(ctx, seq) })
+	if err != nil || end == r.next {
+		return err
+	}
+	if trimmed, err = r.l.trimmed(ctx, n, r.log); err != nil {
+		return err
+	}
+	if r.next > trimmed {
+		r.l.opts.Logger.Error("entries of the log can be read neither here nor on its leader and are left out", "log", r.log, "first", r.next, "last", end-1)
+	}
+	r.next = max(end, trimmed+1)
+	return nil
+}
+
+// has says whether a message can be read, of the replica that answers or of the log's leader.
+func (r *reading) has(ctx context.Context, seq uint64) (bool, error) {
+	n, err := r.l.up()
+	if err != nil {
+		return false, err
+	}
+	if found, err := basis.Fetch(ctx, n.reader, r.log, seq, 1, 1); err != nil || len(found) > 0 && found[0].Seq == seq {
+		return err == nil, err
+	}
+	m, err := r.ofLeader(ctx, n, seq)
+	return m != nil, err
 }
 
 // trimmed is how far a log is trimmed, all of it where it is deleted, by the state as it stands now. With ErrNotLeader this node has led, and

@@ -29,7 +29,7 @@ type Message struct {
 }
 
 // Fetch asks a stream for up to count messages from a sequence number on, until they reach maxBytes. It gives
-// fewer where one cannot be read, and none where the first one cannot. The connection has room for an answer of
+// fewer where one cannot be read, and none where the first one cannot, be it for a moment: see [Missing]. The connection has room for an answer of
 // [FetchEntries].
 func Fetch(ctx context.Context, conn *nats.Conn, stream string, from, count uint64, maxBytes int) ([]Message, error) {
 	request, err := json.Marshal(map[string]uint64{

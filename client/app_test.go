@@ -45,6 +45,18 @@ func TestAppEvent(t *testing.T) {
 	})
 }
 
+// A no said on the policy page counts for the events of a page that is open.
+func TestNoWhileAppIsOpen(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	evaluate[string](page, sendEvent)
+	evaluate[string](page, `document.cookie = "brine_optout=1; path=/"`)
+	if got := evaluate[string](page, sendEvent); got != "off" {
+		t.Errorf("after the no the event is %s", got)
+	}
+}
+
 // The events of a stream without installs bear none, also where another stream has made one.
 func TestAppEventWithoutInstall(t *testing.T) {
 	door := openDoor(t)

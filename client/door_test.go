@@ -125,7 +125,10 @@ func (d *door) appEvent(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var event map[string]any
+	_, err := r.Cookie("brine_optout")
 	switch body, _ := io.ReadAll(r.Body); {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
 	case json.Unmarshal(body, &event) != nil:
 		w.WriteHeader(http.StatusBadRequest)
 	case d.status != http.StatusOK:

@@ -12,10 +12,10 @@ import (
 )
 
 // events takes events of apps: one object or an array of them, each with $schema and meta.stream.
-// It reads no cookie, and so needs no token: what a foreign page could make a browser send is JSON
+// It reads no cookie but that of a no, and so needs no token: what a foreign page could make a browser send is JSON
 // that bears nothing of the person.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	if s.signal(r) != "" {
+	if s.optedOut(r) {
 		s.nothingKept(w)
 		return
 	}

@@ -112,7 +112,7 @@ func TestEventStatuses(t *testing.T) {
 	}{
 		"One":            {body: valid, status: 201, stored: 1},
 		"Array":          {body: "[" + valid + " ,\n" + appEvent(of("page")) + "]", status: 201, stored: 2},
-		"Cookie":         {body: valid, headers: []string{"Cookie", "brine_optout=1"}, status: 201, stored: 1}, // none is read
+		"Cookie":         {body: valid, headers: []string{"Cookie", "brine_optout=1"}, status: 204},
 		"GPC":            {body: valid, headers: []string{"Sec-GPC", "1"}, status: 204},
 		"DNT":            {body: "no JSON", headers: []string{"DNT", "1"}, status: 204},
 		"Some":           {body: "[" + valid + "," + invalid + "]", status: 207, stored: 1, path: "/screens", says: "integer"},

@@ -51,6 +51,9 @@ func (s *Server) couchRows(w http.ResponseWriter, r *http.Request, p gate.Person
 	if err != nil {
 		return err
 	}
+	if err := tellsItsEnd(r); err != nil {
+		return err
+	}
 	s.completeTo(w)
 	w.Header().Set("Content-Type", "application/json")
 	if r.Method == http.MethodHead {
@@ -79,12 +82,12 @@ func (s *Server) couchCount(w http.ResponseWriter, r *http.Request, p gate.Perso
 	if err != nil {
 		return err
 	}
+	s.completeTo(w)
 	return s.read(r, p, q, func(*int64) error { // no row leaves
 		n, err := s.Lake.Count(r.Context(), q)
 		if err != nil {
 			return err
 		}
-		s.completeTo(w)
 		return writeJSON(w, http.StatusOK, n)
 	})
 }
@@ -96,6 +99,7 @@ func (s *Server) couchLast(w http.ResponseWriter, r *http.Request, p gate.Person
 		return err
 	}
 	q.Descend, q.Limit = true, 1
+	s.completeTo(w)
 	return s.read(r, p, q, func(sent *int64) error { return s.sendCouchLast(w, r, q, sent) })
 }
 
@@ -108,7 +112,6 @@ func (s *Server) sendCouchLast(w http.ResponseWriter, r *http.Request, q lake.Qu
 	if err != nil {
 		return err
 	}
-	s.completeTo(w)
 	w.Header().Set("Content-Type", "application/json")
 	return send(w, append(row, '\n'))
 }

@@ -58,6 +58,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, p gate.Person) e
 	if values := r.URL.Query(); !f.paged && (values.Get("limit") != "" || values.Get("cursor") != "") {
 		return badRequest("limit and cursor are for pages: Accept: application/json")
 	}
+	if err := tellsItsEnd(r); err != nil && !f.paged {
+		return err
+	}
 	s.completeTo(w)
 	w.Header().Set("Content-Type", f.mediaType)
 	if r.Method == http.MethodHead {
@@ -66,7 +69,17 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, p gate.Person) e
 	return s.read(r, p, q, func(sent *int64) error { return f.write(s, w, r, q, sent) })
 }
 
-// completeTo says how far the answer is complete: what was acknowledged later may be missing.
+// tellsItsEnd refuses to stream over HTTP/1.0, where an answer that breaks off ends as a whole one does.
+func tellsItsEnd(r *http.Request) error {
+	if r.Proto != "HTTP/1.0" {
+		return nil
+	}
+	return refusal(http.StatusHTTPVersionNotSupported,
+		"over HTTP/1.0 nobody could tell that rows are missing at the end: ask by HTTP/1.1 (nginx: proxy_http_version 1.1), or for pages (Accept: application/json)")
+}
+
+// completeTo says how far the answer is complete: what was acknowledged later may be missing. It is called before the lake is
+// read, as what is flushed meanwhile is not in the answer.
 func (s *Server) completeTo(w http.ResponseWriter) {
 	if t := s.Lake.CompleteTo(); !t.IsZero() {
 		w.Header().Set("Brine-Complete-To", t.UTC().Format(time.RFC3339))

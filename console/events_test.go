@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -202,14 +203,46 @@ func TestFormatIsChosenByAccept(t *testing.T) {
 	}
 }
 
-// What was acknowledged before Brine-Complete-To is in the answer.
+// What was acknowledged before Brine-Complete-To is in the answer, whatever comes while it is read.
 func TestCompleteTo(t *testing.T) {
 	h := openHouse(t)
 	h.come(3, testStart)
+	h.audit.during = func() {
+		h.clock.advance(time.Minute)
+		h.come(1, testStart)
+	}
 	for _, path := range []string{interactions, "/wsapi/interaction_data", "/wsapi/interaction_data/count", "/wsapi/interaction_data/last"} {
+		flushed := h.clock.Wall()
 		got, err := time.Parse(time.RFC3339, h.get("", path).Header.Get("Brine-Complete-To"))
-		if err != nil || !got.Equal(testStart) {
-			t.Errorf("%s is complete to %v (%v), want the time of the flush, %v", path, got, err, testStart)
+		if err != nil || !got.Equal(flushed) {
+			t.Errorf("%s is complete to %v (%v), want the time of the flush before, %v", path, got, err, flushed)
+		}
+	}
+}
+
+// Over HTTP/1.0 nothing is streamed: there an answer that breaks off looks whole. What has its length, or is read whole, is answered.
+func TestHTTP10(t *testing.T) {
+	h := openHouse(t)
+	h.come(3, testStart)
+	for _, c := range []struct {
+		accept, path string
+		status       int
+	}{
+		{asNDJSON, interactions, 505},
+		{asCSV, interactions, 505},
+		{asParquet, interactions, 505},
+		{asJSON, "/wsapi/interaction_data", 505},
+		{asJSON, interactions, 200},
+		{asJSON, "/wsapi/interaction_data/count", 200},
+		{asJSON, "/wsapi/interaction_data/last", 200},
+	} {
+		r := h.identified(httptest.NewRequest("GET", h.url+ofRaw(c.path), nil))
+		r.Header.Set("Accept", c.accept)
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
+		w := httptest.NewRecorder()
+		h.door.ServeHTTP(w, r)
+		if says := strings.Contains(w.Body.String(), "proxy_http_version 1.1"); w.Code != c.status || says != (c.status == 505) {
+			t.Errorf("%s as %s: %d %s, want %d", c.path, c.accept, w.Code, w.Body, c.status)
 		}
 	}
 }

@@ -112,7 +112,8 @@ func (h *house) identified(req *http.Request) *http.Request {
 type records struct {
 	mu     sync.Mutex
 	all    []audit.Record
-	broken bool // refuses what is to be recorded
+	broken bool   // refuses what is to be recorded
+	during func() // happens once a read has begun
 }
 
 func (a *records) Append(r audit.Record) (number uint64, err error) {
@@ -129,6 +130,9 @@ func (a *records) Append(r audit.Record) (number uint64, err error) {
 func (a *records) begin(r audit.Record) (end func(rows int64, outcome string) error, err error) {
 	r.Action = audit.ReadBegin
 	number, err := a.Append(r)
+	if a.during != nil {
+		a.during()
+	}
 	return func(rows int64, outcome string) error {
 		_, err := a.Append(audit.Record{Action: audit.ReadEnd, Who: r.Who, Read: number, Rows: &rows, Outcome: outcome})
 		return err

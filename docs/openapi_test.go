@@ -49,6 +49,7 @@ type sample struct {
 	path   string // where it is not the route's
 	body   string
 	header map[string]string // Content-Type is application/json where there is a body and it says nothing else
+	old    bool              // over HTTP/1.0
 	before func()            // what is broken for it
 	after  func()            // mended again
 }
@@ -64,6 +65,9 @@ func (c sample) request() *http.Request {
 	}
 	for name, value := range c.header {
 		r.Header.Set(name, value)
+	}
+	if c.old {
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
 	}
 	return r
 }

@@ -263,6 +263,8 @@ func TestPrivateDoor(t *testing.T) {
 		sample{route: events, status: 400, path: "/api/v1/events/interaction?from=2&to=1", header: by("ada")},
 		sample{route: events, status: 404, path: "/api/v1/events/nothing", header: by("ada")},
 		sample{route: events, status: 406, path: "/api/v1/events/interaction", header: by("ada", "Accept", "image/png")},
+		sample{route: events, status: 505, path: "/api/v1/events/interaction", header: by("ada", "Accept", "text/csv"), old: true},
+		sample{route: "GET /wsapi/interaction_data", status: 505, header: by("ada"), old: true},
 		sample{route: "GET /wsapi/interaction_data", status: 400, path: "/wsapi/interaction_data?start=2&end=1", header: by("ada")},
 		sample{route: "GET /wsapi/interaction_data/count", status: 400, path: "/wsapi/interaction_data/count?start=x", header: by("ada")},
 		sample{route: "GET /wsapi/interaction_data/last", status: 400, header: by("ada", "X-Purpose", "?")},

@@ -284,7 +284,7 @@ func (c *Config) CSRFKeyPath() string {
 }
 
 // NeedsRestart names the top-level keys in which next differs and that a running process does not
-// take on. Sample rates, KPIs and what the allowlist says are taken on at once, not where it lies.
+// take on. Sample rates, KPIs and what the allowlist says are taken on at once, not where the allowlist lies.
 func (c *Config) NeedsRestart(next *Config) []string {
 	var keys []string
 	old, new := reflect.ValueOf(c.withoutRates()), reflect.ValueOf(next.withoutRates())

@@ -32,7 +32,7 @@ func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	// What the other files said when they were read is not known here: where there is one, changed is called once.
-	w := &watch{path: c.path, allowlist: c.Allowlist, kpi: c.KPI, pairs: c.pairs(), settled: contents{c.content, read(c.Allowlist), read(c.KPI), hashOf(c.pairs())},
+	w := &watch{folders: folders, path: c.path, allowlist: c.Allowlist, kpi: c.KPI, pairs: c.pairs(), settled: contents{c.content, read(c.Allowlist), read(c.KPI), hashOf(c.pairs())},
 		applied: contents{config: c.content}, changed: changed, broken: broken}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -40,7 +40,7 @@ func (c *Config) Watch(changed func(*Config), broken func(error)) (stop func(), 
 		defer close(done)
 		defer signal.Stop(hangup)
 		defer folders.Close()
-		w.run(ctx, folders, hangup)
+		w.run(ctx, hangup)
 	}()
 	return func() { cancel(); <-done }, nil
 }
@@ -65,6 +65,7 @@ func (c *Config) watchFolders() (*fsnotify.Watcher, error) {
 
 // watch is the state of one [Config.Watch].
 type watch struct {
+	folders   *fsnotify.Watcher
 	path      string
 	allowlist string
 	kpi       string
@@ -129,7 +130,7 @@ func read(path string) []byte {
 	return content
 }
 
-func (w *watch) run(ctx context.Context, folder *fsnotify.Watcher, hangup <-chan os.Signal) {
+func (w *watch) run(ctx context.Context, hangup <-chan os.Signal) {
 	// The file may have changed between Load and Watch.
 	look := time.After(0)
 	for {
@@ -138,11 +139,11 @@ func (w *watch) run(ctx context.Context, folder *fsnotify.Watcher, hangup <-chan
 			return
 		case <-hangup:
 			w.apply(w.read())
-		case <-folder.Events:
+		case <-w.folders.Events:
 			if look == nil {
 				look = time.After(settle)
 			}
-		case err := <-folder.Errors:
+		case err := <-w.folders.Errors:
 			w.broken(fmt.Errorf("watch the config file %s: %w (send SIGHUP after a change)", w.path, err))
 		case <-look:
 			look = w.look()
@@ -183,7 +184,14 @@ func (w *watch) apply(now contents, err error) {
 		w.broken(err)
 		return
 	}
-	w.kpi = next.KPI
+	if next.KPI == "" && w.kpi == filepath.Join(filepath.Dir(w.path), defaultKPI) {
+		next.KPI = w.kpi // it is there without being named, and away now: that is told, rather than to measure nothing
+	}
+	if w.kpi = next.KPI; w.kpi != "" {
+		if err := w.folders.Add(filepath.Dir(w.kpi)); err != nil {
+			w.broken(fmt.Errorf("watch %s: %w (send SIGHUP after a change)", w.kpi, err))
+		}
+	}
 	w.settled.kpi, w.applied.kpi = read(w.kpi), read(w.kpi)
 	w.changed(next)
 }

@@ -105,6 +105,34 @@ func TestWatchOtherFiles(t *testing.T) {
 	}
 }
 
+// The KPIs are followed to another folder, and a file of them that is there by default is waited for where it is away.
+func TestWatchKPIsElsewhere(t *testing.T) {
+	path := mustWrite(t, "")
+	kpis := filepath.Join(filepath.Dir(path), "kpi.yaml")
+	write(t, kpis, "a: b")
+	h := mustWatch(t, mustLoad(t, path))
+	next(t, h.configs)
+	if err := os.Rename(kpis, kpis+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, h.configs).KPI; got != kpis {
+		t.Errorf("while it is away the KPIs are %q", got)
+	}
+	if err := os.Rename(kpis+".away", kpis); err != nil {
+		t.Fatal(err)
+	}
+	next(t, h.configs)
+
+	other := filepath.Join(t.TempDir(), "other.yaml")
+	write(t, other, "a: c")
+	write(t, path, "kpi: "+other)
+	if got := next(t, h.configs).KPI; got != other {
+		t.Errorf("the KPIs are %q", got)
+	}
+	write(t, other, "a: d")
+	next(t, h.configs)
+}
+
 // A key that others may read is refused until chmod mends it: that is a change too, although no file's content is another one.
 func TestWatchModeOfKey(t *testing.T) {
 	folder := t.TempDir()

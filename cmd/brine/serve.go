@@ -98,36 +98,40 @@ func closeWith(h *house, err error) error {
 // watchConfig takes on sample rates, the allowlist and the KPIs when their files change.
 func (h *house) watchConfig() (stop func(), err error) {
 	inAudit := &configRecorder{record: recorderTo(h.audit), seen: h.cfg.Digests()}
-	return h.cfg.Watch(func(next *config.Config) {
-		h.broken.Store(nil)
-		h.renewCertificates()
-		waits := h.cfg.NeedsRestart(next)
-		if len(waits) > 0 {
-			h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(waits, ", "))
-		}
-		var rateErr, kpiErr error
-		if h.role.collects {
-			rateErr = h.intake.Sampling.Set(rates(next), time.Now())
-		}
-		h.sanitizer.take(next)
-		if h.role.stores {
-			h.kpis.take(next)
-			kpiErr = h.kpis.Err()
-		}
-		if h.role.collects {
-			h.policy.changed()
-		}
-		h.tellAudit(inAudit.changed(next.Digests(), waits, errors.Join(rateErr, h.sanitizer.Err(), kpiErr)))
-		switch {
-		case rateErr != nil:
-			h.logger.Error("the new sample rates are not in force", "err", rateErr)
-		case h.role.collects:
-			h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
-		}
-	}, func(err error) {
+	return h.cfg.Watch(func(next *config.Config) { h.takeOn(next, inAudit) }, func(err error) {
 		h.broken.Store(&err)
 		h.renewCertificates()
 		h.tellAudit(inAudit.cannotRead())
 		h.logger.Error("the config file is broken: the one before stays in force", "err", err)
 	})
+}
+
+// takeOn takes on what of a new config needs no restart.
+func (h *house) takeOn(next *config.Config, inAudit *configRecorder) {
+	h.broken.Store(nil)
+	h.renewCertificates()
+	waits, digests := h.cfg.NeedsRestart(next), next.Digests()
+	if len(waits) > 0 {
+		h.logger.Warn("the config changed; these keys wait for a restart", "keys", strings.Join(waits, ", "))
+	}
+	next.Allowlist = h.cfg.Allowlist // where it lies waits: that one is watched, and where it is away it is missed
+	var rateErr, kpiErr error
+	if h.role.collects {
+		rateErr = h.intake.Sampling.Set(rates(next), time.Now())
+	}
+	h.sanitizer.take(next)
+	if h.role.stores {
+		h.kpis.take(next)
+		kpiErr = h.kpis.Err()
+	}
+	if h.role.collects {
+		h.policy.changed()
+	}
+	h.tellAudit(inAudit.changed(digests, waits, errors.Join(rateErr, h.sanitizer.Err(), kpiErr)))
+	switch {
+	case rateErr != nil:
+		h.logger.Error("the new sample rates are not in force", "err", rateErr)
+	case h.role.collects:
+		h.logger.Info("sample rates are in force", "rates", fmt.Sprint(rates(next)))
+	}
 }

@@ -57,6 +57,19 @@ func TestNoWhileAppIsOpen(t *testing.T) {
 	}
 }
 
+// An event that no server takes is refused at once: it takes no place from what waits.
+func TestHugeAppEvent(t *testing.T) {
+	door := openDoor(t)
+	door.tellStream("1", "2026100100")
+	page := openPage(t, door.URL+"/blank")
+	door.answer(503)
+	evaluate[string](page, sendEvent)
+	got := evaluate[string](page, `brine.app({ stream: "app_session", schema: "`+schema+`" }).event({ meta: { domain: "x".repeat(200_000) } })`)
+	if n := page.waiting(); got != "refused" || n != 1 || evaluate[int](page, `brine.dropped()`) != 1 {
+		t.Errorf("it is %s, and %d events wait", got, n)
+	}
+}
+
 // The events of a stream without installs bear none, also where another stream has made one.
 func TestAppEventWithoutInstall(t *testing.T) {
 	door := openDoor(t)

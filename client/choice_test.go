@@ -20,7 +20,7 @@ func TestNothingLeavesTheBrowser(t *testing.T) {
 		"rate 0":          {strings.Replace(told, `rate":1`, `rate":0`, 1), ``, `brine.interaction()`},
 		"opt-in, no yes":  {strings.Replace(told, `}`, `,"consent":"opt-in"}`, 1), ``, `brine.interaction()`},
 		"stored choice":   {told, `localStorage["brine.opted_out"] = "true"`, `brine.interaction()`},
-		"waiting deleted": {told, signal + `; localStorage["brine.install"] = '"i"'; localStorage["brine.waiting.1"] = '["1",1,"","/v1/events",{}]'`, `brine.interaction()`},
+		"waiting deleted": {told, signal + `; localStorage["brine.install"] = '"i"'; localStorage["brine.waiting.1"] = '["1",1,"","/v1/events",{}]'; sessionStorage.brine = "1"`, `brine.interaction()`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			door := openDoor(t)

@@ -330,6 +330,35 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A dialog that was paused is gone on with in its own tab alone, and within an hour: else it is another use.
+func TestResumeIsOfThisTab(t *testing.T) {
+	door := openDoor(t)
+	first := openPage(t, door.URL+"/blank")
+	first.begin()
+	evaluate[bool](first, `(dialog.event("a"), dialog.pause(), true)`)
+	resume := func(p *page, event string) {
+		t.Helper()
+		got := evaluate[string](p, `(() => { const dialog = brine.resume(); dialog.event("`+event+`"); return dialog.finish() })()`)
+		stored := door.stored()
+		if last := stored[len(stored)-1]; got != "stored" || !slices.Equal(names(last), []string{event}) {
+			t.Errorf("%s: %s", got, names(last))
+		}
+	}
+	resume(first.anotherTab(door.URL+"/blank"), "b")
+	evaluate[bool](first, `(() => {
+		const key = Object.keys(localStorage).find((key) => key.startsWith("brine.waiting."));
+		const entry = JSON.parse(localStorage[key]);
+		entry[5] -= 3_700_000;
+		localStorage[key] = JSON.stringify(entry);
+		return true;
+	})()`)
+	first.open(door.URL + "/blank")
+	resume(first, "c")
+	if n := first.waiting(); n != 1 {
+		t.Errorf("%d blobs wait, want the one that was paused", n)
+	}
+}
+
 // A call in the wrong order says nothing to the next dialog.
 func TestPauseAfterTheEnd(t *testing.T) {
 	door := openDoor(t)

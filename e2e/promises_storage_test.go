@@ -84,6 +84,7 @@ func waitsNoLonger(t *testing.T, v *visit, text string) {
 		`dialog()`, "stored", `kept("brine.waiting.")`, "brine.waiting.asked,brine.waiting.young",
 		// A dialog that pauses, and one whose server does not answer, wait under the id of the record.
 		`(async () => { const d = brine.interaction(); while (d.state === "deciding") await new Promise((next) => setTimeout(next, 10)); d.pause(); })()`, "undefined",
+		`kept("brine.waiting.").includes("brine.waiting." + sessionStorage.brine)`, "true",
 		`kept("brine.waiting.").split(",").length`, "3",
 		`(window.fetch = () => Promise.reject(new Error("no network")), dialog())`, "waiting",
 		`kept("brine.waiting.").split(",").length`, "4")

@@ -22,8 +22,8 @@ export const context = {} as Partial<SessionContext>;
 
 /** The server's time at a time of ours, in ms, floored to 10 minutes; NaN while it is not known. */
 export const serverTime = (at = now()): number => {
-  const time = context.server_time! + passed(context.received!, at);
-  return time - (time % SLOT);
+  at = context.server_time! + passed(context.received!, at);
+  return at - (at % SLOT);
 };
 
 /** Whether this person may be recorded, as far as it is known. Where not, nothing of it stays on the device. */

@@ -5,12 +5,12 @@ import { context, permitted, serverTime } from "./context";
 import { attempt } from "./debug";
 import { INTERACTION, deliver, known, refresh } from "./door";
 import { tell } from "./fields";
-import { LONGEST_WAIT } from "./limits";
+import { HOUR, LONGEST_WAIT } from "./limits";
 import { setUp } from "./setup";
 import { load, save } from "./storage";
 import { add, fit } from "./stream";
 import { uuid } from "./uuid";
-import { type Waiting, admit, all, keep, remove } from "./waiting";
+import { type Waiting, admit, get, keep, remove } from "./waiting";
 
 /** The first event of a blob that goes on where another one ended. Nothing else joins the two. */
 const CONTINUATION: Entry = ["staging_continuation", 0];
@@ -18,9 +18,9 @@ const CONTINUATION: Entry = ["staging_continuation", 0];
 /** Where a dialog leaves word for the next one, which continues it: when, and whether it was recorded. */
 const CONTINUES = "brine.next";
 
-/** Goes on with the dialog that was paused last, or begins one. */
+/** Goes on with the dialog that this tab has paused, of which its own storage has the id, or begins one. */
 export const resume = (options?: Options): Dialog =>
-  interaction(options, all().find((entry) => entry[5]));
+  interaction(options, get(attempt(() => sessionStorage.brine)));
 
 /** Begins to record one use of a dialog. */
 export const interaction = (given?: Options, left?: Waiting): Dialog => {
@@ -35,7 +35,7 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
   /** The blob without its events, and what was told of it since. */
   let head: any;
   /** What became of the part that was sent last. */
-  let sent: Promise<Outcome> | undefined;
+  let sent: Promise<Outcome> | Outcome | undefined;
   let outcome: Promise<Outcome> | undefined;
 
   /** The page may have come to a path that must not be measured, and the person may have said no meanwhile. */
@@ -67,13 +67,11 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
 
   const put = (data: InteractionBlob, paused?: number): string => keep(data.id, data.timestamp, INTERACTION, { data }, paused);
 
-  const send = async (blob: InteractionBlob): Promise<Outcome> => (admit() ? deliver(put(blob)) : "dropped");
-
   /** Sends what there is, unless nothing has happened since the last part; what happens after that is a blob of its own. */
   const part = (): InteractionBlob | null => {
     const blob = preview();
-    if (blob && !(sent && !entries[1])) {
-      sent = send(blob);
+    if (blob && (!sent || entries[1])) {
+      sent = admit() ? deliver(put(blob)) : "dropped";
       start = now();
       entries = [CONTINUATION];
       begin(blob.sample_rate);
@@ -84,7 +82,7 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
   /** The page may be going away: what there is goes now. */
   const leave = ({ type }: Event): void => {
     if (!permitted()) close("off");
-    else if (type === "pagehide" || document.hidden) part();
+    else if (document.hidden || type === "pagehide") part();
   };
 
   /** Leaves word for the next dialog, where this one is recorded or not in the sample. */
@@ -112,10 +110,10 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     begin(share);
   });
   // Another script of the page may have written into its storage.
-  if (left) heard(() => {
-    remove(left[0]);
-    ({ event_stream: entries, ...head } = left[4].data);
-    start = left[5]!;
+  if (now() - left?.[5]! < HOUR) attempt(() => {
+    ({ event_stream: entries, ...head } = left![4].data);
+    remove(head.id);
+    start = left![5]!;
     state = "recording";
   });
   for (const type of ["pagehide", "visibilitychange", CHANGED]) addEventListener(type, leave, listeners);
@@ -134,8 +132,8 @@ export const interaction = (given?: Options, left?: Waiting): Dialog => {
     preview,
     pause() {
       const blob = preview();
-      if (blob) put(blob, start);
-      else if (state === "off") leaveWord(false);
+      if (blob) attempt(() => (sessionStorage.brine = put(blob, start)));
+      if (state === "off") leaveWord(false);
       close("finished");
     },
     finish: (continues) =>

@@ -58,7 +58,7 @@ export const known = async (): Promise<void> => {
 
 /** Sends what waits, with the token where one is due, and lets it go when the server has answered. */
 const settle = async (id: string): Promise<Outcome> => {
-  const [, , , path, body] = get(id) ?? [];
+  const [, , , path, body] = get(id) || [];
   if (!path) return "stored"; // By another tab, that was faster.
   const once = (): Promise<number> =>
     call(path, {
@@ -72,7 +72,7 @@ const settle = async (id: string): Promise<Outcome> => {
   if (status === 403) status = !(await refresh()) ? 503 : permitted() ? await once() : 204;
   // Only 429, a failing server and no network are worth another try; all else ends it.
   const outcome =
-    status === 429 || status >= 500 ? "waiting" : status === 204 ? "off" : status < 300 ? "stored" : "refused";
+    status >= 500 || status === 429 ? "waiting" : status === 204 ? "off" : status < 300 ? "stored" : "refused";
   say(outcome, body);
   if (outcome !== "waiting") {
     remove(id);

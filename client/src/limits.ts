@@ -10,6 +10,9 @@ export const MOST_REPEATS = 10_000;
 export const MOST_EXPERIMENTS = 10;
 export const MOST_BYTES = 9_000;
 
+/** How many characters an app event may have: one with more has over 10 kB, too. */
+export const MOST_EVENT = 12_000;
+
 /** What is too long to be a name: it is cut before it is looked at, so that a huge text never blocks the page. */
 export const ABSURD = 4_000;
 

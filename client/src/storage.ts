@@ -21,4 +21,7 @@ export const keys = (start = "brine."): string[] =>
   Object.keys({ ...memory, ...attempt(() => localStorage) }).filter((key) => key.startsWith(start));
 
 /** Deletes all that is on the device but the person's choice, and a request to be forgotten that is not answered. */
-export const purge = (): void => keys().forEach((key) => /opted|forget/.test(key) || save(key));
+export const purge = (): void => {
+  keys().forEach((key) => /opted|forget/.test(key) || save(key));
+  attempt(() => delete sessionStorage.brine);
+};

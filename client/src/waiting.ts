@@ -48,8 +48,7 @@ export const keep = (id: string, at: number, path: string, body: object, paused?
 /** Drops what is too much or, by the server's time, too old; the oldest first. */
 export const trim = (): void =>
   all().forEach(([id, at], i, list) => {
-    const much = i >= MOST_WAITING || JSON.stringify(list.slice(0, i)).length > MOST_BYTES_WAITING;
-    if (at && (much || serverTime() - at > LONGEST_WAIT)) {
+    if (at && (i >= MOST_WAITING || JSON.stringify(list.slice(0, i))[MOST_BYTES_WAITING] || serverTime() - at > LONGEST_WAIT)) {
       remove(id);
       drop();
     }
@@ -64,10 +63,7 @@ export const drop = (): void => {
 };
 
 /** Whether one more blob may be sent within the hour. */
-export const admit = (): boolean => {
+export const admit = (): unknown => {
   const recent = [load(SENT)].flat().filter((at: number) => serverTime() - at < HOUR_OF_SLOTS);
-  const few = !recent[MOST_AN_HOUR - 1];
-  if (few) save(SENT, [...recent, serverTime()]);
-  else drop();
-  return few;
+  return recent[MOST_AN_HOUR - 1] ? drop() : !(save(SENT, [...recent, serverTime()]) as unknown);
 };

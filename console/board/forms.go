@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"brine/access/gate"
 	"brine/kpi"
+	"brine/lake/duck"
 )
 
 // table is an answer as CSV.
@@ -76,23 +76,12 @@ func writeCSV(w http.ResponseWriter, name string, a answer) error {
 	out.Write(t.header)
 	for _, row := range t.rows {
 		for i, cell := range row {
-			row[i] = plain(cell)
+			row[i] = string(duck.Plain([]byte(cell)))
 		}
 		out.Write(row)
 	}
 	out.Flush()
 	return lost(out.Error())
-}
-
-// plain keeps a spreadsheet from taking a text for a formula. A number that begins with a sign stays one.
-func plain(cell string) string {
-	if cell == "" || !strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return cell
-	}
-	if _, err := strconv.ParseFloat(cell, 64); err == nil {
-		return cell
-	}
-	return "'" + cell
 }
 
 // lost is the error of an answer that was begun: only a cut connection tells that some is missing.

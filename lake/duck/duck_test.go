@@ -331,6 +331,23 @@ func ExampleSQLColumns() {
 	// Output: "timestamp" BIGINT, "id" UUID, "received" BIGINT, "event_stream" STRUCT("name" VARCHAR, "offset_ms" INTEGER, "duration_ms" INTEGER, "repeat" INTEGER)[]
 }
 
+// In CSV no text begins as a formula does, where a spreadsheet would compute it.
+func TestNoFormulasInCSV(t *testing.T) {
+	b := mustOpen(t)
+	renderer := duck.NewRenderer([]event.Column{{Name: "text", Kind: event.String}})
+	for text, want := range map[string]string{"=1+1": "'=1+1", "@SUM(1)": "'@SUM(1)", "-cmd": "'-cmd", "\t=1": "'\t=1", "-0.5": "-0.5", "a=1": "a=1", "": ""} {
+		rows, err := b.conn.Query(t.Context(), "SELECT "+duck.Quote(text))
+		if err != nil || !rows.Next() {
+			t.Fatal(text, err)
+		}
+		renderer.Bind(rows)
+		if got := string(renderer.AppendCSV(nil, 0)); got != `"`+want+"\"\r\n" {
+			t.Errorf("%q became %q", text, got)
+		}
+		rows.Close()
+	}
+}
+
 // Whatever is asked for becomes one text of the statement, a NUL too, at which a statement would end.
 func TestQuote(t *testing.T) {
 	b := mustOpen(t)

@@ -225,12 +225,24 @@ func (col *column) appendCSV(dst []byte, row int) []byte {
 	case event.Bool, event.Int32, event.Int64, event.Double:
 		return col.append(dst, row)
 	case event.String:
-		return AppendCSVField(dst, col.vec.String(row))
+		return AppendCSVField(dst, Plain(col.vec.String(row)))
 	case event.UUID:
 		quoted := appendUUID(nil, col.vec.UUID(row))
 		return append(dst, quoted[1:len(quoted)-1]...)
 	}
 	return AppendCSVField(dst, col.append(nil, row))
+}
+
+// Plain keeps a spreadsheet from taking a text in CSV for a formula: an apostrophe leads what begins like one. A number that begins with a
+// sign stays one.
+func Plain(text []byte) []byte {
+	if len(text) == 0 || bytes.IndexByte([]byte("=+-@\t\r"), text[0]) < 0 {
+		return text
+	}
+	if _, err := strconv.ParseFloat(string(text), 64); err == nil {
+		return text
+	}
+	return append([]byte{'\''}, text...)
 }
 
 // AppendCSVField appends text as one field, quoted.

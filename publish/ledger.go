@@ -14,14 +14,13 @@ import (
 	"sync"
 	"time"
 
-	"brine/access/private"
 	"brine/kpi"
 	"brine/lake/store"
 )
 
 // Ledger has what was published of each day, and the epsilon that it spent: one file, or one object, a day. The two cannot differ, as they are one; it
 // appears whole, is never written again, and nobody sees its figures before it is durable. What a crash leaves before that was seen by nobody, so that to
-// draw its noise anew spends nothing. It lies in a folder (folder.go), or where several processes share one in an object store (objects.go).
+// draw its noise anew spends nothing. It lies in a folder (folder.go), or where several processes share one in an object store (objects.go); what a process has seen of it is kept apart (seen.go).
 type Ledger struct {
 	place place
 	seen  seenFile
@@ -249,12 +248,24 @@ func (s *ledgerState) room(p *kpi.Publish) error {
 // Room is [Overspent] where the budget has none for one more day.
 func (l *Ledger) Room(p *kpi.Publish) error { return l.now().room(p) }
 
+// lock keeps others out, of this process and, where the ledger is in a folder, of all.
+func (l *Ledger) lock() (unlock func(), err error) {
+	l.turn.Lock()
+	leave, err := l.place.lock()
+	if err != nil {
+		l.turn.Unlock()
+		return nil, err
+	}
+	return func() {
+		leave()
+		l.turn.Unlock()
+	}, nil
+}
+
 // Publish has the day's figures made and publishes them. The error is [ErrPublished], [ErrSkipped], [ErrOverlap], [Overspent], or of the place; then figures is
 // not called, or nobody sees what it gave. It holds for all processes: of two that publish at once one is first, and the other looks anew.
 func (l *Ledger) Publish(ctx context.Context, p *kpi.Publish, date kpi.Date, figures func() []TotalsOfDay) error {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	unlock, err := l.place.lock()
+	unlock, err := l.lock()
 	if err != nil {
 		return err
 	}
@@ -284,48 +295,6 @@ func (l *Ledger) Publish(ctx context.Context, p *kpi.Publish, date kpi.Date, fig
 	}
 }
 
-// Early is the error of days that are to be published from long ago on.
-type Early struct {
-	First kpi.Date
-	Hour  time.Time
-}
-
-func (e Early) Error() string {
-	return fmt.Sprintf("publishing would begin with %s, over %d days before the hour, which is %s: a day of which nothing is held would be published as empty for good, and spend as much as any other (put "+
-		"publish.from in kpi.yaml off; or where it and the clock are meant so, restart with --accept-clock)", e.First, maxBack, e.Hour.UTC().Format("2006-01-02 15:04"))
-}
-
-// maxBack is how many days before the hour publishing may begin while nobody looks.
-const maxBack = 31
-
-// TooEarly says whether a first day is so far before a time that it is most likely not meant.
-func TooEarly(first kpi.Date, zone *time.Location, now time.Time) bool {
-	return first.Plus(maxBack).Start(zone).Before(now)
-}
-
-// early is [Early] where publishing would begin long before an hour, and earlier than ever before.
-func (s *ledgerState) early(first kpi.Date, zone *time.Location, hour time.Time) error {
-	first = max(first, s.Before)
-	if begun := s.begun(); TooEarly(first, zone, hour) && (begun == "" || first < begun) {
-		return Early{first, hour}
-	}
-	return nil
-}
-
-// begun is the earliest day that publishing began with; "" where it did not yet.
-func (s *ledgerState) begun() kpi.Date {
-	if len(s.releases) > 0 && (s.First == "" || s.releases[0].Date < s.First) {
-		return s.releases[0].Date
-	}
-	return s.First
-}
-
-// Begun says whether the ledger that is in a folder, or was brought over from it, has a release, as far as this process has seen.
-func Begun(dir string) bool {
-	s, err := seenIn(dir).read()
-	return err != nil || s.Date != ""
-}
-
 // Ask notes with which day publishing begins, and what a day may spend, where that is earlier or more than ever before: what may be missing in a ledger of
 // a backup counts by it. So it is to be there before anything is published.
 func (l *Ledger) Ask(ctx context.Context, first kpi.Date, day kpi.Epsilon) error {
@@ -333,9 +302,7 @@ func (l *Ledger) Ask(ctx context.Context, first kpi.Date, day kpi.Epsilon) error
 	if l.now().knows(asked) {
 		return nil
 	}
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	unlock, err := l.place.lock()
+	unlock, err := l.lock()
 	if err != nil {
 		return err
 	}
@@ -406,87 +373,6 @@ func mustJSON(v any) []byte {
 		panic(err) // texts and finite numbers
 	}
 	return text
-}
-
-// seenFile is what this process has seen of a ledger, kept apart from it: what is missing there is noticed, and its epsilon is not spent twice.
-type seenFile string
-
-type seen struct {
-	Date   kpi.Date  `json:"date,omitempty"` // of the release that was published last
-	Sum    string    `json:"sum,omitempty"`  // of that
-	Before kpi.Date  `json:"before,omitempty"`
-	Hour   time.Time `json:"hour,omitzero"` // that is open in the log
-}
-
-// seenIn is beside the folder of a ledger.
-func seenIn(dir string) seenFile { return seenFile(dir + ".seen") }
-
-func (f seenFile) read() (s seen, err error) {
-	if err = readJSON(string(f), &s); errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	return s, err
-}
-
-func (f seenFile) write(s seen) error { return private.Replace(string(f), append(mustJSON(s), '\n')) }
-
-// judge refuses a ledger that lacks what was seen of it, and remembers what is there.
-func (f seenFile) judge(state *ledgerState) error {
-	s, err := f.read()
-	if err != nil {
-		return fmt.Errorf("%w (remove the file, where the ledger is known to be whole)", err)
-	}
-	const what = "%s was there, and is missing (restore it; or where another ledger is meant, move %s away)"
-	if s.Sum != "" && !state.has(s.Date, s.Sum) {
-		return fmt.Errorf(what, "the release of "+string(s.Date), string(f))
-	}
-	if s.Before > state.Before {
-		return fmt.Errorf(what, "that days before "+string(s.Before)+" count as spent", string(f))
-	}
-	next := s
-	next.Before = state.Before
-	if all := state.byNumber(); len(all) > 0 {
-		last := all[len(all)-1]
-		next.Date, next.Sum = last.Date, last.sum()
-	}
-	if next == s {
-		return nil
-	}
-	return f.write(next)
-}
-
-// Leap is hours that were passed over at once.
-type Leap struct{ From, To time.Time }
-
-func (l Leap) Error() string {
-	return fmt.Sprintf("the hour was %s when totals were last looked after, and is %s: brine did not run, could not file what came, or the clock is ahead, and days of which nothing is known would be "+
-		"published as empty for good (look at the clock, then restart with --accept-clock)", l.From.Format("2006-01-02 15:04"), l.To.Format("2006-01-02 15:04"))
-}
-
-// maxLeap is how far hours may go on while nobody looks.
-const maxLeap = 48 * time.Hour
-
-// Enter takes note of the hour that is open. The error is a [Leap] where that is far beyond the hour before and the end of all that is published, and nobody has
-// accepted it.
-func (l *Ledger) Enter(hour time.Time, accepted bool) error {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	s, err := l.seen.read()
-	if err != nil || !hour.After(s.Hour) {
-		return err
-	}
-	last, state := s.Hour, l.now()
-	if n := len(state.releases); n > 0 && state.releases[n-1].End.After(last) {
-		last = state.releases[n-1].End
-	}
-	if state.Before != "" && state.Before.Start(time.UTC).After(last) {
-		last = state.Before.Start(time.UTC)
-	}
-	if !last.IsZero() && hour.Sub(last) > maxLeap && !accepted {
-		return Leap{last.UTC(), hour.UTC()}
-	}
-	s.Hour = hour
-	return l.seen.write(s)
 }
 
 func readJSON(path string, to any) error {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -329,15 +330,22 @@ func (b *brine) checkPrivacy(s *secrets) {
 		printed = bytes.ReplaceAll(printed, []byte(strings.TrimPrefix(addr, "http://")), nil)
 	}
 	s.mustNotHold(b.tb, "what was printed", printed, s.never, s.ids, s.agents, telltales, []string{"127.0.0.1"})
-	for path, info := range b.files() {
-		if info.Mode().IsRegular() {
+	b.eventually(30*time.Second, "all files are there while they are read", func() bool {
+		for path, info := range b.files() {
+			if !info.Mode().IsRegular() {
+				continue
+			}
 			content, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return false // another is in its place
+			}
 			if err != nil {
 				b.tb.Fatal(err)
 			}
 			s.mustNotHold(b.tb, path, content, s.never, s.agents, telltales)
 		}
-	}
+		return true
+	})
 	b.checkModes()
 	b.eventually(30*time.Second, "no file's time is finer than its hour: "+strings.Join(b.fineTimes(), ", "),
 		func() bool { return len(b.fineTimes()) == 0 })

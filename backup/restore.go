@@ -123,8 +123,8 @@ type Elsewhere struct {
 // be empty; it appears whole or not at all, after all is put that goes elsewhere, nil for none, and with what finish does in it. Every file is verified
 // once more as it is copied.
 func (s Sources) Restore(ctx context.Context, to string, m, first Manifest, expired func(path string) bool, elsewhere *Elsewhere, finish func(folder string) error, progress Progress) (done Restored, err error) {
-	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
-		return done, fmt.Errorf("%s is not empty: restore into a folder that is", to)
+	if err := Room(to); err != nil { // what was asked before may have taken long
+		return done, err
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return done, err
